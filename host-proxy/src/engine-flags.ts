@@ -11,12 +11,9 @@ export const ENGINE_FLAGS: readonly string[] = [
 
 /**
  * What is asked of it in the host process alone. The old space may grow to five times what it held. V8 marks the whole
- * heap
- * when what is left of that room is less than the new space, and counts against it every buffer that came since it last
- * marked.
- * A host reads everything into buffers: with V8's own room, or one of twice what it held, it marked as often as it
- * collected
- * the new space, several times a second.
+ * heap when what is left of that room is less than the new space, and counts against it every buffer that came since it
+ * last marked. A host reads everything into buffers: with V8's own room, or one of twice what it held, it marked as
+ * often as it collected the new space, several times a second.
  */
 export const HOST_ENGINE_FLAGS: readonly string[] = [...ENGINE_FLAGS, "--heap-growing-percent=400"];
 

@@ -26,14 +26,15 @@ export interface HostOptions {
   readonly storePath: string | null;
   /** What the enclave runs in. */
   readonly enclave: LauncherSettings;
-  /** Where another policy bundle may appear; without it nobody looks. */
+  /** Where newer policy bundles appear; without it none is looked for. */
   readonly policy?: PolicySource;
   readonly log: Log;
-  /** Gives the start up; a host that is up is closed by `close`. */
+  /** Aborts the start. A running host is stopped with `close`. */
   readonly signal?: AbortSignal;
   readonly frontLimits?: FrontLimits;
   /**
-   * The header in which a TLS proxy before this host reports the client certificate; believed from whoever can connect.
+   * The header in which a TLS proxy before this host reports the client certificate; trusted from any peer that can
+   * connect.
    */
   readonly peerIdentityHeader?: string;
 }
@@ -53,15 +54,15 @@ export interface Host {
   readonly placement: EnclaveLocation;
   readonly events: EventEmitter<HostEvents>;
   /**
-   * Hands the enclave another provisioning statement, now and after every restart.
-   * @throws CmcpError what the enclave refuses it with; the one before then stays
+   * Sends the enclave another provisioning statement, now and after every restart.
+   * @throws CmcpError the enclave's refusal; the statement before then stays in use
    */
   provision(statement: Uint8Array): Promise<void>;
   /** Drains: no new requests, open ones finish within bounds, then everything stops and is removed. */
   close(): Promise<StopResult>;
 }
 
-/** How a stop went. */
+/** The result of a stop. */
 export interface StopResult {
   /** The enclave closed every open session with its claim. */
   readonly drained: boolean;
@@ -107,7 +108,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const front = await openFront(link, options);
     undo.push(async () => {
       link.refuseNew();
-      // Together: the enclave ends the streams that agents listen on, which would else never finish.
+      // In parallel: the enclave ends the streams that agents listen on, and the front waits for these.
       [drained] = await Promise.all([drainEnclave(link, log), front.close()]);
     });
     return {
@@ -134,7 +135,7 @@ interface Parts {
   readonly events: EventEmitter<HostEvents>;
 }
 
-/** What becomes of every enclave that starts: launched, provisioned, given the latest policy, and only then served. */
+/** What happens to every enclave that starts: launch, provisioning, the latest policy, and only then requests. */
 function dutiesOf(
   { launcher, link, provisioning, watcher, events }: Parts,
   { launch, log }: HostOptions,
@@ -173,7 +174,7 @@ async function openFront(link: EnclaveLink, options: HostOptions): Promise<Front
   return await startFront(listen, { link, limits, log, ...identity });
 }
 
-/** Whether no session is left without its claim. Those of an enclave that has died were lost then. */
+/** True if every open session was closed with its claim. An enclave that has died has no sessions. */
 async function drainEnclave(link: EnclaveLink, log: Log): Promise<boolean> {
   if (link.state === "down") return true;
   try {

@@ -44,10 +44,10 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
-/** Bytes of log lines that may wait for whoever reads them. */
+/** Most bytes of unread log lines. */
 const UNREAD_BYTES = 1024 * 1024;
 
-/** Takes lines for as long as few enough wait there: a reader that stays and does not read must not fill the memory. */
+/** Writes lines while few enough are unread, and drops them otherwise: a slow reader must not fill the memory. */
 export function dropWhenUnread(out: Pick<Writable, "write" | "writableLength">): DestinationStream {
   return {
     write: (line) => {

@@ -34,6 +34,27 @@ test("a decision says its status and the day it was made", () => {
     );
 });
 
+test("a decision says its context, its choice and what it costs, in this order", () => {
+  for (const page of pages.filter(isDecision)) {
+    const parts = [...read(page).matchAll(/^\*\*(Context|Choice|Cost)\.\*\*(?: |$)/gm)].map(([, part]) => part);
+    assert.deepEqual(parts, ["Context", "Choice", "Cost"], page);
+  }
+});
+
+test("the how-to pages of operators are all there", () => {
+  for (const name of [
+    "write-and-test-a-policy",
+    "approve-a-tool",
+    "add-an-identity-provider",
+    "rotate-keys-and-tokens",
+    "monitor",
+    "back-up-and-restore",
+    "debug-a-denied-call",
+    "run-confidentially/README",
+  ])
+    assert.ok(pages.includes(`how-to/${name}.md`), name);
+});
+
 /** Longest README of a package, in lines. */
 const MAX_README_LINES = 40;
 

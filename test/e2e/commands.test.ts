@@ -195,7 +195,7 @@ describe("exit codes", () => {
       "session close": {
         0: [...close, "--session", ended.session_id],
         10: [...close, "--session", nobodys],
-        64: [...close, "--session", "not-an-id"],
+        64: [...close, "--session", "not a session"],
       },
       "token new": { 0: ["alice"], 64: ["a b"] },
       "key new": { 0: [join(folder, "made.pem")], 64: [key] },

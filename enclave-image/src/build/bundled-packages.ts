@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, schemaProblem } from "@cmcp/boundary";
 import { z } from "zod";
 
 /** What `make build` writes beside the scripts it bundles. */
@@ -31,6 +31,6 @@ export function readBundledPackages(folder: string): BundledPackage[] {
     throw new CmcpError("IMAGE_INPUT_INVALID", `${path} cannot be read as JSON; run make build`, { cause });
   }
   const result = listSchema.safeParse(listed);
-  if (!result.success) throw new CmcpError("IMAGE_INPUT_INVALID", `${path}: ${z.prettifyError(result.error)}`);
+  if (!result.success) throw new CmcpError("IMAGE_INPUT_INVALID", `${path}: ${schemaProblem(result.error).text}`);
   return result.data;
 }

@@ -7,8 +7,7 @@ import type { Toolchain } from "./toolchain.ts";
 const CLUSTER = 65_536;
 /**
  * Read pages cost half of what they cost with zstd, at 9 MB more. All but one of these are gained back, as the
- * initramfs is
- * compressed once more as a whole.
+ * initramfs is compressed once more as a whole.
  */
 const COMPRESSION = "lz4hc,12";
 

@@ -40,8 +40,7 @@ export interface BuildFolders {
 
 /**
  * Builds kernel, initramfs, command lines, unified kernel image and firmware into `output`, with a bill of materials
- * and
- * a manifest, signed when a key is given. Equal sources and lock file give equal bytes.
+ * and a manifest, signed when a key is given. Equal sources and lock file give equal bytes.
  *
  * @throws CmcpError `IMAGE_…` naming the input or program at fault; `output` then stays as it was
  */
@@ -137,8 +136,8 @@ function packInitramfs(toolchain: Toolchain, root: readonly CpioMember[], work: 
   const packed = `${archive}.zst`;
   writeFileSync(archive, writeCpio(root));
   // Level 19 saves a twentieth of the size and takes almost twice as long to decompress: its matches are more and
-  // shorter.
-  // With any number of workers zstd cuts its input in the same places, so the bytes do not depend on the machine.
+  // shorter. With any number of workers zstd cuts its input in the same places, so the bytes do not depend on the
+  // machine.
   toolchain.run("usr/bin/zstd", ["-9", "-T4", "--quiet", "-o", packed, archive], { cwd: work });
   const { length } = readFileSync(packed);
   if (length > MAX_INITRAMFS)

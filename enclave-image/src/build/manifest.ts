@@ -8,6 +8,7 @@ import {
   toBase64Url,
   type JsonLimits,
   type Untrusted,
+  schemaProblem,
 } from "@cmcp/boundary";
 import * as z from "zod";
 
@@ -49,17 +50,15 @@ export type FileDigest = Manifest["files"][string];
 export function parseManifest(bytes: Untrusted<Uint8Array>): Manifest {
   const parsed = manifestSchema.safeParse(parseJson(bytes, LIMITS));
   if (!parsed.success)
-    throw new CmcpError(
-      "IMAGE_MANIFEST_INVALID",
-      `${MANIFEST} is not of the documented form at ${parsed.error.issues[0]?.path.join(".") || "its top"}`,
-    );
+    throw new CmcpError("IMAGE_MANIFEST_INVALID", `${MANIFEST}: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }
 
 /** Reads the signature beside it. @throws CmcpError `JSON_…`, `IMAGE_MANIFEST_INVALID` */
 export function parseManifestSignature(bytes: Untrusted<Uint8Array>): ManifestSignature {
   const parsed = signatureSchema.safeParse(parseJson(bytes, LIMITS));
-  if (!parsed.success) throw new CmcpError("IMAGE_MANIFEST_INVALID", `${SIGNATURE} is not of the documented form`);
+  if (!parsed.success)
+    throw new CmcpError("IMAGE_MANIFEST_INVALID", `${SIGNATURE}: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }
 

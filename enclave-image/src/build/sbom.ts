@@ -8,8 +8,8 @@ const SHA256 = "SHA-256";
 
 /**
  * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its
- * scripts
- * included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal text.
+ * scripts included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal
+ * text.
  */
 export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], members: readonly CpioMember[]): string {
   const packages = lock.packages

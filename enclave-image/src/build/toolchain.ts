@@ -26,8 +26,7 @@ export class Toolchain {
 
   /**
    * Fetches the packages, compares their hashes and unpacks them into a folder of their own. A build does it anew each
-   * time,
-   * in seconds: nothing would say whether a folder from an earlier run still holds what was unpacked there.
+   * time, in seconds: nothing would say whether a folder from an earlier run still holds what was unpacked there.
    *
    * @throws CmcpError `IMAGE_BUILD_FAILED` for a folder that is there, else as {@link PackageCache.get}; nothing of it
    * then stays

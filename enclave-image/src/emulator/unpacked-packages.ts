@@ -6,9 +6,8 @@ import type { PackageCache } from "../lock/fetch.ts";
 import type { LockedPackage } from "../lock/lock.ts";
 
 /**
- * Packages that only try the image, unpacked once below `folder` under a name of their hashes and then believed:
- * nothing of
- * them gets into an image, and each test would else wait for them.
+ * Unpacks packages that only test the image, once, below `folder` under a name derived from their hashes. A folder that
+ * exists is not checked again: nothing in it gets into an image, and unpacking for each test takes too long.
  *
  * @throws CmcpError as {@link Toolchain.unpacked}
  */
@@ -25,7 +24,7 @@ export async function unpackedPackages(
     await Toolchain.unpacked(packages, cache, partial);
     renameSync(partial, root);
   } catch (thrown) {
-    // Another process unpacked the same at the same time, and was first.
+    // Another process unpacked the same packages first.
     if (!existsSync(root)) throw thrown;
   } finally {
     rmSync(partial, { recursive: true, force: true });

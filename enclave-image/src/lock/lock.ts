@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, schemaProblem } from "@cmcp/boundary";
 import { z } from "zod";
 
 /** Where the lock file is. */
@@ -59,7 +59,7 @@ export function readLock(path: string = LOCK_PATH): InputLock {
     throw new CmcpError("IMAGE_INPUT_INVALID", `${path} cannot be read as JSON`, { cause });
   }
   const result = lockSchema.safeParse(parsed);
-  if (!result.success) throw new CmcpError("IMAGE_INPUT_INVALID", `${path}: ${z.prettifyError(result.error)}`);
+  if (!result.success) throw new CmcpError("IMAGE_INPUT_INVALID", `${path}: ${schemaProblem(result.error).text}`);
   return result.data;
 }
 

@@ -27,7 +27,7 @@ export function connectUpstream(host: string, port: number, waitMs: number, sign
     };
     const failed = (cause: Error): void =>
       refuse(new CmcpError("UPSTREAM_UNAVAILABLE", `cannot connect to ${host}:${port}`, { cause }));
-    const cancelled = (): void => refuse(new CmcpError("REQUEST_CANCELLED", "the enclave gave up the connection"));
+    const cancelled = (): void => refuse(new CmcpError("REQUEST_CANCELLED", "the enclave cancelled the connection"));
     const timer = setTimeout(
       () => refuse(new CmcpError("UPSTREAM_TIMEOUT", `no connection to ${host}:${port} within ${waitMs} ms`)),
       waitMs,

@@ -57,7 +57,7 @@ export class EgressRelay {
     try {
       await this.#relay(exchange, host, port);
     } catch (thrown) {
-      throw asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", `the connection to ${host}:${port} broke`);
+      throw asCmcpError(thrown, "UPSTREAM_UNAVAILABLE", `the connection to ${host}:${port} failed`);
     } finally {
       this.#counters.open -= 1;
     }
@@ -69,7 +69,7 @@ export class EgressRelay {
     this.#counters.refused += 1;
     this.#log.warn("egress refused", { destination: `${host}:${port}` });
     throw allowed
-      ? new CmcpError("OVERLOADED", `the relay holds ${this.#limits.connections} connections`)
+      ? new CmcpError("OVERLOADED", `the relay has reached its limit of ${this.#limits.connections} connections`)
       : new CmcpError("EGRESS_NOT_ALLOWED", `${host}:${port} is not on the host's egress list`);
   }
 
@@ -79,11 +79,11 @@ export class EgressRelay {
     const abandoned = (): void => void socket.destroy();
     exchange.signal.addEventListener("abort", abandoned, { once: true });
     socket.setTimeout(this.#limits.idleMs, () =>
-      socket.destroy(new CmcpError("UPSTREAM_TIMEOUT", `no bytes for ${this.#limits.idleMs} ms`)),
+      socket.destroy(new CmcpError("UPSTREAM_TIMEOUT", `no data for ${this.#limits.idleMs} ms`)),
     );
     const broken = brokenConnection(socket);
     try {
-      if (exchange.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the enclave gave up the connection");
+      if (exchange.signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the enclave cancelled the connection");
       await exchange.respond({ status: 200, headers: {} });
       await Promise.race([broken, Promise.all([this.#up(exchange, socket), this.#down(exchange, socket)])]);
     } finally {

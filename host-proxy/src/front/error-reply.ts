@@ -33,7 +33,7 @@ export function sendError(incoming: IncomingMessage, outgoing: ServerResponse, e
   } else outgoing.end(body);
 }
 
-/** Discards the rest of a request body within bounds, then ends the response and with it the connection. */
+/** Discards the rest of a request body within bounds, then ends the response and closes the connection. */
 export function discardBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
   let discarded = 0;
   const finish = (): void => {

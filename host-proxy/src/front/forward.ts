@@ -47,7 +47,7 @@ export async function forward(request: RoutedRequest, forwarding: Forwarding): P
   } catch (thrown) {
     const error =
       gone.signal.aborted || incoming.errored !== null
-        ? new CmcpError("REQUEST_CANCELLED", "the agent went away")
+        ? new CmcpError("REQUEST_CANCELLED", "the agent disconnected")
         : linkError(thrown);
     code = error.code;
     if (outgoing.headersSent || outgoing.destroyed) outgoing.destroy();

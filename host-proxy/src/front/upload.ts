@@ -4,8 +4,7 @@ import { payloadTooLarge } from "./request-opening.ts";
 
 /**
  * Sends the request body and its end, no faster than the exchange takes it. Resolves also when the exchange stops
- * taking
- * bytes: then its answer, which may have come early, says why. What is left of the body is then unread.
+ * taking bytes: then its answer, which may have come early, says why. What is left of the body is then unread.
  * @throws MCP_PAYLOAD_TOO_LARGE once more than `limit` bytes have come; what broke the connection
  */
 export function sendBody(incoming: IncomingMessage, exchange: OutgoingExchange, limit: number): Promise<void> {

@@ -12,13 +12,12 @@ export interface ConsoleFile {
 
 /**
  * Begins a console file, readable by its owner alone. The file of the machine before is kept beside it as `<path>.1`,
- * so
- * that what a machine printed before it died can still be read once the next one runs.
+ * so that what a machine printed before it died can still be read once the next one runs.
  * @throws CmcpError `LAUNCH_MACHINE_INVALID` when the file cannot be written
  */
 export function openConsoleFile(path: string, limit: number = CONSOLE_BYTES): ConsoleFile {
   const unusable = (cause?: unknown): CmcpError =>
-    new CmcpError("LAUNCH_MACHINE_INVALID", `the console file ${path} cannot be written, or is no plain file`, {
+    new CmcpError("LAUNCH_MACHINE_INVALID", `the console file ${path} cannot be written, or is not a regular file`, {
       cause,
     });
   try {

@@ -23,9 +23,8 @@ export interface EnclaveLocation {
   readonly isolation: "network-namespace" | "machine" | "none";
   /**
    * What measures the enclave before it runs. `nothing`: a process of this host; `host-tpm`: a TPM that this host
-   * plays, so
-   * the evidence is worth what the host is worth; `processor`: SEV-SNP or TDX; `unknown`: whoever started the machine
-   * knows.
+   * plays, so the evidence is worth what the host is worth; `processor`: SEV-SNP or TDX; `unknown`: whoever started the
+   * machine knows.
    */
   readonly measuredBy: "nothing" | "host-tpm" | "processor" | "unknown";
 }
@@ -39,8 +38,7 @@ export interface Launcher {
   listen(onStream: (stream: ByteStream) => void): Promise<Listener>;
   /**
    * Starts one enclave, which is not launched and not provisioned yet, and waits until it can be dialled. What was
-   * started
-   * is stopped when a step fails.
+   * started is stopped when a step fails.
    * @param signal gives the start up
    * @throws CmcpError `ENCLAVE_UNAVAILABLE` when it does not come up; what else the launcher's own module says
    */

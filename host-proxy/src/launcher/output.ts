@@ -9,9 +9,8 @@ export const LINES_PER_SECOND = 100;
 
 /**
  * Logs what the enclave, or a program it needs, prints, line by line, and writes the lines to a console file if there
- * is one.
- * The host is not the judge of what the enclave says there (the enclave never prints payloads), only of how much of it
- * there is.
+ * is one. The host is not the judge of what the enclave says there (the enclave never prints payloads), only of how
+ * much of it there is.
  */
 export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Log, console?: ConsoleFile): void {
   let pending = "";

@@ -14,9 +14,9 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { firstMs: 100, mostMs: 5_000, stableMs: 30_000 };
 
-/** What the supervisor's owner does at each turn. */
+/** What the supervisor's owner does at each step. */
 export interface SupervisorHooks {
-  /** Starts one enclave; `signal` gives the start up. */
+  /** Starts one enclave; `signal` aborts the start. */
   start(signal: AbortSignal): Promise<RunningEnclave>;
   /** The enclave listens: launch and provision it. A rejection counts as a crash; `signal` is the start's. */
   up(enclave: RunningEnclave, signal: AbortSignal): Promise<void>;

@@ -1,22 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Dialer } from "@cmcp/wire";
 
-/** How long to wait for somebody to listen, in milliseconds. */
+/** How long to wait until the enclave listens, in milliseconds. */
 export interface DialTimeouts {
   readonly ms: number;
   /** Between two attempts. */
   readonly everyMs: number;
-  /** One attempt may take; something that is still booting may leave it unanswered. */
+  /** Timeout of one attempt; a booting machine may leave it unanswered. */
   readonly attemptMs: number;
 }
 
-/** When to begin, and what makes waiting pointless. */
+/** When waiting begins, and what ends it. */
 export interface DialConditions {
-  /** Nothing is dialled before; at once when absent. */
+  /** The first attempt waits for this; without it, it is immediate. */
   readonly begin?: Promise<unknown> | undefined;
-  /** The enclave's own end. */
+  /** Resolves when the enclave ends. */
   readonly ended?: Promise<unknown>;
-  /** Nobody wants it any more. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal | undefined;
 }
 

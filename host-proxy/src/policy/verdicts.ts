@@ -2,8 +2,7 @@ import type { ErrorCode } from "@cmcp/boundary";
 
 /**
  * What the enclave says of a bundle that it has judged and does not take: given again, it would be refused again.
- * Whatever else
- * went wrong, such as a report that could not be had, says nothing about the bundle.
+ * Whatever else went wrong, such as a report that could not be had, says nothing about the bundle.
  */
 export const VERDICTS: ReadonlySet<ErrorCode> = new Set([
   "NOT_SUPPORTED",

@@ -80,8 +80,7 @@ export class PolicyWatcher {
 
   /**
    * A new enclave has the launch document's bundle: it gets the one accepted last before it serves, so that a crash
-   * does not bring an
-   * older policy back. @throws CmcpError why the enclave does not have it; it must not serve then
+   * does not bring an older policy back. @throws CmcpError why the enclave does not have it; it must not serve then
    */
   async launched(signal?: AbortSignal): Promise<void> {
     this.#judged = this.#source.first;

@@ -152,7 +152,7 @@ await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its pa
   const refused: Readonly<Record<string, string>> = {
     [join(folder, "missing", "audit.db")]: "its folder does not exist",
     [join(folder, "directory")]: "it is a folder",
-    [join(folder, "file", "audit.db")]: "what it is to be in is no folder",
+    [join(folder, "file", "audit.db")]: "a part of its path is not a folder",
   };
   for (const [path, why] of Object.entries(refused))
     assert.throws(() => new BlobStore(path), {

@@ -13,9 +13,8 @@ const BATCH_ROWS = 64;
 const BATCH_BYTES = 256 * 1024;
 /**
  * An append that brings the log to 8192 pages of 4 KiB moves it into the file, which takes a tenth of a second and
- * syncs the
- * disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of each session in the
- * index: with SQLite's 2 MiB every call reads one back.
+ * syncs the disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of each
+ * session in the index: with SQLite's 2 MiB every call reads one back.
  */
 const PRAGMAS =
   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = " +
@@ -33,13 +32,11 @@ export interface StoredRecord {
 /**
  * Append-only store of opaque records in one SQLite file, or in memory.
  *
- * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the records are in
- * the kernel's page cache, so they survive the death of this process and of the enclave. Loss of power or
- * a kernel crash may take appends since the log was last moved into the file, always a suffix and never a part of a
- * record,
- * and leaves the file consistent. `FULL` would sync the disk on every append, milliseconds a call. What
- * such a loss removes is missed by whoever holds a receipt for it: the store is the host's and is
- * believed by no one.
+ * Durability: write-ahead log with `synchronous = NORMAL`. When {@link append} returns, the records are in the kernel's
+ * page cache, so they survive the death of this process and of the enclave. Loss of power or a kernel crash may take
+ * appends since the log was last moved into the file, always a suffix and never a part of a record, and leaves the file
+ * consistent. `FULL` would sync the disk on every append, milliseconds a call. What such a loss removes is missed by
+ * whoever holds a receipt for it: the store is the host's and is believed by no one.
  */
 export class BlobStore {
   readonly #database: DatabaseSync;
@@ -81,8 +78,7 @@ export class BlobStore {
 
   /**
    * Stores records of one instance in one transaction, numbered from `seq`: all of them, or none. See the class for
-   * what a
-   * return promises. The same records again are acknowledged again, because their sender may have lost the first
+   * what a return promises. The same records again are acknowledged again, because their sender may have lost the first
    * answer.
    * @throws AUDIT_RECORD_TOO_LARGE over {@link RECORD_BYTES}; AUDIT_STORE_MISMATCH when the instance already has
    * another
@@ -94,7 +90,7 @@ export class BlobStore {
     if (seq + records.length > RECORDS_OF_INSTANCE)
       throw new CmcpError(
         "AUDIT_STORE_UNAVAILABLE",
-        `the audit store numbers ${RECORDS_OF_INSTANCE} records of an instance`,
+        `the audit store takes at most ${RECORDS_OF_INSTANCE} records of one instance`,
       );
     try {
       this.#begin.run();

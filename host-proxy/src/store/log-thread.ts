@@ -9,8 +9,8 @@ const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./log-worker.ts" : "./l
 
 /**
  * Moves a store's write-ahead log into its file in a thread of its own. Both are synced then, which takes longer than
- * all
- * the calls that wrote it, and nobody waits for the disk meanwhile. Where the thread fails, appends move the log again.
+ * all the calls that wrote it, and nobody waits for the disk meanwhile. Where the thread fails, appends move the log
+ * again.
  */
 export class LogThread {
   readonly #worker: Worker;

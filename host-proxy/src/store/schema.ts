@@ -9,12 +9,9 @@ export const RECORDS_OF_INSTANCE = 2 ** 32;
 
 /**
  * One row a record, never updated or deleted. `position` is the number of the instance in `instances` times 2^32, plus
- * the
- * record's own: so it is unique for each, and an instance's records stand together in their order. The session index
- * serves
- * the export of one session, which has no intents, the kind index the recovery at start; of the two kinds that every
- * call writes
- * nobody asks for all. Each index costs every append a page for each session in it.
+ * the record's own: so it is unique for each, and an instance's records stand together in their order. The session
+ * index serves the export of one session, which has no intents, the kind index the recovery at start; of the two kinds
+ * that every call writes nobody asks for all. Each index costs every append a page for each session in it.
  */
 export const SCHEMA = `
   CREATE TABLE instances (

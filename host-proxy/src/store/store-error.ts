@@ -48,7 +48,7 @@ function reasonOf(code: number): StoreFailure {
 /** What an operator can do something about, by the code of the system call that opens the file. */
 const OPENING: Readonly<Record<string, string>> = {
   ENOENT: "its folder does not exist",
-  ENOTDIR: "what it is to be in is no folder",
+  ENOTDIR: "a part of its path is not a folder",
   EISDIR: "it is a folder",
   EACCES: "this user may not write it",
   EPERM: "this user may not write it",

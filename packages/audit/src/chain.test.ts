@@ -70,7 +70,7 @@ test("an entry no verifier would accept leaves the chain as it was", () => {
   const before = [chain.root, chain.tip, chain.length, chain.closed];
   assert.throws(() => chain.append({ entry_type: "tool_call", tool_name: "x".repeat(MAX_ENTRY_TEXT + 1) }), {
     ...internal,
-    message: /at tool_name$/,
+    message: /: tool_name: /,
   });
   assert.throws(() => chain.append({ entry_type: "session_end", latency_us: -1 }), internal);
   assert.throws(() => chain.append({ entry_type: "tool_call", tool_name: "\ud800" }), {

@@ -1,5 +1,5 @@
 import { randomUUID, hash } from "node:crypto";
-import { CanonicalObject, CmcpError } from "@cmcp/boundary";
+import { CanonicalObject, CmcpError, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
@@ -109,7 +109,7 @@ export class SessionChain {
     const entry: AuditEntry = { ...body, entry_hash: hash("sha256", unhashed.text) };
     const { error } = auditEntrySchema.safeParse(entry);
     if (error !== undefined)
-      throw new CmcpError("INTERNAL", `an entry is not well formed at ${String(error.issues[0]?.path[0])}`);
+      throw new CmcpError("INTERNAL", `an entry is not well formed: ${schemaProblem(error).text}`);
     this.#root ??= entry.entry_hash;
     this.#tip = entry.entry_hash;
     this.#length += 1;

@@ -127,3 +127,18 @@ export const callDetailSchema = z.looseObject({
   policy_hash: z.string().regex(POLICY_HASH),
   compliance_domain: text.optional(),
 });
+
+/** Members of a `session_start` detail that name the policy bundle the session begins under. */
+export const policyDetailSchema = z.looseObject({
+  policy_hash: z.string().regex(POLICY_HASH),
+  policy_version: z.string().max(MAX_ENTRY_TEXT).optional(),
+});
+
+/**
+ * Members of a `policy_load` detail: from the next decision on, this bundle is in force in place of the previous one.
+ */
+export const policyLoadDetailSchema = z.looseObject({
+  policy_hash: z.string().regex(POLICY_HASH),
+  policy_version: z.string().max(MAX_ENTRY_TEXT),
+  previous_policy_hash: z.string().regex(POLICY_HASH),
+});

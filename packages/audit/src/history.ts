@@ -2,10 +2,9 @@ import * as z from "zod";
 
 /**
  * Why the past of a gateway cannot be relied on. `gap`: numbers are missing in an instance's journal. `refused`: it
- * holds a record
- * that does not verify or does not fit. `unreadable`: an instance's journal cannot be read. `too-many-instances`: there
- * are
- * more than are read. `missing-instance`: an instance names one before it that the store does not show.
+ * holds a record that does not verify or does not fit. `unreadable`: an instance's journal cannot be read.
+ * `too-many-instances`: there are more than are read. `missing-instance`: an instance names one before it that the
+ * store does not show.
  */
 export const HISTORY_REASONS = ["gap", "refused", "unreadable", "too-many-instances", "missing-instance"] as const;
 

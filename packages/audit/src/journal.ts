@@ -7,6 +7,7 @@ import {
   parseJson,
   type JsonLimits,
   type Untrusted,
+  schemaProblem,
 } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema } from "./entry.ts";
@@ -205,10 +206,7 @@ export function unsignedRecord(
 function requireReadable(record: object): void {
   const parsed = recordSchema.safeParse(record);
   if (parsed.success) return;
-  throw new CmcpError(
-    "INTERNAL",
-    `a journal record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
-  );
+  throw new CmcpError("INTERNAL", `a journal record is not well formed: ${schemaProblem(parsed.error).text}`);
 }
 
 /**

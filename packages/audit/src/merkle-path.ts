@@ -23,12 +23,13 @@ export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<Array
   return input;
 }
 
-/** On which side of the way from a leaf to the head each hash of its path stands. */
+/** On which side a sibling hash goes when a node is hashed. */
 export type SiblingSide = "left" | "right";
 
 /**
- * The sides of a leaf's path, lowest first; `undefined` where a path of this length does not lead from this place to
- * the head (RFC 9162 section 2.1.3.2).
+ * The sides of the sibling hashes in a leaf's inclusion path, lowest first; `undefined` if a path of this length does
+ * not fit
+ * the leaf's index (RFC 9162 section 2.1.3.2).
  *
  * @param index the leaf's place from 0
  * @param size number of leaves, at least 1

@@ -60,9 +60,11 @@ export function identityOf(record: JournalRecord, thumbprint: (jwk: SigningJwk) 
 }
 
 /**
- * Reads one earlier instance's journal, record by record, in the order the store kept. The store is the
- * host's: nothing is believed that does not verify under the instance's own key, a broken link ends what is
- * believed of that session, and garbage or a cut end leaves what came before.
+ * Reads one earlier instance's journal, record by record, in the store's order. The host controls the store. A record
+ * is
+ * accepted only if it verifies under the instance's own key. A broken hash link ends the session's accepted entries.
+ * Garbage
+ * and a missing end do not affect the records before them.
  */
 export class JournalReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
@@ -90,7 +92,7 @@ export class JournalReader {
     try {
       record = decodeRecord(bytes);
     } catch (thrown) {
-      // Whatever the host handed back instead of a record counts as refused; any other failure is ours.
+      // Bytes that are not a record count as refused; any other error is a bug and is thrown.
       if (asCmcpError(thrown, "INTERNAL", "the journal reader failed").code !== "AUDIT_STORE_MISMATCH") throw thrown;
       this.#refuse();
       return;
@@ -98,7 +100,7 @@ export class JournalReader {
     if (!this.#accept(record)) this.#refuse();
   }
 
-  /** What was established; `null` when there was no first record that verifies. */
+  /** What the journal proves; `null` if its first record does not verify. */
   finish(): RecoveredInstance | null {
     if (this.#identity === undefined) return null;
     const { facts, instance } = this.#identity;
@@ -142,7 +144,7 @@ export class JournalReader {
     }
   }
 
-  /** What an authentic entry says was seen counts for its session, wherever the entry stands. */
+  /** Counts the sensitivity of an authentic entry for its session, even if entries before it are missing. */
   #count(entry: AuditEntry): void {
     if (Date.parse(entry.timestamp_utc) > Date.parse(this.#lastTime)) this.#lastTime = entry.timestamp_utc;
     const after = entry.session_sensitivity_after;
@@ -161,7 +163,7 @@ export class JournalReader {
 
   #intent(intent: Intent): boolean {
     const state = this.#sessions.get(intent.session_id);
-    // Without the session's own entries there is no tip a recovery session could name.
+    // Without the session's entries a recovery session has no tip to name.
     if (state === undefined || state.closed || state.intents.has(intent.call_id)) return false;
     state.intents.set(intent.call_id, intent);
     return true;
@@ -177,7 +179,7 @@ export class JournalReader {
       this.#sessions.set(entry.session_id, state);
     }
     if (!acceptEntry(state, entry)) {
-      // The instance signed this entry, so what the store lost before it is lost, but its call was recorded.
+      // The instance signed this entry: entries before it are lost, but its call was recorded.
       if (entry.call_id !== null) state.intents.delete(entry.call_id);
       return false;
     }
@@ -189,8 +191,8 @@ export class JournalReader {
   }
 
   /**
-   * A reset is of a session and of what its principal's closed ones left: for what was seen in others that are open
-   * nobody vouched.
+   * A reset covers its session and the principal's closed sessions. It does not cover what other open sessions have
+   * seen.
    */
   #reset(reset: SessionState, after: string | null): void {
     const { principal } = reset;

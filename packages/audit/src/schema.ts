@@ -8,13 +8,14 @@ export {
   INSPECTION_RESULTS,
   MAX_DETAIL_MEMBERS,
   MAX_ENTRY_TEXT,
+  policyDetailSchema,
+  policyLoadDetailSchema,
   rootDetailSchema,
   type AuditDecision,
   type AuditEntry,
   type EntryType,
   type RootDetail,
 } from "./entry.ts";
-export { policyDetailSchema, policyLoadDetailSchema } from "./policy-detail.ts";
 export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
 export {
   MAX_RECEIPT_BYTES,

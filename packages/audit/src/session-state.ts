@@ -9,22 +9,21 @@ export interface RecoveredSession {
   readonly length: number;
   /** `session_end` is in the chain. */
   readonly closed: boolean;
-  /** Whose session it was; `null` when its root entry does not say. */
+  /** The session's principal; `null` if its root entry names none. */
   readonly principal: string | null;
   /** The session's sensitivity after its last entry that names one. */
   readonly sensitivity: string | null;
   /**
-   * Every label that its entries name, since it began or an operator last reset it: the highest of them is held against
-   * its principal.
+   * Every label that its entries name since its start or its last reset. The highest of them applies to its principal.
    */
   readonly seen: ReadonlySet<string>;
   /** Time of the last entry, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
   /** The hash of the claim that was issued for it, if one is in the journal. */
   readonly claimHash: string | null;
-  /** Calls that may have left and have no entry, in the order they were announced. */
+  /** Calls that may have been sent and have no entry, in the order of their intents. */
   readonly openIntents: readonly Intent[];
-  /** Set on a recovery session: whose interrupted session it answers, and the calls it holds a fault entry for. */
+  /** For a recovery session: the interrupted session it answers, and the calls it has a fault entry for. */
   readonly answers: { readonly instance: string; readonly session: string; readonly callIds: readonly string[] } | null;
 }
 
@@ -38,14 +37,14 @@ export interface SessionState {
   principal: string | null;
   sensitivity: string | null;
   seen: Set<string>;
-  /** Of these the labels of what its own calls could show. */
+  /** The labels of `seen` that its own calls could return. */
   own: Set<string>;
   lastTime: string;
   readonly intents: Map<string, Intent>;
   answers: { instance: string; session: string; callIds: string[] } | null;
 }
 
-/** A session that begins with this entry, which is not in its chain yet; `null` for any other entry. */
+/** The state of a session before its root entry is appended; `null` for an entry that is not a root entry. */
 export function initialState(entry: AuditEntry): SessionState | null {
   if (entry.entry_type !== "session_start") return null;
   return {
@@ -64,7 +63,7 @@ export function initialState(entry: AuditEntry): SessionState | null {
   };
 }
 
-/** Takes the entry that comes next in the chain. False, and nothing changed, for one that does not. */
+/** Appends the next entry of the chain. Returns false, and changes nothing, for any other entry. */
 export function acceptEntry(state: SessionState, entry: AuditEntry): boolean {
   if (state.closed || entry.prev_entry_hash !== state.tip || entry.sequence_number !== state.length) return false;
   state.tip = entry.entry_hash;
@@ -82,7 +81,7 @@ export function acceptEntry(state: SessionState, entry: AuditEntry): boolean {
   return true;
 }
 
-/** What the states establish; a session without an entry is none. */
+/** The sessions that the states prove; those without an entry are left out. */
 export function recoveredSessions(states: ReadonlyMap<string, SessionState>): Map<string, RecoveredSession> {
   const sessions = new Map<string, RecoveredSession>();
   for (const [sessionId, state] of states) {

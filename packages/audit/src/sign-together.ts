@@ -23,9 +23,9 @@ export interface SignedStatement {
 }
 
 /**
- * Signs records that are stored together, and their receipts, once for all: each carries the signature and its own path
- * to
- * what was signed, so that each can be believed without the others.
+ * Signs records that are stored together, and their receipts, with one signature over their Merkle tree. Each carries
+ * the
+ * signature and its inclusion proof, so that each verifies without the others.
  *
  * @param statements at least one, of {@link MAX_SIGNED_TOGETHER} records and receipts at most
  */
@@ -59,7 +59,7 @@ function written(path: readonly string[]): string {
   return path.length === 0 ? "[]" : `["${path.join('","')}"]`;
 }
 
-/** A record with one member more before its last; of ASCII, as hashes, numbers and signatures are. */
+/** Inserts a member, in ASCII, before the last member of a record. */
 function withMember(record: Uint8Array, member: string): Uint8Array<ArrayBuffer> {
   const kept = record.length - LAST_MEMBER.length;
   const signed = Buffer.allocUnsafe(record.length + member.length);

@@ -6,34 +6,36 @@ import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type Recover
 import { acceptEntry, recoveredSessions, initialState, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
 
-/** Calls of one journal that are remembered to have an entry; a longer journal is read record by record. */
+/** Most recorded calls of one journal to remember; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;
 
-/** A record as it was shown, and its place among the instance's. */
+/** A record's bytes as the host showed them, and its number in the instance's journal. */
 interface NumberedRecord {
   readonly bytes: Untrusted<Uint8Array>;
   readonly at: number;
 }
 
 /**
- * Reads an earlier instance's journal that the host left as it was, with fewer signatures: an entry names the hash of
- * the one
- * before, so the signature of a session's last record proves all its entries. Every other record is verified by itself,
- * and each that is verified stands at
- * the place of its number. That shows that none is missing before the last one: an entry has its true number before
- * that of its session's
- * last, so that as many true records as there are numbers fill them all. Nothing less is proven than by
- * {@link JournalReader}; at the first thing that does not fit, nothing is established, and the journal has to be read
- * with that one.
+ * Reads an earlier instance's journal with fewer signature checks than {@link JournalReader}, and proves as much.
+ *
+ * Each entry names the hash of the entry before it, so the signature of a session's last entry proves all its entries.
+ * Every
+ * record of another kind is verified by its own signature. A signature covers the record's number, and the record must
+ * have
+ * that number in the journal. As entries come before the last entry of their session, this shows that no record is
+ * missing.
+ *
+ * At the first record that does not fit, the reader establishes nothing. The journal must then be read with
+ * {@link JournalReader}.
  */
 export class TipJournalReader {
   readonly #thumbprint: (jwk: SigningJwk) => string;
   readonly #sessions = new Map<string, SessionState>();
-  /** The record of each session's last entry. */
+  /** The record with each session's last entry. */
   readonly #tips = new Map<string, NumberedRecord>();
   /** Calls that have no entry yet, by session and call. */
   readonly #open = new Map<string, Intent>();
-  /** Calls that have one. */
+  /** Calls that have an entry, in the same form. */
   readonly #recorded = new Set<string>();
   readonly #maxCalls: number;
   #identity: InstanceIdentity | undefined;
@@ -58,7 +60,7 @@ export class TipJournalReader {
     }
   }
 
-  /** What was established; `null` for a journal that has to be read record by record. */
+  /** What the journal proves; `null` if it must be read record by record. */
   finish(): RecoveredInstance | null {
     const identity = this.#identity;
     if (!this.#fits || identity === undefined) return null;
@@ -109,7 +111,7 @@ export class TipJournalReader {
   }
 
   #entry(placed: NumberedRecord, entry: AuditEntry): boolean {
-    // What a reset lowers depends on the order of records, which only their own signatures prove.
+    // What a reset lowers depends on the order of all records, which only each record's own signature proves.
     if (entry.entry_type === "session_reset" || hash("sha256", entryHashInput(entry)) !== entry.entry_hash)
       return false;
     const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
@@ -142,7 +144,7 @@ export class TipJournalReader {
   }
 }
 
-/** True when the record's own signature verifies, and with it its place. */
+/** True if the record's own signature verifies and its number is its position. */
 function isProven(record: JournalRecord, { at }: NumberedRecord, { instance, key }: InstanceIdentity): boolean {
   return record.instance === instance && record.seq === at && isAuthentic(record, key);
 }

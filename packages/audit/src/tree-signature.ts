@@ -9,14 +9,14 @@ export const TREE_VERSION = "cmcp-tree-v1";
 
 const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
-/** Where a statement stands among those signed with it. */
+/** The inclusion proof of a statement in the tree it is signed with (RFC 9162 section 2.1.3). */
 export const inclusionProofSchema = z.strictObject({
-  /** Its place among the leaves, from 0. */
+  /** Index of the leaf, from 0. */
   index: z.int().nonnegative(),
   /** Hashes from the leaf to the head of the tree, lowest first, base64url (RFC 9162 section 2.1.3). */
   path: z.array(hash).max(MAX_PATH),
 });
-/** Where a statement stands among those signed with it. */
+/** The inclusion proof of a statement in the tree it is signed with. */
 export type InclusionProof = z.infer<typeof inclusionProofSchema>;
 
 /** A signature over everything that an instance signed at the same time, as one of these statements carries it. */

@@ -1,12 +1,14 @@
 import { CmcpError } from "./error.ts";
 
-/** Bytes held for all others together: what may wait at one time to be complete, to be examined or to be read. */
+/** Most bytes this process buffers at one time for all principals and tool servers together. */
 export const MAX_BUFFERED_BYTES = 256 * 1024 * 1024;
 
 /**
- * Counts the bytes this process holds for others, and bounds them. A holder (a principal, a tool server) may have at
- * most as much as stays free beside it, the dynamic threshold of shared switch buffers: alone it gets half, with one
- * other a third, and whoever comes next finds room.
+ * Counts and bounds the bytes this process buffers. A holder (a principal, a tool server) may buffer at most as many
+ * bytes
+ * as stay free, the dynamic threshold of shared switch buffers (Choudhury and Hahne 1998). A single holder gets half,
+ * two
+ * get a third each, and the next one finds room.
  */
 export class BufferedBytes {
   readonly max: number;
@@ -17,28 +19,28 @@ export class BufferedBytes {
     this.max = max;
   }
 
-  /** Bytes held now. */
+  /** Bytes buffered now. */
   get held(): number {
     return this.#held;
   }
 
-  /** What one request, answer or connection holds, as part of what `holder` has. */
+  /** The share of one request, response or connection, counted for `holder`. */
   share(holder: string): BufferShare {
     return new BufferShare(holder, (name, bytes) => this.#move(name, bytes));
   }
 
-  /** @throws CmcpError `OVERLOADED` for more than the holder may have; less is never refused */
+  /** @throws CmcpError `OVERLOADED` if the holder would exceed its threshold; giving bytes back never throws */
   #move(holder: string, bytes: number): void {
     const own = (this.#holders.get(holder) ?? 0) + bytes;
     if (bytes > 0 && own > this.max - (this.#held + bytes))
-      throw new CmcpError("OVERLOADED", "more bytes wait in the gateway than it holds at one time");
+      throw new CmcpError("OVERLOADED", "the gateway has no buffer space left for this caller; try again later");
     this.#held += bytes;
     if (own === 0) this.#holders.delete(holder);
     else this.#holders.set(holder, own);
   }
 }
 
-/** Bytes that are held together and given up together. */
+/** The buffered bytes of one request, response or connection. */
 export class BufferShare {
   readonly #move: (holder: string, bytes: number) => void;
   #holder: string;
@@ -51,14 +53,14 @@ export class BufferShare {
     this.#move = move;
   }
 
-  /** Holds `bytes` more. After {@link free} nothing is held, and nothing refused. @throws CmcpError `OVERLOADED` */
+  /** Counts `bytes` more. Does nothing after {@link free}. @throws CmcpError `OVERLOADED` */
   take(bytes: number): void {
     if (this.#freed) return;
     this.#move(this.#holder, bytes);
     this.#held += bytes;
   }
 
-  /** Gives `bytes` back; never more than are held. */
+  /** Gives back `bytes`, at most those that are counted. */
   give(bytes: number): void {
     const given = Math.min(bytes, this.#held);
     this.#held -= given;
@@ -70,7 +72,7 @@ export class BufferShare {
     this.give(this.#held - Math.min(bytes, this.#held));
   }
 
-  /** Becomes part of what another has: of the principal, once it is known. @throws CmcpError `OVERLOADED` */
+  /** Counts the share for another holder: the principal, once it is known. @throws CmcpError `OVERLOADED` */
   belongTo(holder: string): void {
     const held = this.#held;
     this.give(held);

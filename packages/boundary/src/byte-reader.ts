@@ -88,7 +88,7 @@ export class ByteReader {
     return this.at(offset).take(length);
   }
 
-  /** Throws when bytes remain. */
+  /** @throws CmcpError of the given code if bytes remain */
   end(): void {
     if (this.remaining !== 0) throw new CmcpError(this.#code, `${this.#name}: ${this.remaining} bytes too many`);
   }
@@ -105,15 +105,12 @@ export class ByteReader {
   }
 }
 
-/** True for the same bytes. Evidence is public, so the time this takes tells nobody anything. */
+/** True for the same bytes. Not constant-time: evidence is public. */
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
-/**
- * What is left without the zeros at the end, a view. A loop from the end: a search for them would begin anew at every
- * zero before it.
- */
+/** The bytes without trailing zeros, as a view. The loop runs from the end, so its time is linear. */
 export function withoutPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;
   while (bytes[end - 1] === 0) end -= 1;

@@ -30,7 +30,8 @@ export class CmcpError extends Error {
   }
 }
 
-/** Turns anything thrown into a {@link CmcpError}; what is not one already becomes `fallback`, its text dropped. */
+/** Turns anything thrown into a {@link CmcpError}. Any other error becomes `fallback` with `message`; its own text is only in
+ * `cause`. */
 export function asCmcpError(thrown: unknown, fallback: ErrorCode, message: string): CmcpError {
   return thrown instanceof CmcpError ? thrown : new CmcpError(fallback, message, { cause: thrown });
 }

@@ -2,6 +2,7 @@ export { BufferShare, BufferedBytes, MAX_BUFFERED_BYTES } from "./buffered-bytes
 export { bytesEqual, ByteReader, isZero, withoutPadding, type ByteOrder } from "./byte-reader.ts";
 export { ERROR_CODES, type Advice, type CodeFacts, type ErrorCode } from "./codes.ts";
 export { CmcpError, asCmcpError } from "./error.ts";
+export { dottedPath, schemaProblem, type SchemaProblem } from "./schema-problem.ts";
 export { SharedSlots } from "./shared-slots.ts";
 export { fromBase64Url, fromHex, toBase64Url, toHex } from "./encoding.ts";
 export { CanonicalObject, canonicalBytes, canonicalText } from "./json/canonical.ts";

@@ -1,18 +1,14 @@
 import { CmcpError } from "./error.ts";
 
-/** The part of all slots that only holders without one may take: one in so many. */
+/** One in this many slots is reserved for holders that have none. */
 const RESERVED_PART = 8;
 
 /**
- * Counts slots of one kind and bounds each holder's share of them. A holder is a principal, or whoever else uses the
- * gateway on
- * its own account.
+ * Counts slots of one kind and bounds each holder's share of them. A holder is a principal or a tool server.
  *
  * A holder's first slot is any free one. It takes a further one only while it holds fewer than stay free beside it (the
- * dynamic
- * threshold of shared switch buffers, Choudhury and Hahne 1998), and never the last eighth. N holders at that threshold
- * hold
- * 1/(N+1) of the slots each, and leave as many free.
+ * dynamic threshold of shared switch buffers, Choudhury and Hahne 1998), and never the last eighth. N holders at that
+ * threshold hold 1/(N+1) of the slots each, and leave as many free.
  */
 export class SharedSlots {
   readonly max: number;
@@ -46,8 +42,8 @@ export class SharedSlots {
   }
 
   /**
-   * Takes a slot. @returns gives it back; calling that twice is calling it once
-   * @throws CmcpError `OVERLOADED` where {@link isOpenTo} says no; nothing was sent anywhere
+   * Takes a slot. @returns a function that gives it back; further calls do nothing
+   * @throws CmcpError `OVERLOADED` if {@link isOpenTo} is false; nothing was sent
    */
   take(holder: string, what: string): () => void {
     if (!this.isOpenTo(holder))

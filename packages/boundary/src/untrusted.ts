@@ -1,8 +1,9 @@
 declare const origin: unique symbol;
 
 /**
- * A value somebody else chose: the host, an agent or a tool server. It is opaque until a bounded
- * parser takes it with {@link examine} and returns something else.
+ * A value chosen by the host, an agent or a tool server. It is opaque until a bounded parser opens it with {@link
+ * examine}
+ * and returns a checked value.
  */
 export interface Untrusted<T> {
   readonly [origin]: T;

@@ -1,4 +1,4 @@
-import { CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { CmcpError, fromBase64Url, toBase64Url, schemaProblem } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, CMCP_VERSION, type CallSummary, type EatProfile, type UnsignedClaim } from "./claim.ts";
 import { firmwareText, type Surroundings } from "./firmware-text.ts";
@@ -78,10 +78,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
   };
   const parsed = claimSchema.safeParse({ ...claim, signature: "" });
   if (!parsed.success)
-    throw new CmcpError(
-      "INTERNAL",
-      `a claim is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
-    );
+    throw new CmcpError("INTERNAL", `a claim is not well formed: ${schemaProblem(parsed.error).text}`);
   const { signature: _, ...unsigned } = parsed.data;
   return unsigned;
 }

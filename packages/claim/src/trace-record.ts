@@ -1,4 +1,4 @@
-import { canonicalBytes, CmcpError, toBase64Url } from "@cmcp/boundary";
+import { canonicalBytes, CmcpError, toBase64Url, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { claimSchema, type Claim } from "./claim.ts";
 
@@ -61,10 +61,7 @@ export function buildTraceRecord(claim: Claim, { buildDigest }: { readonly build
     cnf: trace.cnf,
   });
   if (parsed.success) return parsed.data;
-  throw new CmcpError(
-    "INTERNAL",
-    `a trace record is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
-  );
+  throw new CmcpError("INTERNAL", `a trace record is not well formed: ${schemaProblem(parsed.error).text}`);
 }
 
 /** The bytes a Trust Record's signature is made over: the canonical JSON of everything but the signature. */

@@ -4,9 +4,8 @@ import { CmcpError } from "@cmcp/boundary";
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
- * `parseArgs` that is strict and speaks our errors. Nothing is ignored: an argument too many is refused as an unknown
- * option is, and so is a second value of an option that has one.
- * @param takes the name of the one argument that is no option, such as `FOLDER`; without it there is none
+ * Strict `parseArgs`. Unknown options, surplus arguments and a second value of a single-valued option are refused.
+ * @param takes name of the one positional argument, such as `FOLDER`; without it none is allowed
  * @throws CmcpError `USAGE`
  */
 export function readArguments<T extends Options>(args: readonly string[], options: T, takes?: string) {
@@ -15,8 +14,8 @@ export function readArguments<T extends Options>(args: readonly string[], option
     throw new CmcpError(
       "USAGE",
       takes === undefined
-        ? "all that the command takes is named by options, and something else was given"
-        : `one ${takes} at a time`,
+        ? "the command takes options only, and got another argument"
+        : `the command takes one ${takes} only`,
     );
   const given = new Set<string>();
   for (const token of tokens) {
@@ -31,21 +30,22 @@ function parsed<T extends Options>(args: readonly string[], options: T) {
   try {
     return parseArgs({ args: joined(args, options), options, allowPositionals: true, strict: true, tokens: true });
   } catch (thrown) {
-    throw new CmcpError("USAGE", thrown instanceof Error ? thrown.message : "the arguments were not understood", {
+    throw new CmcpError("USAGE", thrown instanceof Error ? thrown.message : "the arguments cannot be parsed", {
       cause: thrown,
     });
   }
 }
 
-/** The value of an option that must be given. @throws CmcpError `USAGE` */
+/** The value of a required option. @throws CmcpError `USAGE` */
 export function required(value: string | undefined, name: string): string {
   if (value === undefined || value === "") throw new CmcpError("USAGE", `${name} is required`);
   return value;
 }
 
 /**
- * Joins an option with a value that begins with a dash, as one base64url key in 64 does. What is itself a
- * known option stays one.
+ * Joins an option with a value that begins with a dash, as one base64url key in 64 does. A known option is not taken
+ * for a
+ * value.
  */
 function joined(args: readonly string[], options: Options): string[] {
   const result: string[] = [];

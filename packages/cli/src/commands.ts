@@ -116,7 +116,10 @@ export type CommandLookup =
   | { readonly is: "group"; readonly group: string; readonly rest: readonly string[] }
   | { readonly is: "nothing" };
 
-/** Finds what is named; a word that only objects know, such as `constructor`, names nothing. */
+/**
+ * Finds the command or group that the first words name. A word such as `constructor`, which every object has, names
+ * nothing.
+ */
 export function commandOf(args: readonly string[]): CommandLookup {
   const [first = ""] = args;
   for (const words of [2, 1]) {

@@ -1,8 +1,7 @@
 import { open, rm } from "node:fs/promises";
 
 /**
- * Writes a file that is not there yet; what cannot be written whole is taken away again. Throws what the operating
- * system says.
+ * Creates and writes a new file. A file that cannot be written whole is removed. Throws the operating system's error.
  */
 export async function createFile(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const file = await open(path, "wx", mode);

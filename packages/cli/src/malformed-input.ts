@@ -1,16 +1,17 @@
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
 /**
- * A file that was given is not of its form. A command ends with a code of its own for it: nothing was found about what
- * the file should have said.
+ * An input file does not have the form it should have. Commands end with an exit code of their own for it, as nothing
+ * was
+ * verified.
  */
 export class MalformedInput extends CmcpError {}
 
-/** How readers of evidence say that it is none. */
+/** Codes with which parsers refuse evidence. */
 const NO_EVIDENCE: readonly ErrorCode[] = ["EVIDENCE_MALFORMED", "EVIDENCE_COLLATERAL_INVALID"];
 
 /**
- * Reads evidence that was given to the command; the same errors about what a service answers stay what they are.
+ * Runs a parser over evidence from the command line. Parser errors become {@link MalformedInput}.
  * @throws MalformedInput
  */
 export function readEvidenceInput<T>(read: () => T): T {

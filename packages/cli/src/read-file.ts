@@ -1,12 +1,12 @@
 import { readBounded } from "@cmcp/launch/files";
 
-/** Largest file that is read unless more is said of it, in bytes: a claim, evidence, certificates, a log. */
+/** Largest file in bytes, unless a command sets another limit: a claim, evidence, certificates, an event log. */
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 /** Largest file of a key, a call or a receipt, in bytes. */
 const MAX_SMALL_BYTES = 4 * 1024 * 1024;
 
 /**
- * A regular file within a limit: a device or pipe may have no end, and is refused unread.
+ * Reads a regular file of at most `maxBytes`. Devices and pipes, which may have no end, are refused unread.
  * @throws CmcpError `USAGE` naming the path
  */
 export async function readAtMost(maxBytes: number, path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -18,7 +18,7 @@ export async function readFileOf(path: string): Promise<Uint8Array<ArrayBuffer>>
   return await readAtMost(MAX_FILE_BYTES, path);
 }
 
-/** {@link readAtMost} for what is small by its nature. */
+/** {@link readAtMost} for a key, a call or a receipt. */
 export async function readSmallFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return await readAtMost(MAX_SMALL_BYTES, path);
 }

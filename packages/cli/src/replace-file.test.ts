@@ -51,10 +51,10 @@ test("what cannot be written says why, and leaves everything as it was", async (
   const refused: Readonly<Record<string, RegExp>> = {
     taken: /: it is not a regular file$/,
     pipe: /: it is not a regular file$/,
-    link: /: it is a link to nothing$/,
-    circle: /: it is a link that leads to itself$/,
-    "nowhere/file": /: the folder it is to be in does not exist$/,
-    "file/below": /: what it is to be in is no folder$/,
+    link: /: it is a symbolic link to a file that does not exist$/,
+    circle: /: it is a symbolic link that leads to itself$/,
+    "nowhere/file": /: its folder does not exist$/,
+    "file/below": /: a part of its path is not a folder$/,
   };
   for (const [name, message] of Object.entries(refused))
     await assert.rejects(replaceFile(join(folder, name), "text"), { code: "USAGE", message }, name);

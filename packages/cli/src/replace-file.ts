@@ -4,7 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 import { writeError } from "./write-error.ts";
 import { createFile } from "./create-file.ts";
 
-/** Mode of a file that was not there before, less what the user's mask takes away. */
+/** Permissions of a new file, before the user's umask. */
 const NEW_FILE_MODE = 0o666;
 
 interface Target {
@@ -19,13 +19,13 @@ async function unlessAbsent<T>(found: Promise<T>): Promise<T | null> {
   });
 }
 
-/** Where a path leads. What is there is a regular file: a device, a pipe or a folder is nobody's to replace. */
+/** The file that a path leads to. Devices, pipes and directories are never replaced. */
 async function targetOf(path: string): Promise<Target> {
   const led = await unlessAbsent(realpath(path));
   if (led === null) {
-    // A link to nothing: what it names was not there to be replaced, and nobody said that it may be made.
+    // A dangling link: there is nothing to replace, and the file it names may not be created.
     if ((await unlessAbsent(lstat(path))) !== null)
-      throw new CmcpError("USAGE", `cannot write ${path}: it is a link to nothing`);
+      throw new CmcpError("USAGE", `cannot write ${path}: it is a symbolic link to a file that does not exist`);
     return { path, mode: NEW_FILE_MODE };
   }
   const found = await stat(led);
@@ -34,19 +34,18 @@ async function targetOf(path: string): Promise<Target> {
 }
 
 /**
- * Writes beside the file and moves it into place, so that a reader sees the old one or the new one, whole. Of a link it
- * is
- * the file that the link leads to.
- * @param mode of the file; without it, what the file has
- * @throws CmcpError `USAGE`, the file then is as it was
+ * Replaces a file at once: it writes a temporary file beside it and renames that. A reader sees the whole old file or
+ * the whole
+ * new one. For a symbolic link the file it leads to is replaced.
+ * @param mode permissions of the new file; by default those of the old one
+ * @throws CmcpError `USAGE`; the old file is then unchanged
  */
 export async function replaceFile(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   await replaceFiles([{ path, content, ...(mode === undefined ? {} : { mode }) }]);
 }
 
 /**
- * {@link replaceFile} for files that are of use only together: all are written beside their places before the first is
- * moved.
+ * {@link replaceFile} for files that belong together: all temporary files are written before the first is renamed.
  */
 export async function replaceFiles(
   files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[],

@@ -2,7 +2,7 @@ import process from "node:process";
 import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import { EXIT, type Terminal } from "./command.ts";
 import { commandOf, groupOverview, overview } from "./commands.ts";
-import { reportError } from "./report-error.ts";
+import { MalformedInput } from "./malformed-input.ts";
 
 const HELP_WORDS: readonly (string | undefined)[] = ["--help", "-h", "help"];
 
@@ -49,15 +49,30 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
   }
 }
 
+/** Prints an error as text or as JSON, and returns the exit code. */
+function reportError(error: CmcpError, asJson: boolean, terminal: Terminal): number {
+  if (asJson) {
+    terminal.out.write(
+      `${JSON.stringify({ ok: false, error: { code: error.code, message: error.message, action: error.action } })}\n`,
+    );
+  } else {
+    const [red, dim, reset] = terminal.colour ? ["\u001b[31m", "\u001b[2m", "\u001b[0m"] : ["", "", ""];
+    terminal.err.write(`${red}${error.code}${reset}: ${error.message}\n${dim}what to do:${reset} ${error.action}\n`);
+  }
+  if (error.code === "USAGE") return EXIT.usage;
+  if (error instanceof MalformedInput) return EXIT.malformed;
+  return error.code === "INTERNAL" ? EXIT.internal : EXIT.rejected;
+}
+
 let unwritten = false;
 process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  // A reader that closed the pipe, such as `head`, has what it wanted.
+  // A reader that closed the pipe, such as `head`, needs no more.
   if (code === "EPIPE" || unwritten) return;
   unwritten = true;
   process.stderr.write(`cmcp: standard output cannot be written (${code ?? "unknown error"})\n`);
   process.exitCode = EXIT.internal;
 });
-// The gateway's log goes here. Whoever reads it, or the disk it is on, may go: the gateway serves on without it.
+// The gateway's log goes to standard error. The gateway keeps serving when nobody can read it.
 process.stderr.on("error", () => undefined);
 
 const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;

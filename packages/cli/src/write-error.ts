@@ -1,21 +1,21 @@
 import { CmcpError } from "@cmcp/boundary";
 
-/** What a person can do something about, by the operating system's code. */
+/** Reasons by the operating system's error code. */
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "the folder it is to be in does not exist",
-  ENOTDIR: "what it is to be in is no folder",
-  EACCES: "this user may not write there",
-  EPERM: "this user may not write there",
+  ENOENT: "its folder does not exist",
+  ENOTDIR: "a part of its path is not a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
   EROFS: "the file system is read-only",
   ENOSPC: "no space is left",
-  EDQUOT: "no space is left to this user",
-  EFBIG: "it is larger than this user may write",
-  EEXIST: "there is a file already, and it is never overwritten",
+  EDQUOT: "the disk quota of this user is used up",
+  EFBIG: "it is larger than the file size limit of this user",
+  EEXIST: "the file exists, and it is never overwritten",
   EISDIR: "it is a folder",
-  ELOOP: "it is a link that leads to itself",
+  ELOOP: "it is a symbolic link that leads to itself",
 };
 
-/** A file that cannot be written, and why. */
+/** The error for a file that cannot be written, with the reason. */
 export function writeError(path: string, thrown: unknown): CmcpError {
   if (thrown instanceof CmcpError) return thrown;
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";

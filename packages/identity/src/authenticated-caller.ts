@@ -1,15 +1,15 @@
 import type { ClaimValue } from "./jwt/project.ts";
 
 /**
- * How a caller was recognised. `bearer`: a provisioned token. `tokenless`: not at all, in development. The host's word
- * is none.
+ * How a caller is identified. `bearer`: by a provisioned token. `tokenless`: not at all, in development. What the host
+ * asserts is not an identity.
  */
 export type IdentitySource = "jwt" | "bearer" | "tokenless";
 
 declare const proof: unique symbol;
 
 /**
- * A caller whose token this package has verified. No other code can make one, and the host's word cannot become one.
+ * A caller whose token this package has verified. No other code can make one, and no host assertion can become one.
  */
 export interface AuthenticatedCaller {
   readonly [proof]: "verified";
@@ -20,11 +20,11 @@ export interface AuthenticatedCaller {
   readonly issuer: string;
   readonly subject: string;
   readonly claims: ReadonlyMap<string, ClaimValue>;
-  /** Milliseconds since 1970 from which on the token counts no more, clock skew included. */
+  /** When the token expires, clock skew included, in milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
-/** Only for code that has just verified what it passes on. */
+/** Only for code that has just verified the token. */
 export function authenticatedCaller(verified: Omit<AuthenticatedCaller, typeof proof>): AuthenticatedCaller {
   return verified as AuthenticatedCaller;
 }

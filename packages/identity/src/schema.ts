@@ -48,7 +48,7 @@ const issuerSchema = z
           .array(jwkSchema)
           .min(1)
           .max(MAX_KEYS)
-          .refine((keys) => areDistinct(keys.map(({ kid }) => kid)), { error: "a kid stands twice" })
+          .refine((keys) => areDistinct(keys.map(({ kid }) => kid)), { error: "duplicate kid" })
           .describe(
             "1 to 32 public keys (RFC 7517) with a `kid` each: Ed25519, P-256, P-384, or RSA of 2048 to 4096 " +
               "bits. A private key is refused.",
@@ -59,7 +59,7 @@ const issuerSchema = z
       .array(z.enum(ALGORITHMS))
       .min(1)
       .max(ALGORITHMS.length)
-      .refine(areDistinct, { error: "an algorithm stands twice" })
+      .refine(areDistinct, { error: "duplicate algorithm" })
       .describe("Signature algorithms that are accepted."),
     types: z
       .array(z.enum(["at+jwt", "JWT"]))
@@ -81,7 +81,7 @@ const issuerSchema = z
       .array(subjectSchema)
       .max(1_000)
       .default([])
-      .refine((subjects) => areDistinct(subjects.map(({ subject }) => subject)), { error: "a subject stands twice" })
+      .refine((subjects) => areDistinct(subjects.map(({ subject }) => subject)), { error: "duplicate subject" })
       .describe("Who the tokens of this issuer stand for."),
     any_subject: anySubjectSchema
       .nullish()
@@ -99,7 +99,7 @@ const issuerSchema = z
   })
   .refine(({ subjects, any_subject: any }) => subjects.length > 0 || any != null, {
     path: ["subjects"],
-    error: "names nobody: list subjects, or set any_subject",
+    error: "allows no caller: list subjects, or set any_subject",
   })
   .refine(
     ({ jwks, algorithms }) =>
@@ -144,7 +144,7 @@ export const identitySchema = z
       .array(issuerSchema)
       .max(MAX_ISSUERS)
       .default([])
-      .refine((issuers) => areDistinct(issuers.map(({ issuer }) => issuer)), { error: "an issuer stands twice" })
+      .refine((issuers) => areDistinct(issuers.map(({ issuer }) => issuer)), { error: "duplicate issuer" })
       .describe("Issuers whose JWTs are accepted as bearer tokens."),
     host_asserted: z
       .strictObject({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { AbortScope, WorkOver } from "./abort-scope.ts";
+import { AbortScope, EndSignal } from "./abort-scope.ts";
 
 test("a scope aborts with its signal, for its reason, also when that aborted before", () => {
   const outer = new AbortController();
@@ -31,9 +31,9 @@ test("a released scope leaves nothing at its signal", () => {
 test("that work is over is heard whenever it was asked for, and nothing listens before somebody does", () => {
   const within = new AbortController();
   const [asked, late, unasked] = [
-    new WorkOver(within.signal),
-    new WorkOver(within.signal),
-    new WorkOver(within.signal),
+    new EndSignal(within.signal),
+    new EndSignal(within.signal),
+    new EndSignal(within.signal),
   ];
   const { signal } = asked;
   assert.equal(signal, asked.signal);
@@ -47,7 +47,7 @@ test("that work is over is heard whenever it was asked for, and nothing listens 
 
 test("work is over once what it is within is", () => {
   const within = new AbortController();
-  const over = new WorkOver(within.signal);
+  const over = new EndSignal(within.signal);
   within.abort("gone");
   assert.equal(over.signal.reason, "gone");
 });

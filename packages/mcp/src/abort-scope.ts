@@ -37,7 +37,7 @@ export class AbortScope {
  * That a piece of work is over, as a signal for whoever wants to hear of it, made for the first of them: most calls end with
  * nobody listening, and an abort costs the same whether anybody hears it.
  */
-export class WorkOver {
+export class EndSignal {
   readonly #within: AbortSignal;
   #scope: AbortScope | undefined;
   #over = false;

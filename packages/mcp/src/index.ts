@@ -1,5 +1,5 @@
 export { AbortScope } from "./abort-scope.ts";
-export { declined } from "./ingress/legacy/declined.ts";
+export { questionRefusal } from "./ingress/legacy/question-refusal.ts";
 export { createMcpEndpoint, type McpEndpoint } from "./ingress/endpoint.ts";
 export type { HttpRequest, RequestHeaders } from "./ingress/http-request.ts";
 export type { HttpResponse } from "./ingress/http-response.ts";
@@ -9,7 +9,7 @@ export {
   type IngressLimits,
   type McpPorts,
   type ListPage,
-  type StandingStream,
+  type ListenStream,
   type ToolDefinition,
   type TaskSupport,
 } from "./ingress/ports.ts";
@@ -21,7 +21,7 @@ export {
   type ClientCapabilities,
 } from "./protocol/client-capabilities.ts";
 export type { Era } from "./protocol/era.ts";
-export type { ListenFilter } from "./protocol/local.ts";
+export type { ListenFilter } from "./protocol/local-params.ts";
 export {
   METHODS,
   governedMethod,
@@ -46,7 +46,7 @@ export {
   type ServerRpcError,
   type TaskEnding,
 } from "./protocol/outcome.ts";
-export type { Completion, InputGiven, Reference } from "./protocol/request.ts";
+export type { Completion, InputResponses, Reference } from "./protocol/request.ts";
 export { isFinal, readTask, type TaskState } from "./tasks/state.ts";
 export { relatedTo } from "./tasks/related.ts";
 export type { LogLevel } from "./log-level.ts";
@@ -54,17 +54,17 @@ export { echoableId, readMessage, type RequestId, type RpcMessage } from "./json
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
 export { httpSse } from "./upstream/channel/http-sse.ts";
 export { ChannelClient } from "./upstream/channel/client.ts";
-export { Following } from "./upstream/channel/following.ts";
-export { StandingConnections } from "./upstream/channel/standing.ts";
+export { ListenerRegistry } from "./upstream/channel/listener-registry.ts";
+export { LongLivedConnections } from "./upstream/channel/long-lived-connections.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
 export { SUBSCRIPTION_ACKNOWLEDGED } from "./upstream/listening.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
-export { legacyPeer } from "./upstream/legacy/peer.ts";
-export { CLIENT_METHODS, askable } from "./upstream/client-methods.ts";
+export { legacyPeer } from "./upstream/legacy/legacy-server-peer.ts";
+export { CLIENT_METHODS, askableParams } from "./upstream/client-methods.ts";
 export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
-export type { Notified } from "./upstream/listening.ts";
-export { readPiece } from "./upstream/piece.ts";
+export type { NotificationHandler } from "./upstream/listening.ts";
+export { readMessages } from "./upstream/message-batch.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
 export {
   DEFAULT_UPSTREAM_LIMITS,

@@ -10,7 +10,7 @@ export function logLevel(value: JsonValue | undefined): LogLevel | undefined {
 }
 
 /** Whether a message is for somebody who named `least`; without it every message is. One of no known level is for nobody who named one. */
-export function reaches(level: JsonValue | undefined, least: LogLevel | null): boolean {
+export function isWanted(level: JsonValue | undefined, least: LogLevel | null): boolean {
   if (least === null) return true;
   const known = logLevel(level);
   return known !== undefined && LOG_LEVELS.indexOf(known) >= LOG_LEVELS.indexOf(least);

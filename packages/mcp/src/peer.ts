@@ -4,7 +4,8 @@ import type { LogLevel } from "./log-level.ts";
 import type { ClientCapabilities } from "./protocol/client-capabilities.ts";
 import type { Era } from "./protocol/era.ts";
 import type { Outcome, RpcBody } from "./protocol/outcome.ts";
-import { plainBody } from "./protocol/plain-body.ts";
+import { RPC } from "./jsonrpc/reply.ts";
+import { legacyTask } from "./tasks/state.ts";
 
 /** The caller on whose behalf a server is asked: how a server may reach it while it works, and how it is answered. */
 export interface Peer {
@@ -30,6 +31,20 @@ export interface Peer {
   ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject>;
   /** An outcome as this caller is answered, before members of the gateway's own. The same outcome always gives the same body. */
   present(outcome: Outcome): RpcBody;
+}
+
+/** An outcome for the gateway itself, which is no agent of either era. */
+function plainBody(outcome: Outcome): RpcBody {
+  switch (outcome.kind) {
+    case "result":
+      return { result: outcome.result };
+    case "input":
+      return { result: { inputRequests: outcome.inputRequests ?? {}, requestState: outcome.requestState } };
+    case "task":
+      return { result: { ...legacyTask(outcome.task), ...outcome.ending } };
+    case "error":
+      return { error: { code: RPC.refused, message: outcome.message, data: outcome.data }, status: 200 };
+  }
 }
 
 /** Nobody to be asked or told anything: the gateway's own requests, and callers that wait for the answer alone. */

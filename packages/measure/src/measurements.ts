@@ -1,5 +1,5 @@
 /** `measurements.json`: what an image may measure as, written by its build and pinned by verifiers. SPEC.md says what it means. */
-import { CmcpError, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, parseJson, type JsonLimits, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 
 /** The format's name and version, the value of `format`. */
@@ -78,17 +78,7 @@ export type MeasuredPlatform = AcceptedLaunch["platform"];
 export function checkMeasurements(value: unknown): Measurements {
   const parsed = measurementsSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const where = (parsed.error.issues[0]?.path ?? [])
-    .map((step) =>
-      String(step)
-        .slice(0, 64)
-        .replace(/[^\x20-\x7e]/g, "?"),
-    )
-    .join(".");
-  throw new CmcpError(
-    "MEASURE_INPUT_INVALID",
-    `measurements: ${where === "" ? "the file" : where} is not as the format says`,
-  );
+  throw new CmcpError("MEASURE_INPUT_INVALID", `measurements: ${schemaProblem(parsed.error).text}`);
 }
 
 /** Reads `measurements.json`. @throws CmcpError `MEASURE_INPUT_INVALID` */

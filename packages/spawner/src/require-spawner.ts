@@ -4,9 +4,9 @@ import { CmcpError } from "@cmcp/boundary";
 const MAX_NAMED = 8;
 
 /**
- * An image runs nothing beside the enclave, so a catalog with stdio servers cannot be served there. Asked by the
- * enclave, and before
- * there is one by whoever checks a deployment.
+ * Refuses stdio servers where no spawner runs. An image runs nothing beside the enclave, so it cannot serve a catalog
+ * with
+ * stdio servers. The enclave calls this, and `cmcp validate-config` before a start.
  * @param offered whether a spawner runs beside the enclave
  * @throws CmcpError `SPAWN_NOT_OFFERED` naming the servers
  */

@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits } from "@cmcp/boundary";
+import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits, schemaProblem } from "@cmcp/boundary";
 import {
   MAX_RECEIPT_BYTES,
   auditBundleSchema,
@@ -19,7 +19,7 @@ const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, m
 interface Shape<T> {
   safeParse(
     value: unknown,
-  ): { success: true; data: T } | { success: false; error: { issues: readonly { path: readonly PropertyKey[] }[] } };
+  ): { success: true; data: T } | { success: false; error: Parameters<typeof schemaProblem>[0] };
 }
 
 /** A kind of file: how large, of what shape, and how it is called where it is neither. */
@@ -63,10 +63,7 @@ function read<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
   }
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new CmcpError(
-    code,
-    `the ${what} does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`,
-  );
+  throw new CmcpError(code, `the ${what} is not valid: ${schemaProblem(parsed.error).text}`);
 }
 
 /** @throws CmcpError `CLAIM_MALFORMED` */

@@ -57,7 +57,7 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
   }
 
   /**
-   * All that is left of the body, if its end has come and nobody waits for more; `null` otherwise. It is read by that.
+   * Takes the rest of the body if all of it has arrived and no reader waits; else `null`.
    */
   whole(): readonly Chunk[] | null {
     if (this.#ending === undefined || this.#ending.error !== undefined) return null;
@@ -65,7 +65,7 @@ export class ReceivedBody implements AsyncIterableIterator<Chunk> {
     return this.#chunks.splice(0);
   }
 
-  /** Drops what is held and what still comes. */
+  /** Drops the buffered chunks and all that arrive later. */
   discard(): void {
     this.#discarding = true;
     this.#chunks.length = 0;

@@ -2,9 +2,9 @@ import { CmcpError, type ErrorCode, type Untrusted } from "@cmcp/boundary";
 import type { Opening, ResponseHead } from "./frame.ts";
 import type { BodyLimit } from "./limits.ts";
 
-/** One side's body as it comes, for one reader. */
+/** One side's body as it arrives, for one reader. */
 export interface IncomingBody extends AsyncIterable<Untrusted<Uint8Array>> {
-  /** All that is left of the body, if its end has come; `null` otherwise. It is read by that. */
+  /** Takes the rest of the body if all of it has arrived; else `null`. */
   whole(): readonly Untrusted<Uint8Array>[] | null;
 }
 
@@ -31,8 +31,7 @@ export interface IncomingExchange {
   /** The opener's body, for one reader. What is left unread when the handler is done is discarded. */
   readonly body: IncomingBody;
   /**
-   * Aborts when the exchange ends before both sides have sent everything: the opener went away, broke the protocol, or
-   * idled.
+   * Aborts when the exchange ends early: the opener closed the stream, broke the protocol, or was idle too long.
    */
   readonly signal: AbortSignal;
   /** Sends status and header fields, once, before any body. */

@@ -72,7 +72,7 @@ const SHAPES: ReadonlyMap<unknown, Shape> = new Map([
   ["error", shape({ code: text(64, /^[A-Z][A-Z0-9_]*$/), message: text(MAX_ERROR_MESSAGE, /^\P{Cc}*$/u) })],
 ]);
 
-/** What is wrong with a decoded map as a frame, in words that hold nothing the sender chose; `null` for a frame. */
+/** Why a decoded map is not a frame, without any text of the sender; `null` for a frame. */
 export function frameProblem(map: Readonly<Record<string, unknown>>): string | null {
   const known = SHAPES.get(map["t"]);
   if (known === undefined) return "unknown type";

@@ -25,12 +25,10 @@ export type Frame =
 type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 
 /**
- * What an exchange is for.
- * Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the document) and `request` (an
- * agent's HTTP request).
- * Enclave to host: `egress` (relay of bytes to a tool server), `append` (store the records of the body, numbered
- * from `seq`, answered once they are durable) and `scan` (every matching record, an instance's in the order of their
- * numbers, each u32be length-prefixed in the body).
+ * What an exchange is for. Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the
+ * document) and `request` (an agent's HTTP request). Enclave to host: `egress` (relay of bytes to a tool server),
+ * `append` (store the records of the body, numbered from `seq`, answered once they are durable) and `scan` (every
+ * matching record, an instance's in the order of their numbers, each u32be length-prefixed in the body).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

@@ -15,8 +15,8 @@ export interface LinkEvents {
 }
 
 /**
- * Links with frames to send at the end of this run of callbacks. A tick is asked for once for all of them, as each
- * costs more than a frame.
+ * Links with frames to send at the end of this run of callbacks. One tick serves all of them, as a tick costs more than
+ * a frame.
  */
 let due: FrameLink[] = [];
 const DUE = Promise.resolve();
@@ -33,8 +33,7 @@ function afterMicrotasks(): void {
 
 /**
  * A tick queued from a microtask runs once every promise continuation now due has run, so that an opening, its body and
- * its
- * end, each awaited by the caller, still leave in one write.
+ * its end, each awaited by the caller, still leave in one write.
  */
 function flushSoon(link: FrameLink): void {
   if (due.push(link) === 1) void DUE.then(afterMicrotasks);
@@ -67,7 +66,7 @@ export class FrameLink {
       this.#drain = undefined;
     });
     stream.on("error", (cause) => {
-      this.close(new CmcpError("WIRE_CLOSED", "the stream broke", { cause }));
+      this.close(new CmcpError("WIRE_CLOSED", "the stream failed", { cause }));
     });
     const ended = (): void => {
       const where = this.#framer.atBoundary
@@ -88,7 +87,7 @@ export class FrameLink {
   watchIdle(ms: number): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      this.#violated(new CmcpError("WIRE_IDLE_TIMEOUT", `nothing moved for ${ms} ms`));
+      this.#violated(new CmcpError("WIRE_IDLE_TIMEOUT", `no bytes were sent or received for ${ms} ms`));
     }, ms);
     this.#idle.unref();
   }
@@ -125,8 +124,9 @@ export class FrameLink {
   }
 
   /**
-   * Sends what is queued and a half-close, then reads on, unheard, until the peer closes or {@link LINGER_MS} are over:
-   * closing at once could make the peer's next write fail before it has read why.
+   * Sends the queued frames and a half-close. It then reads and discards until the peer closes or {@link LINGER_MS} are
+   * over:
+   * an immediate close could make the peer's next write fail before it has read the error.
    */
   finish(): void {
     if (this.#closed !== undefined || this.#deaf) return;

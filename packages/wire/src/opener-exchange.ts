@@ -6,13 +6,13 @@ import { BODY_LIMITS } from "./limits.ts";
 import type { FrameLink } from "./link.ts";
 import { BodySender } from "./sender.ts";
 
-/** One exchange opened on a link. `completed` runs once both sides have sent everything. */
-/** Who is told that an exchange is over, and what ends it early. */
+/** How an exchange ends: `completed` runs once both sides have sent everything; `signal` ends it early. */
 interface Ending {
   readonly completed: () => void;
   readonly signal?: AbortSignal;
 }
 
+/** The opener's side of one exchange on a link. */
 export class OpenerExchange implements OutgoingExchange {
   readonly head: Promise<ResponseHead>;
   readonly body: ReceivedBody;
@@ -35,7 +35,7 @@ export class OpenerExchange implements OutgoingExchange {
     this.#sender = new BodySender(link, number, new BodyMeter(BODY_LIMITS[opening.t]));
     this.head = this.#resolvers.promise;
     this.head.catch(() => {
-      // A caller that only writes never looks at the head; it learns the same error from its next write.
+      // A caller that only writes never awaits the head; its next write rejects with the same error.
     });
     this.body = new ReceivedBody({
       pause: () => {
@@ -87,7 +87,7 @@ export class OpenerExchange implements OutgoingExchange {
     } else {
       throw new CmcpError(
         "WIRE_UNEXPECTED_FRAME",
-        `${frame.t} where ${this.#remote === "head" ? "a response" : "a body"} is due`,
+        `${frame.t} where ${this.#remote === "head" ? "a response" : "a body"} is expected`,
       );
     }
   }
@@ -130,7 +130,7 @@ export class OpenerExchange implements OutgoingExchange {
   }
 }
 
-/** The peer may know codes that we do not. */
+/** The peer may send a code this version does not know. */
 function errorCode(code: string): ErrorCode {
   return Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "WIRE_MALFORMED";
 }

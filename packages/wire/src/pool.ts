@@ -40,8 +40,7 @@ export class ExchangePool {
    * exchange for as long as it is not complete.
    *
    * @throws CmcpError `WIRE_UNREACHABLE`, `OVERLOADED`, `REQUEST_CANCELLED`, `WIRE_CLOSED` after {@link
-   * ExchangePool.close},
-   * or `WIRE_*` for an opening that the wire does not carry.
+   * ExchangePool.close}, or `WIRE_*` for an opening that the wire does not carry.
    */
   async open(opening: Opening, signal?: AbortSignal): Promise<OutgoingExchange> {
     for (;;) {

@@ -6,7 +6,7 @@ import { BODY_LIMITS, MAX_ERROR_MESSAGE } from "./limits.ts";
 import type { FrameLink } from "./link.ts";
 import { BodySender } from "./sender.ts";
 
-/** One exchange the peer opened on a link. `completed` runs once both sides have sent everything. */
+/** The responder's side of one exchange on a link. `completed` runs once both sides have sent everything. */
 export class ResponderExchange implements IncomingExchange {
   readonly opening: Opening;
   readonly body: ReceivedBody;

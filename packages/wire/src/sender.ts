@@ -3,7 +3,7 @@ import type { BodyMeter } from "./exchange.ts";
 import { MAX_DATA_BYTES } from "./limits.ts";
 import type { FrameLink } from "./link.ts";
 
-/** What a write that need not wait is answered with: the same each time, as a call makes a dozen of them. */
+/** The result of a write that need not wait; shared, as each call makes a dozen of them. */
 const TAKEN = Promise.resolve();
 
 async function refused(thrown: unknown): Promise<never> {

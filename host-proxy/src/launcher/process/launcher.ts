@@ -26,14 +26,23 @@ export interface ProcessSettings {
   readonly tpmSocket?: string;
   /** The spawner of stdio servers, when the catalog has any. */
   readonly spawner?: SpawnerSettings;
-  /** Port of the loopback where a debugger attaches, 0 for any. The process then shares this host's network. Development only. */
+  /**
+   * Port of the loopback where a debugger attaches, 0 for any. The process then shares this host's network. Development
+   * only.
+   */
   readonly inspectorPort?: number;
 }
 
-/** Nothing: a debugger could not reach a process in an empty network namespace. @throws CmcpError `CONFIG_INVALID` outside of development */
+/**
+ * Nothing: a debugger could not reach a process in an empty network namespace.
+ * @throws CmcpError `CONFIG_INVALID` outside of development
+ */
 function reachable(developmentMode: boolean): IsolationMeans {
   if (developmentMode) return { isolation: "none", prefix: [] };
-  throw new CmcpError("CONFIG_INVALID", "a debugger attaches to the enclave in development only: set CMCP_DEV_MODE=1");
+  throw new CmcpError(
+    "CONFIG_INVALID",
+    "a debugger can attach to the enclave only in development: set CMCP_DEV_MODE=1",
+  );
 }
 
 /** Node's flags for a debugger. The permission model opens no inspector without the second. */
@@ -41,7 +50,10 @@ function inspectorFlags(port: number | undefined): string[] {
   return port === undefined ? [] : [`--inspect=127.0.0.1:${port}`, "--allow-inspector"];
 }
 
-/** Prepares a place for enclave processes. @throws CmcpError `ISOLATION_UNAVAILABLE`, `CONFIG_INVALID` for a debugger outside of development */
+/**
+ * Prepares a place for enclave processes.
+ * @throws CmcpError `ISOLATION_UNAVAILABLE`, `CONFIG_INVALID` for a debugger outside of development
+ */
 export async function openProcessLauncher(settings: ProcessSettings, log: Log): Promise<Launcher> {
   const {
     entry,

@@ -2,19 +2,16 @@ import { ENGINE_FLAGS } from "../../engine-flags.ts";
 
 /**
  * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a small
- * heap is
- * less than the new space below, and then it marks the whole heap several times a second; more than twice is memory
- * that nothing gains from.
+ * heap is less than the new space below, and then it marks the whole heap several times a second; more than twice is
+ * memory that nothing gains from.
  */
 const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
 
 /**
  * Runs the entry. Flags that Node's embedded code was not made with are set once everything is loaded, as V8 refuses
- * that
- * code under them. Then: the host holds the other end of standard input, so its end is the host's end, however the host
- * died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's signal
- * to every
- * process of the gateway must not end the enclave before the host has had it close its sessions.
+ * that code under them. Then: the host holds the other end of standard input, so its end is the host's end, however the
+ * host died: the enclave must not outlive it. The pipe alone does not keep the process running. A service manager's
+ * signal to every process of the gateway must not end the enclave before the host has had it close its sessions.
  */
 const RUN = `for(const name of["SIGINT","SIGTERM"])process.on(name,()=>{});require(process.argv[1]);for(const flag of ${JSON.stringify(LATER_FLAGS)})require("node:v8").setFlagsFromString(flag);process.stdin.on("end",()=>process.exit(0)).resume().unref();`;
 

@@ -54,8 +54,7 @@ export function kvmProblem(kvm = KVM): string | null {
 
 /**
  * Starts a machine with the best accelerator that works. A KVM that opens may still be of no use, inside another
- * virtual
- * machine above all, so only a machine that serves in time proves it.
+ * virtual machine above all, so only a machine that serves in time proves it.
  *
  * @throws CmcpError what the last attempt failed with, as {@link startQemu}
  */

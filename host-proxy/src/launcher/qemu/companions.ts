@@ -29,8 +29,7 @@ export interface VsockDaemon {
   readonly attached: { readonly daemon: string };
   /**
    * Resolves when the guest's vsock works. Nobody may dial before: vhost-device-vsock 0.3.0 moves no byte any more when
-   * it is
-   * dialled after it was given the guest's memory and before it was given the queues.
+   * it is dialled after it was given the guest's memory and before it was given the queues.
    */
   readonly guestReady: Promise<void>;
 }
@@ -59,8 +58,7 @@ export async function startVsockDaemon({ programs, folder, log, started }: Compa
 
 /**
  * Starts a software TPM and returns its control socket. Its state begins empty with the folder and outlives the
- * machine, so
- * that a machine that is restarted keeps its TPM's identity; registers are reset with every start.
+ * machine, so that a machine that is restarted keeps its TPM's identity; registers are reset with every start.
  * @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE`
  */
 export async function startTpm({ programs, folder, log, started }: CompanionOptions): Promise<string> {

@@ -13,8 +13,7 @@ const SETPRIV = "/usr/bin/setpriv";
 
 /**
  * Becomes the program, and leaves a shell behind that reads from the pipe: its end is this process's end, and then the
- * program,
- * which is the shell's parent for as long as it runs, is killed.
+ * program, which is the shell's parent for as long as it runs, is killed.
  */
 const WATCH = `exec 3<&0
 { read -r _; while read -r name value; do if [ "$name $value" = "PPid: $$" ]; then kill -KILL "$$"; fi; done </proc/self/status; } <&3 3<&- >/dev/null 2>&1 &

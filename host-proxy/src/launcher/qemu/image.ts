@@ -20,8 +20,7 @@ const FIRMWARE: Readonly<Record<HostPlatform, (path: (name: string) => string) =
  * Their digests are not compared here: a host that starts something else is found by who verifies.
  *
  * @throws CmcpError `LAUNCH_MACHINE_INVALID` naming the file that is missing or not what it should be, and for an
- * initramfs
- * that does not fit into the memory
+ * initramfs that does not fit into the memory
  */
 export async function readImage(
   folder: string,
@@ -55,6 +54,6 @@ async function sizeOf(file: string): Promise<number> {
     );
   });
   if (!found.isFile() || found.size === 0)
-    throw new CmcpError("LAUNCH_MACHINE_INVALID", `${file} of the image is empty or no file`);
+    throw new CmcpError("LAUNCH_MACHINE_INVALID", `${file} of the image is empty or not a regular file`);
   return found.size;
 }

@@ -39,8 +39,7 @@ function has(platform: "sev-snp" | "tdx", sys: string, dev: string): boolean {
 
 /**
  * What a machine shall be on this host: what is asked for, or with `auto` the best there is, a machine with a virtual
- * TPM
- * at least.
+ * TPM at least.
  * @throws CmcpError `LAUNCH_HARDWARE_MISSING` when what is asked for is not there
  */
 export function platformOf(

@@ -68,8 +68,7 @@ export function requirePrograms({ platform }: Machine, vsock: GuestVsock, progra
 
 /**
  * Starts a machine with the image and waits until its enclave can be dialled. The machine ends as one: with QEMU, with
- * a
- * program it cannot do without, or with this process. Whatever was started is stopped when a step fails.
+ * a program it cannot do without, or with this process. Whatever was started is stopped when a step fails.
  *
  * @throws CmcpError `LAUNCH_MACHINE_INVALID`, `LAUNCH_PROGRAM_MISSING`; `ENCLAVE_UNAVAILABLE` when it ends early or is
  * not dialable in time

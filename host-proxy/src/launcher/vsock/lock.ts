@@ -17,11 +17,9 @@ export interface VsockLock {
 
 /**
  * Keeps a second gateway of this host away from a guest: two would launch it twice and mix their services up. The lock
- * is a
- * name in Linux's abstract namespace (unix(7)): it belongs to a process and ends with it however it ends, so no lock is
- * ever
- * left over. Gateways in different network namespaces do not see each other's; they meet at the services' address. It
- * keeps mistakes away and nobody else: the host is not to be trusted in any case.
+ * is a name in Linux's abstract namespace (unix(7)): it belongs to a process and ends with it however it ends, so no
+ * lock is ever left over. Gateways in different network namespaces do not see each other's; they meet at the services'
+ * address. It keeps mistakes away and nobody else: the host is not to be trusted in any case.
  *
  * @throws CmcpError `LAUNCH_VSOCK_IN_USE` when another gateway holds it
  */

@@ -18,9 +18,8 @@ export const DEFAULT_WATCH: WatchSettings = { everyMs: 30_000, dialMs: 10_000, a
 
 /**
  * Resolves when an enclave in a machine can be reached no more: a stream that is held open and says nothing is closed
- * from
- * the other side, as when its machine ended, or dialling another fails several times in a row, as when a vsock daemon
- * stalls. Resolves too when `signal` ends the watching.
+ * from the other side, as when its machine ended, or dialling another fails several times in a row, as when a vsock
+ * daemon stalls. Resolves too when `signal` ends the watching.
  */
 export async function waitUntilUnreachable(
   dialer: Dialer,

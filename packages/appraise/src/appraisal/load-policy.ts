@@ -1,4 +1,4 @@
-import { CmcpError, asCmcpError, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, asCmcpError, parseJson, type JsonLimits, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import { appraisalPolicySchema, type AppraisalPolicy } from "./policy.ts";
 import { PRESETS, type PresetName } from "./presets.ts";
 
@@ -7,11 +7,7 @@ const LIMITS: JsonLimits = { maxBytes: 1024 * 1024, maxDepth: 12, maxItems: 20_0
 function check(value: unknown, what: string): AppraisalPolicy {
   const parsed = appraisalPolicySchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new CmcpError(
-    "APPRAISAL_POLICY_INVALID",
-    `${what}: ${issue?.path.map(String).join(".") || "document"}: ${issue?.message ?? "not valid"}`,
-  );
+  throw new CmcpError("APPRAISAL_POLICY_INVALID", `${what}: ${schemaProblem(parsed.error).text}`);
 }
 
 export function isPreset(name: string): name is PresetName {

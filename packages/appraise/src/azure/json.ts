@@ -1,4 +1,12 @@
-import { asCmcpError, CmcpError, fromHex, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import {
+  asCmcpError,
+  CmcpError,
+  fromHex,
+  parseJson,
+  type JsonLimits,
+  type Untrusted,
+  schemaProblem,
+} from "@cmcp/boundary";
 import * as z from "zod";
 import { fromBase64 } from "../bytes/base64.ts";
 import { bankRegisters, registersFromJson, sha256Registers } from "../tpm/forms/registers.ts";
@@ -64,8 +72,7 @@ export function readAzureJson(input: Untrusted<Uint8Array>): AzureCvmEvidence {
   if (numbered.success) return fromContainers(numbered.data);
   const early = earlyContainers.safeParse(value);
   if (early.success) return fromEarlyContainers(early.data);
-  const [issue] = ours.error.issues;
-  throw malformed(`${issue?.path.join(".") ?? ""} ${issue?.message ?? "another form"}`.trim());
+  throw malformed(schemaProblem(ours.error).text);
 }
 
 function malformed(why: string): CmcpError {

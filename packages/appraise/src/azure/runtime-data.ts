@@ -1,4 +1,12 @@
-import { asCmcpError, CmcpError, fromBase64Url, parseJson, untrusted, type JsonLimits } from "@cmcp/boundary";
+import {
+  asCmcpError,
+  CmcpError,
+  fromBase64Url,
+  parseJson,
+  untrusted,
+  type JsonLimits,
+  schemaProblem,
+} from "@cmcp/boundary";
 import * as z from "zod";
 import { derElement, derInteger, derSequence } from "../tpm/der-writer.ts";
 import { verifyingKey, type VerifyingKey } from "../tpm/public-key.ts";
@@ -47,7 +55,7 @@ export interface RuntimeData {
 /** Reads runtime data. @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_POLICY_VIOLATION` for a key that is too weak. */
 export function parseRuntimeData(bytes: Uint8Array): RuntimeData {
   const parsed = schema.safeParse(parse(bytes));
-  if (!parsed.success) throw malformed(parsed.error.issues[0]?.message ?? "another form");
+  if (!parsed.success) throw malformed(schemaProblem(parsed.error).text);
   const [only, ...others] = parsed.data.keys.filter(({ kid }) => kid === ATTESTATION_KEY_ID);
   if (only === undefined || others.length > 0)
     throw malformed(`${others.length === 0 ? "no" : "more than one"} key ${ATTESTATION_KEY_ID}`);

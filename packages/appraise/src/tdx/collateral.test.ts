@@ -206,10 +206,10 @@ test("a certificate that is given many times counts once", () => {
 });
 
 test("duplicate keys are refused, in the bundle and in what it holds as text", () => {
-  refused([utf8(`{"root_ca_crl":null,"root_ca_crl":null}`)], /key stands twice/);
+  refused([utf8(`{"root_ca_crl":null,"root_ca_crl":null}`)], /duplicate key/);
   const twice = '{"tcbInfo":{"id":"SGX"},"tcbInfo":{"id":"TDX"},"signature":"00"}';
-  refused([utf8(twice)], /key stands twice/);
-  refused([utf8(JSON.stringify({ tcb_info_json: twice }))], /key stands twice/);
+  refused([utf8(twice)], /duplicate key/);
+  refused([utf8(JSON.stringify({ tcb_info_json: twice }))], /duplicate key/);
 });
 
 test("what is no collateral, or too much of it, is refused", async () => {
@@ -263,17 +263,17 @@ test("a document of another kind, version or shape is refused once its bytes are
     other: object,
     where: RegExp,
   ])[] = [
-    [parseTcbInfo, tcbInfo, { id: "SGX" }, /at id/],
-    [parseTcbInfo, tcbInfo, { version: 2 }, /at version/],
-    [parseTcbInfo, tcbInfo, { tcbType: 1 }, /at tcbType/],
-    [parseTcbInfo, tcbInfo, { fmspc: "AABBCC00000G" }, /at fmspc/],
-    [parseTcbInfo, tcbInfo, { pceId: "000" }, /at pceId/],
-    [parseTcbInfo, tcbInfo, { issueDate: "2025-12-15" }, /at issueDate/],
-    [parseTcbInfo, tcbInfo, { issueDate: "2025-13-01T00:00:00Z" }, /at issueDate/],
-    [parseTcbInfo, tcbInfo, { nextUpdate: "2025-02-31T00:00:00Z" }, /at nextUpdate/],
-    [parseTcbInfo, tcbInfo, { tcbEvaluationDataNumber: 1.5 }, /at tcbEvaluationDataNumber/],
-    [parseTcbInfo, tcbInfo, { tdxModule: undefined }, /at tdxModule/],
-    [parseTcbInfo, tcbInfo, { tcbLevels: [] }, /at tcbLevels/],
+    [parseTcbInfo, tcbInfo, { id: "SGX" }, /^the [A-Za-z' ]+: id: /],
+    [parseTcbInfo, tcbInfo, { version: 2 }, /^the [A-Za-z' ]+: version: /],
+    [parseTcbInfo, tcbInfo, { tcbType: 1 }, /^the [A-Za-z' ]+: tcbType: /],
+    [parseTcbInfo, tcbInfo, { fmspc: "AABBCC00000G" }, /^the [A-Za-z' ]+: fmspc: /],
+    [parseTcbInfo, tcbInfo, { pceId: "000" }, /^the [A-Za-z' ]+: pceId: /],
+    [parseTcbInfo, tcbInfo, { issueDate: "2025-12-15" }, /^the [A-Za-z' ]+: issueDate: /],
+    [parseTcbInfo, tcbInfo, { issueDate: "2025-13-01T00:00:00Z" }, /^the [A-Za-z' ]+: issueDate: /],
+    [parseTcbInfo, tcbInfo, { nextUpdate: "2025-02-31T00:00:00Z" }, /^the [A-Za-z' ]+: nextUpdate: /],
+    [parseTcbInfo, tcbInfo, { tcbEvaluationDataNumber: 1.5 }, /^the [A-Za-z' ]+: tcbEvaluationDataNumber: /],
+    [parseTcbInfo, tcbInfo, { tdxModule: undefined }, /^the [A-Za-z' ]+: tdxModule: /],
+    [parseTcbInfo, tcbInfo, { tcbLevels: [] }, /^the [A-Za-z' ]+: tcbLevels: /],
     [
       parseTcbInfo,
       tcbInfo,
@@ -286,17 +286,17 @@ test("a document of another kind, version or shape is refused once its bytes are
           },
         ],
       },
-      /at tcbLevels\.0\.tcb\.sgxtcbcomponents/,
+      /^the [A-Za-z' ]+: tcbLevels\.0\.tcb\.sgxtcbcomponents: /,
     ],
-    [parseQeIdentity, qeIdentity, { id: "QE" }, /at id/],
-    [parseQeIdentity, qeIdentity, { version: 1 }, /at version/],
-    [parseQeIdentity, qeIdentity, { mrsigner: "00" }, /at mrsigner/],
-    [parseQeIdentity, qeIdentity, { attributesMask: "x".repeat(32) }, /at attributesMask/],
+    [parseQeIdentity, qeIdentity, { id: "QE" }, /^the [A-Za-z' ]+: id: /],
+    [parseQeIdentity, qeIdentity, { version: 1 }, /^the [A-Za-z' ]+: version: /],
+    [parseQeIdentity, qeIdentity, { mrsigner: "00" }, /^the [A-Za-z' ]+: mrsigner: /],
+    [parseQeIdentity, qeIdentity, { attributesMask: "x".repeat(32) }, /^the [A-Za-z' ]+: attributesMask: /],
     [
       parseQeIdentity,
       qeIdentity,
       { tcbLevels: [{ tcb: { isvsvn: 1 }, tcbDate: "2025-01-01T00:00:00Z", tcbStatus: "Fine" }] },
-      /at tcbLevels\.0\.tcbStatus/,
+      /^the [A-Za-z' ]+: tcbLevels\.0\.tcbStatus: /,
     ],
   ];
   for (const [parse, make, other, message] of documents)

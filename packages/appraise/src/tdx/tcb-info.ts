@@ -1,4 +1,4 @@
-import { CmcpError, fromHex, parseJson, untrusted, type JsonLimits } from "@cmcp/boundary";
+import { CmcpError, fromHex, parseJson, untrusted, type JsonLimits, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { PLATFORM_STATUSES } from "./tcb-status.ts";
 
@@ -98,9 +98,5 @@ export function parseTcbInfo(bytes: Uint8Array): TcbInfo {
 export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   const result = schema.safeParse(parseJson(untrusted(bytes), DOCUMENT_LIMITS));
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new CmcpError(
-    "EVIDENCE_COLLATERAL_INVALID",
-    `${what} is not as Intel documents it at ${issue?.path.join(".") ?? "its top"}`,
-  );
+  throw new CmcpError("EVIDENCE_COLLATERAL_INVALID", `${what}: ${schemaProblem(result.error).text}`);
 }

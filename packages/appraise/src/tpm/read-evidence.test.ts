@@ -49,7 +49,7 @@ test("the JSON form of evidence is read back as it was written", async () => {
 
 test("JSON of another form is refused with what is wrong", () => {
   const document = evidenceDocument(sampleEvidence(KEY, VALUES));
-  assert.throws(() => readTpmEvidence(json({ ...document, extra: 1 })), MALFORMED(/Unrecognized key/));
+  assert.throws(() => readTpmEvidence(json({ ...document, extra: 1 })), MALFORMED(/extra: unknown key/));
   assert.throws(() => readTpmEvidence(json({ ...document, quote: "*" })), MALFORMED(/quote is not base64/));
   assert.throws(() => readTpmEvidence(json({ ...document, pcrs: { sha256: { 24: "00" } } })), MALFORMED(/pcrs/));
   assert.throws(

@@ -14,11 +14,10 @@ function quoted(text: string, what: string): string {
 }
 
 /**
- * A record that is written once and put in more than one place: by itself, with another member, or inside another
- * value.
+ * An object that is serialized once and used several times: alone, with one more member, or inside another value.
  */
 export class CanonicalObject {
-  /** The members' names in their order, and with each what is written of it. */
+  /** The member names in canonical order, and each member's serialized text. */
   readonly #names: readonly string[];
   readonly #members: readonly string[];
 
@@ -43,7 +42,7 @@ export class CanonicalObject {
   with(name: string, value: JsonValue): CanonicalObject {
     const found = this.#names.findIndex((other) => other >= name);
     const at = found === -1 ? this.#names.length : found;
-    if (this.#names[at] === name) refuse("a member is there twice");
+    if (this.#names[at] === name) refuse("duplicate member");
     return new CanonicalObject(
       this.#names.toSpliced(at, 0, name),
       this.#members.toSpliced(at, 0, `${quoted(name, "a key")}:${written(value, 1)}`),
@@ -56,7 +55,7 @@ export class CanonicalObject {
   }
 }
 
-/** Everything JCS cannot carry is an error, because it would silently be something else when read. */
+/** Serializes a value. What JCS cannot carry is an error, as a reader would get another value. */
 function written(value: unknown, depth: number): string {
   if (depth > MAX_DEPTH) refuse(`nested deeper than ${MAX_DEPTH}`);
   if (typeof value === "string") return quoted(value, "a string");
@@ -90,7 +89,7 @@ function sortedKeys(object: object): string[] {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) refuse("an object is not a plain record");
   const keys = Object.keys(object);
-  // They would be left out. Asked in two questions, because `Reflect.ownKeys` takes ten times as long.
+  // Symbol keys and hidden members would be left out. Two calls, because `Reflect.ownKeys` takes ten times as long.
   if (Object.getOwnPropertyNames(object).length !== keys.length || Object.getOwnPropertySymbols(object).length > 0)
     refuse("an object has symbol keys or hidden members");
   // RFC 8785 section 3.2.3 orders names by UTF-16 code units, as a sort without a comparator does.

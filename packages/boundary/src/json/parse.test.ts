@@ -167,7 +167,7 @@ for (const { code, texts } of refused) {
   }
 }
 
-test("a key that stands twice is found in an object of any size, wherever the two stand", () => {
+test("a duplicate key is found in an object of any size, at any position", () => {
   for (let size = 1; size <= 20; size += 1) {
     const keys = Array.from({ length: size }, (_, index) => `key ${index}`);
     const object = (names: readonly string[]): string => `{${names.map((name) => `"${name}":1`).join(",")}}`;

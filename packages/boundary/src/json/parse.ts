@@ -36,7 +36,7 @@ export function parseJsonText(text: string, limits: JsonLimits = DEFAULT_JSON_LI
   try {
     return JSON.parse(text) as JsonValue;
   } catch {
-    // All else the scanner has refused. The platform's words repeat a part of the text.
+    // The scanner refused everything else. The platform's own message would quote the text.
     throw new CmcpError("JSON_SYNTAX", "a string holds a control character");
   }
 }

@@ -11,12 +11,12 @@ const SPACE = /[ \t\n\r]*/y;
 const SHORT_INTEGER = /^-?[0-9]{1,15}$/;
 const FEW_NAMES = 8;
 
-/** The names of one object. Most have a few, which are found sooner without hashing them. */
+/** The member names of one object. Most objects have few, and searching an array is faster than hashing them. */
 class Names {
   readonly #few: string[] = [];
   #many: Set<string> | undefined;
 
-  /** False for a name that is there already. */
+  /** @returns false for a duplicate name */
   add(name: string): boolean {
     if (this.#many === undefined) {
       if (this.#few.includes(name)) return false;
@@ -29,16 +29,15 @@ class Names {
 }
 
 /**
- * Walks JSON text once, without building values, and throws on anything outside the strict profile, except for control
- * characters
- * inside strings: they end no string, so that the platform's parser can be left to refuse them, which is sooner done.
+ * Walks JSON text once, without building values, and throws on anything outside the strict profile. Control characters
+ * inside strings are left to `JSON.parse`, which refuses them faster.
  */
 export class Scanner {
   readonly #text: string;
   readonly #limits: JsonLimits;
   #at = 0;
   #items = 0;
-  /** Where the next reverse solidus is, as far as it was looked for. */
+  /** Position of the next backslash that was found. */
   #nextEscape = -1;
 
   constructor(text: string, limits: JsonLimits) {
@@ -95,7 +94,7 @@ export class Scanner {
       this.#count();
       const key = this.#string();
       if (key === "__proto__") this.#fail("JSON_KEY_FORBIDDEN", "key __proto__");
-      if (!names.add(key)) this.#fail("JSON_DUPLICATE_KEY", "a key stands twice in one object");
+      if (!names.add(key)) this.#fail("JSON_DUPLICATE_KEY", "duplicate key in one object");
       this.#space();
       if (!this.#take(":")) this.#fail("JSON_SYNTAX", "expected ':'");
       this.#space();
@@ -124,8 +123,7 @@ export class Scanner {
     const escaped = this.#escapeBefore(start + 1, end);
     for (let at = start + 1; this.#escapeBefore(at, end); ) {
       at = this.#escape(this.#nextEscape);
-      // Looked for again only where it was the one escaped, so that many escapes in a long string cost no more than
-      // their number.
+      // Search again only if this quotation mark was escaped, so that the time stays linear in the number of escapes.
       if (end < at) end = this.#quote(at);
     }
     this.#at = end + 1;
@@ -134,14 +132,14 @@ export class Scanner {
     return value;
   }
 
-  /** Where the next quotation mark is. */
+  /** Position of the next quotation mark. */
   #quote(at: number): number {
     const end = this.#text.indexOf('"', at);
     if (end === -1) this.#fail("JSON_SYNTAX", "a string does not end");
     return end;
   }
 
-  /** Whether there is a reverse solidus from `at` on and before `end`. Each is looked for once. */
+  /** Whether there is a backslash between `at` and `end`. Each is searched for once. */
   #escapeBefore(at: number, end: number): boolean {
     if (this.#nextEscape < at) {
       const found = this.#text.indexOf("\\", at);
@@ -159,7 +157,7 @@ export class Scanner {
     return ESCAPE.lastIndex;
   }
 
-  /** The string that began there and ends here. */
+  /** The value of the string from `start` to the current position. */
   #unescaped(start: number): string {
     try {
       return JSON.parse(this.#text.slice(start, this.#at)) as string;
@@ -173,7 +171,7 @@ export class Scanner {
     const match = NUMBER.exec(this.#text);
     if (match === null) this.#fail("JSON_SYNTAX", "expected a value");
     if (!SHORT_INTEGER.test(match[0]) && !isExactNumber(match[0]))
-      this.#fail("JSON_NUMBER_NOT_EXACT", "a number does not survive being read");
+      this.#fail("JSON_NUMBER_NOT_EXACT", "a number cannot be represented exactly as a double");
     this.#at = NUMBER.lastIndex;
   }
 

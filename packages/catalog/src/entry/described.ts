@@ -1,4 +1,11 @@
-import { CmcpError, canonicalBytes, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import {
+  CmcpError,
+  canonicalBytes,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  schemaProblem,
+} from "@cmcp/boundary";
 import * as z from "zod";
 import { definitionHash } from "../hashes.ts";
 import { MAX_DEFINITION_BYTES, MAX_SCHEMA_DEPTH, MAX_TEXT } from "../limits.ts";
@@ -30,12 +37,6 @@ function depthOf(value: JsonValue): number {
   return deepest + 1;
 }
 
-function describe(issue: z.core.$ZodIssue | undefined): string {
-  return issue === undefined
-    ? "has the wrong shape"
-    : `${issue.path.length === 0 ? "entry" : issue.path.join(".")}: ${issue.message}`;
-}
-
 /**
  * Reads one raw entry under its shape: every member checked, unknown ones refused.
  *
@@ -44,7 +45,7 @@ function describe(issue: z.core.$ZodIssue | undefined): string {
  */
 export function readShape<Shape extends z.ZodType>(shape: Shape, raw: JsonValue, what: string): z.infer<Shape> {
   const parsed = shape.safeParse(raw);
-  if (!parsed.success) throw new CmcpError("CATALOG_INVALID", `${what}: ${describe(parsed.error.issues[0])}`);
+  if (!parsed.success) throw new CmcpError("CATALOG_INVALID", `${what}: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }
 

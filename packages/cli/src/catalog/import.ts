@@ -1,5 +1,7 @@
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { existsSync } from "node:fs";
+import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { catalogHash, loadCatalog, scanCatalog, visibleText, type Finding } from "@cmcp/catalog";
+import { readCatalogFile } from "@cmcp/launch/files";
 import type { ListKind } from "@cmcp/mcp";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
@@ -11,7 +13,6 @@ import { readLiveServer, serverUrl, type LiveServer } from "./live-server.ts";
 import { knownServerName, mergeEntries } from "./merge.ts";
 import { asciiJson, findingJson, findingLine, hasBlockingFinding } from "./print-findings.ts";
 import { readReviews } from "./review.ts";
-import { catalogToExtend } from "./catalog-to-extend.ts";
 
 const OPTIONS = {
   "approved-by": { type: "string" },
@@ -78,7 +79,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     });
     const names = new Set(chosen.map(({ name }) => name));
     for (const name of values.replace)
-      if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: it is not imported`);
+      if (!names.has(name)) throw new CmcpError("USAGE", `--replace ${name}: it is not among the imported entries`);
     const reviewOf = readReviews(
       { domain: values.domain, sensitivity: values.sensitivity, requiresBaa: values.baa },
       values.set,
@@ -182,4 +183,9 @@ function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: 
     );
   }
   for (const { name, why } of leftOut) terminal.err.write(`${visibleText(name)}\n  left out: ${visibleText(why)}\n\n`);
+}
+
+/** The catalog to extend; an empty one if the file does not exist. */
+async function catalogToExtend(path: string | undefined): Promise<JsonValue> {
+  return path === undefined || !existsSync(path) ? [] : await readCatalogFile(path);
 }

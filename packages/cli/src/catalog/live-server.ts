@@ -71,13 +71,13 @@ async function seeKey(url: URL): Promise<SeenKey> {
     await once(socket, "secureConnect", { signal });
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined)
-      throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server showed no certificate");
+      throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server presented no certificate");
     const spkiSha256 = hash("sha256", certificate.publicKey.export({ type: "spki", format: "der" }), "buffer");
     return { spkiSha256, vouchedFor: socket.authorized };
   } catch (thrown) {
     throw thrown instanceof CmcpError
       ? thrown
-      : new CmcpError("UPSTREAM_UNAVAILABLE", `no TLS with ${host} port ${port}`, { cause: thrown });
+      : new CmcpError("UPSTREAM_UNAVAILABLE", `the TLS handshake with ${host} port ${port} failed`, { cause: thrown });
   } finally {
     socket.on("error", () => undefined);
     socket.destroy();
@@ -106,7 +106,7 @@ async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array
   if (!vouchedFor) {
     throw new CmcpError(
       "UPSTREAM_IDENTITY_MISMATCH",
-      `no authority this machine trusts vouches for ${url.host}; it shows the key ${fingerprintOf(spkiSha256)}. ` +
+      `no certificate authority that this machine trusts vouches for ${url.host}, which presented the key ${fingerprintOf(spkiSha256)}. ` +
         "Compare it with the server's owner and give it as --pin",
     );
   }

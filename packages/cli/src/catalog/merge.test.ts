@@ -92,7 +92,7 @@ test("a name of another server is not taken over", () => {
     catalog,
     [prompt("q", "1", "notes")],
     "CATALOG_NAME_COLLISION",
-    /another server of the name "notes".*--server-name/,
+    /another server named "notes".*--server-name/,
     { ...other, name: "notes" },
   );
 });

@@ -104,7 +104,7 @@ function mergeServer(servers: JsonValue[], server: JsonObject, replacing: boolea
   else if (known.url !== server.url)
     throw new CmcpError(
       "CATALOG_NAME_COLLISION",
-      `the catalog has another server of the name ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; ` +
+      `the catalog has another server named ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; ` +
         "choose one with --server-name",
     );
   else if (known.tls_fingerprint !== server.tls_fingerprint) {

@@ -3,7 +3,7 @@ import type { Terminal } from "../command.ts";
 
 const COLOURS = { high: "\u001b[31m", medium: "\u001b[33m", low: "\u001b[2m" } as const;
 
-/** Whether any finding refuses a catalog outside development. */
+/** Whether any finding makes a catalog unacceptable outside development. */
 export function hasBlockingFinding(findings: readonly Finding[]): boolean {
   return findings.some(({ severity }) => severity === "high");
 }

@@ -4,7 +4,7 @@ import { prepareSchemas } from "@cmcp/inspection";
 import { reviewedEntry, serverEntry, type Candidate } from "./entries.ts";
 import type { LiveServer } from "./live-server.ts";
 
-/** What an operator names of a server; nothing of a section means all of it. */
+/** The entries that an operator asks for, by section; an empty section selects all of it. */
 export interface EntrySelection {
   readonly entries: readonly string[];
   readonly resources: readonly string[];
@@ -13,7 +13,7 @@ export interface EntrySelection {
 
 const OPTIONS = { entries: "--tool", resources: "--resource", prompts: "--prompt" } as const;
 
-/** What was chosen, and what was not although nobody said so. */
+/** The selected entries, and those left out without the operator asking for it. */
 export interface SelectedEntries {
   readonly chosen: readonly Candidate[];
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];

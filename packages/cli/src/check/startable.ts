@@ -8,8 +8,7 @@ import { allowServers, requireSpawner, stdioSchema } from "@cmcp/spawner";
 
 /**
  * What the enclave holds a loaded catalog and its configuration to before it serves: schemas, stdio servers and whether
- * it can run any
- * where the launcher puts it, credentials, the keys of JWT issuers.
+ * it can run any where the launcher puts it, credentials, the keys of JWT issuers.
  * @throws CmcpError as a start would
  */
 export async function requireStartable(

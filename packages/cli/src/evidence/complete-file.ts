@@ -67,6 +67,6 @@ async function requireSound(bytes: Uint8Array, policy: AppraisalPolicy, at: Date
   if (unsound !== undefined)
     throw new CmcpError(
       unsound.code ?? "EVIDENCE_COLLATERAL_INVALID",
-      `the file is left as it was; with what was fetched, ${unsound.name}: ${unsound.why}`,
+      `the file is unchanged: with the fetched data, ${unsound.name}: ${unsound.why}`,
     );
 }

@@ -71,7 +71,7 @@ async function keepFiles(values: Values, terminal: Terminal): Promise<number> {
   if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} goes with --into: files are kept unverified`);
   const platform = platformOf(required(values.platform, "--platform"));
   if (platform !== "sev-snp" && platform !== "tdx")
-    throw new CmcpError("USAGE", "--platform is sev-snp or tdx: other platforms carry what they need");
+    throw new CmcpError("USAGE", "--platform is sev-snp or tdx: evidence of other platforms needs no further files");
   const folder = required(values.out, "--out");
   const [evidence, product] = [await readFileOf(required(values.evidence, "--evidence")), productOf(values)];
   const requests = readEvidenceInput(() => vendorRequests(platform, evidence, product));

@@ -32,16 +32,16 @@ test("what stands in the way is named, nothing half written stays, and a key tha
     );
   const full = cmcp(key, "ulimit -f 0;");
   assert.deepEqual([full.status, await readdir(folder)], [64, []], full.stderr);
-  assert.match(full.stderr, /cannot write .*key\.pem: it is larger than this user may write\n/);
+  assert.match(full.stderr, /cannot write .*key\.pem: it is larger than the file size limit of this user\n/);
   const nowhere = cmcp(join(folder, "nowhere", "key.pem"));
   assert.equal(nowhere.status, 64);
-  assert.match(nowhere.stderr, /: the folder it is to be in does not exist\n/);
+  assert.match(nowhere.stderr, /: its folder does not exist\n/);
 
   assert.equal(cmcp(key).status, 0);
   const made = await readFile(key, "utf8");
   assert.equal((await stat(key)).mode & 0o777, 0o600);
   const again = cmcp(key);
   assert.equal(again.status, 64);
-  assert.match(again.stderr, /: there is a file already, and it is never overwritten\n/);
+  assert.match(again.stderr, /: the file exists, and it is never overwritten\n/);
   assert.equal(await readFile(key, "utf8"), made);
 });

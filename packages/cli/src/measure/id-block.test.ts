@@ -96,7 +96,7 @@ test("what cannot be made is refused", async () => {
     ["USAGE", /not a readable private key/, ["--measurement", MEASUREMENT, "--idkey", fileURLToPath(import.meta.url)]],
     ["USAGE", /32 hex digits/, ["--measurement", MEASUREMENT, ...idkey, "--family-id", "00"]],
     ["USAGE", /whole number/, ["--measurement", MEASUREMENT, ...idkey, "--guest-svn", "4294967296"]],
-    ["USAGE", /named by options/, ["--measurement", MEASUREMENT, ...idkey, "extra"]],
+    ["USAGE", /takes options only/, ["--measurement", MEASUREMENT, ...idkey, "extra"]],
     ["MEASURE_INPUT_INVALID", /P-384/, ["--measurement", MEASUREMENT, "--idkey", join(folder, "small.pem")]],
   ] as const) {
     await assert.rejects(run(...args), { code, message });

@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, untrusted, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, parseJson, untrusted, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import { z } from "zod";
 import { readSmallFile } from "../read-file.ts";
 
@@ -69,9 +69,5 @@ export async function readSavedCall(path: string): Promise<SavedCall> {
   }
   const parsed = savedCallSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new CmcpError(
-    "USAGE",
-    `${path}: ${issue?.code === "unrecognized_keys" ? `unknown member ${issue.keys.join(", ").slice(0, 64)}` : `${issue?.path.join(".") || "the call"}: ${issue?.message ?? "not valid"}`}`,
-  );
+  throw new CmcpError("USAGE", `${path}: ${schemaProblem(parsed.error).text}`);
 }

@@ -33,7 +33,7 @@ export function sessionName(option: string | undefined): string {
   return name;
 }
 
-/** What a header can carry as a token; anything else fails in the client, as if nothing answered. */
+/** A bearer token as a header can carry it (RFC 6750). Node's client would fail on any other without a clear error. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
 /**
@@ -52,7 +52,7 @@ export function tokenFrom(variable: string): string {
   return token;
 }
 
-/** An answer that no gateway gives. @param why how it answered; nothing of the answer is quoted */
+/** The error for an answer that does not come from a gateway. @param why how it answered; the answer is not quoted */
 export function notAGateway(base: string, why: string, cause?: unknown): CmcpError {
   return new CmcpError("GATEWAY_ANSWER_INVALID", `${originOf(base)} answered, but not as a gateway does: ${why}`, {
     cause,

@@ -75,8 +75,7 @@ const SESSION_ID = /^[0-9a-f-]{36}$/;
 
 /**
  * The session_id of a claim; `null` for an answer without the parts of a claim, and for the claim of another session
- * than
- * the session_id asked for. `cmcp verify` says whether the claim verifies.
+ * than the session_id asked for. `cmcp verify` says whether the claim verifies.
  */
 function sessionOf({ trace, gateway }: JsonObject, name: string): string | null {
   const id = isJsonObject(trace) && isJsonObject(gateway) ? gateway["session_id"] : undefined;

@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, parseJson, toBase64Url, untrusted, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import {
   auditEntrySchema,
   MAX_RECEIPT_BYTES,
@@ -32,12 +32,12 @@ export const sessionReset: Command = {
   help: `Usage: cmcp session reset --url URL --key FILE --reason TEXT --receipt FILE [--sequence N] [--json]
        cmcp session reset --url URL --key FILE --reason TEXT --session ID --token-env NAME [--sequence N] [--json]
 
-Says as an operator that a session's principal may start again from the lowest sensitivity: signs a statement
-over the session, its chain so far and this instance, and posts it. The session keeps a record of it.
+Allows, as an operator, a session's principal to start again from the lowest sensitivity. The command signs a
+statement over the session, its chain so far and the instance, and posts it. The session's chain records it.
 
   --url URL         the gateway, such as http://127.0.0.1:8443
   --key FILE        an operator's Ed25519 private key (cmcp key new); its public key is in enclave.operator_keys
-  --reason TEXT     why; it stands in the audit record
+  --reason TEXT     why; the audit record keeps it
   --receipt FILE    the receipt of the session's latest call: it names session, chain and instance
   --session ID      the open session's session_id, handle or label, when there is no receipt
   --token-env NAME  environment variable with the bearer token of the session's principal, to look the chain up with
@@ -53,7 +53,7 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
     const reason = required(values.reason, "--reason");
     const { receipt, session, "token-env": variable } = values;
     if ((receipt === undefined) === (session === undefined))
-      throw new CmcpError("USAGE", "either --receipt or --session, with --token-env, says which session");
+      throw new CmcpError("USAGE", "name the session with --receipt, or with --session and --token-env");
     const place =
       receipt !== undefined
         ? await positionFromReceipt(receipt)
@@ -75,10 +75,7 @@ type ChainPosition = Pick<ResetStatement, "session_id" | "chain_tip" | "instance
 function resetStatement(parts: Omit<ResetStatement, "v" | "purpose">): ResetStatement {
   const parsed = resetStatementSchema.safeParse({ v: 1, purpose: "session-reset", ...parts });
   if (parsed.success) return parsed.data;
-  throw new CmcpError(
-    "USAGE",
-    `the statement is not well formed at ${parsed.error.issues[0]?.path.map(String).join(".") ?? "its top"}`,
-  );
+  throw new CmcpError("USAGE", `the reset statement is not valid: ${schemaProblem(parsed.error).text}`);
 }
 
 async function positionFromReceipt(path: string): Promise<ChainPosition> {
@@ -93,7 +90,7 @@ async function positionFromReceipt(path: string): Promise<ChainPosition> {
   }
 }
 
-/** The gateway's word on where the session is; a wrong one only makes a statement that no gateway accepts. */
+/** The session's position as the gateway reports it. With a wrong one no gateway accepts the statement. */
 async function positionFromGateway(url: string, session: string, token: string): Promise<ChainPosition> {
   const parsed = claimSchema.safeParse(await ask(url, `/sessions/${session}/trace-claim`, { token }));
   if (!parsed.success) throw notAGateway(url, "with no claim of the documented form", parsed.error);

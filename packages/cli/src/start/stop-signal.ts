@@ -2,13 +2,10 @@ import process from "node:process";
 import type { Writable } from "node:stream";
 
 /**
- * From now on SIGINT and SIGTERM fire the signal returned, and do nothing else however many come: a terminal, a
- * launcher and a
- * service manager may each send theirs, and a drain that a second one cut short would leave sessions without their
- * claims. It
- * fires too when `out` cannot be written: whoever waits there for the gateway to be ready never learns that it is. A
- * reader that
- * has gone does not wait.
+ * Returns a signal that SIGINT and SIGTERM abort. Further ones change nothing: a terminal, a launcher and a service
+ * manager
+ * may each send one, and a drain cut short would leave sessions without claims. A failure to write `out` aborts it too,
+ * because the reader that waits for the gateway to be ready would wait forever. A closed pipe (EPIPE) does not.
  */
 export function stopSignal(out: Writable): AbortSignal {
   const stop = new AbortController();
@@ -16,8 +13,7 @@ export function stopSignal(out: Writable): AbortSignal {
   out.on("error", ({ code }: NodeJS.ErrnoException) => {
     if (code !== "EPIPE") stop.abort();
   });
-  // A process that ends of itself takes its handlers away first, and a signal in between would still decide how it
-  // ended.
+  // Node removes the handlers before it exits, and a signal in between would then change the exit status.
   process.once("beforeExit", () => process.exit());
   return stop.signal;
 }

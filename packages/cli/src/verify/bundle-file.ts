@@ -1,7 +1,10 @@
 import { MAX_BUNDLE_BYTES } from "@cmcp/verify";
 import { readAtMost } from "../read-file.ts";
 
-/** The file of an audit bundle, or of what a crash left of a session. @throws CmcpError `USAGE` naming the path */
+/**
+ * Reads the file of an audit bundle, or of an incomplete session after a crash.
+ * @throws CmcpError `USAGE` naming the path
+ */
 export async function readBundleFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return await readAtMost(MAX_BUNDLE_BYTES, path);
 }

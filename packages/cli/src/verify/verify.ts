@@ -130,7 +130,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
       );
     } else if (bundlePath !== undefined) {
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
-      if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} is about a CLAIM, and none is given`);
+      if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} needs the argument CLAIM`);
       verdict = await verifyIncomplete(
         { export: await readBundleFile(bundlePath), receipts: await Promise.all(receipt.map(readFileOf)) },
         expected,

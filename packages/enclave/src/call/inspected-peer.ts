@@ -5,8 +5,8 @@ import {
   CLIENT_METHODS,
   ELICITATION_COMPLETE,
   UpstreamRefusal,
-  askable,
-  declined,
+  askableParams,
+  questionRefusal,
   relatedTo,
   withoutTasks,
   type ClientCapabilities,
@@ -151,7 +151,7 @@ export class InspectedPeer implements Peer {
     const permitted = this.#options.questions.permit(method);
     const inspected = inspectQuestion(method, params, this.#options);
     if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
-    const question = relatedTo(askable(this.#peer.capabilities, method, inspected), this.#options.taskId);
+    const question = relatedTo(askableParams(this.#peer.capabilities, method, inspected), this.#options.taskId);
     this.#askedCount += 1;
     this.#elicitations.add(method, question);
     this.#options.transcript.add({ method, params: question });
@@ -164,10 +164,10 @@ export class InspectedPeer implements Peer {
   /** The agent's answer, rebuilt from the question's shape. @throws UpstreamRefusal if the agent refuses, or answers in another form */
   async #answerTo(method: string, question: JsonObject, until?: AbortSignal): Promise<JsonObject> {
     const answer = await this.#peer.ask(method, question, until).catch((thrown: unknown) => {
-      throw thrown instanceof UpstreamRefusal ? declined(thrown.rpcCode) : thrown;
+      throw thrown instanceof UpstreamRefusal ? questionRefusal(thrown.rpcCode) : thrown;
     });
     const checked = inspectQuestionAnswer(method, question, answer);
-    if (!checked.ok) throw declined(0);
+    if (!checked.ok) throw questionRefusal(0);
     return checked.value;
   }
 
@@ -188,7 +188,7 @@ export class InspectedPeer implements Peer {
     const question = Object.entries(questions).map(([id, { method, params }]) => {
       if (!this.#offers(method)) throw inputNotSupported();
       try {
-        return [id, { method, params: askable(this.capabilities, method, params) }] as const;
+        return [id, { method, params: askableParams(this.capabilities, method, params) }] as const;
       } catch {
         throw inputNotSupported();
       }

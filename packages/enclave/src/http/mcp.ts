@@ -7,7 +7,7 @@ import {
   type HttpResponse,
   type ListenFilter,
   type McpPorts,
-  type StandingStream,
+  type ListenStream,
 } from "@cmcp/mcp";
 import type { CallRunner } from "../call/call-runner.ts";
 import type { Tasks } from "../call/tasks.ts";
@@ -124,7 +124,7 @@ function acceptedFilter(
 function listenerOf(
   { session }: RecordedSession,
   filter: ListenFilter,
-  { notify }: StandingStream,
+  { notify }: ListenStream,
 ): Parameters<Listeners["add"]>[0] {
   return { session, filter, notify };
 }

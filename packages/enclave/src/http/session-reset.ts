@@ -1,4 +1,4 @@
-import { CmcpError, parseJson, untrusted } from "@cmcp/boundary";
+import { CmcpError, parseJson, untrusted, schemaProblem } from "@cmcp/boundary";
 import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Operators } from "../access/operators.ts";
@@ -92,9 +92,6 @@ async function readStatement(request: HttpRequest): Promise<SignedReset> {
     parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }),
   );
   if (!parsed.success)
-    throw new CmcpError(
-      "MCP_INVALID_REQUEST",
-      `the reset statement does not have the documented form at ${parsed.error.issues[0]?.path.map(String).join(".") || "its top"}`,
-    );
+    throw new CmcpError("MCP_INVALID_REQUEST", `the reset statement is not valid: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }

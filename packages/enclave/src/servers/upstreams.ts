@@ -3,13 +3,13 @@ import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import {
   ChannelClient,
-  StandingConnections,
+  LongLivedConnections,
   UpstreamClient,
   httpSse,
   legacyPeer,
   type Upstream,
   type ListKind,
-  type Notified,
+  type NotificationHandler,
   type Peer,
   type UpstreamAnswer,
   type UpstreamLimits,
@@ -41,7 +41,7 @@ export interface UpstreamsOptions {
 export interface UpdateListener {
   /** The URIs, read whenever a stream is opened. */
   readonly uris: () => readonly string[];
-  readonly notified: Notified;
+  readonly notified: NotificationHandler;
   readonly signal: AbortSignal;
 }
 
@@ -87,7 +87,7 @@ export class Upstreams {
   readonly #clients = new Map<string, { readonly server: CatalogServer; readonly client: Upstream }>();
   readonly #closing = new AbortController();
   /** Connections of servers whose sessions each hold a stream. */
-  readonly #standing = new StandingConnections();
+  readonly #standing = new LongLivedConnections();
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -121,7 +121,7 @@ export class Upstreams {
   }
 
   /** Listens for list changes of a server until the client is closed. Never throws. */
-  async watch(server: CatalogServer, notified: Notified): Promise<void> {
+  async watch(server: CatalogServer, notified: NotificationHandler): Promise<void> {
     await this.#client(server).listen(
       keyOf(server, null),
       { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] },

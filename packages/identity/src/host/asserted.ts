@@ -5,8 +5,9 @@ import { readSpiffeId } from "./spiffe.ts";
 declare const hostsWord: unique symbol;
 
 /**
- * Something about a caller for which there is only the host's word. It is opaque: it can be turned into labels for
- * policies and records, and into nothing else. It is no `AuthenticatedCaller`, and no function here makes one of it.
+ * A property of a caller that only the host asserts. It is opaque: it can become labels for policies and records, and
+ * nothing
+ * else. No function turns it into an `AuthenticatedCaller`.
  */
 export interface HostAsserted<T> {
   readonly [hostsWord]: T;
@@ -30,8 +31,8 @@ export interface HostAssertedLabels {
 }
 
 /**
- * What is made of the host's word on the peer's SPIFFE ID: `null` when it is not one, or not of a trust domain the
- * configuration names.
+ * Reads the SPIFFE ID that the host asserts for a peer; `null` if it is not a SPIFFE ID or its trust domain is not
+ * configured.
  */
 export function readHostAsserted(
   spiffeId: Untrusted<string>,

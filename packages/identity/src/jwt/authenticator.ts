@@ -2,13 +2,13 @@ import { fromBase64Url } from "@cmcp/boundary";
 import { compactVerify, type CryptoKey } from "jose";
 import { authenticatedCaller, type AuthenticatedCaller } from "../authenticated-caller.ts";
 import { MAX_TOKEN } from "../limits.ts";
+import { principalName } from "../names.ts";
 import type { IssuerSettings } from "../schema.ts";
 import { checkClaims } from "./claims.ts";
 import { looksLikeJwt } from "./compact.ts";
 import { tokenFault } from "./fault.ts";
 import { readHeader, readPart, type JwtHeader } from "./header.ts";
 import { KeyRing } from "./keys.ts";
-import { principalOf } from "./principal.ts";
 import { projectClaims } from "./project.ts";
 
 interface Issuer {
@@ -85,4 +85,21 @@ export class JwtAuthenticator {
   isCurrent({ expiresAt }: AuthenticatedCaller): boolean {
     return this.#now() < expiresAt;
   }
+}
+
+/** The principal that a subject maps to. */
+interface MappedPrincipal {
+  readonly principalId: string;
+  readonly workflows: readonly string[] | null;
+}
+
+/** @throws CmcpError `UNAUTHENTICATED`, reason `subject`, if the configuration does not allow the subject */
+function principalOf(subject: string, { subjects, any_subject: any }: IssuerSettings): MappedPrincipal {
+  const listed = subjects.find((one) => one.subject === subject);
+  if (listed !== undefined) return { principalId: listed.principal, workflows: listed.workflows ?? null };
+  if (any == null) throw tokenFault("subject");
+  const principalId = `${any.prefix}${subject}`;
+  // A subject that does not fit a principal's name is refused: any change of it could name another principal.
+  if (!principalName.safeParse(principalId).success) throw tokenFault("subject");
+  return { principalId, workflows: any.workflows };
 }

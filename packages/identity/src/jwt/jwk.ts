@@ -49,7 +49,7 @@ export const jwkSchema = z
     z.strictObject({ kty: z.literal("RSA"), n: modulus, e: z.literal("AQAB"), ...common }),
   ])
   .refine((key) => key.alg === undefined || algorithmsOf(key).includes(key.alg), {
-    error: "alg does not go with the key",
+    error: "alg does not match the type of the key",
   });
 
 export type Jwk = z.output<typeof jwkSchema>;

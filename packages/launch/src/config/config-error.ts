@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, dottedPath, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { unwrapSchema, memberSchema } from "./schema-members.ts";
 
@@ -18,7 +18,7 @@ function editDistance(a: string, b: string): number {
 
 const MAX_NAMED = 64;
 
-/** The known word nearest to an unknown one; of equally near ones the first. */
+/** The known word with the smallest edit distance to an unknown one; the first of several. */
 export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const shortened = word.slice(0, MAX_NAMED);
   let best: { readonly candidate: string; readonly distance: number } | undefined;
@@ -39,29 +39,17 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly strin
   return keysOf(path.reduce<unknown>((at, step) => unwrapSchema(memberSchema(at, step)), unwrapSchema(schema)));
 }
 
-// A key is somebody's text: shown shortened and without control characters.
-const shown = (key: PropertyKey): string =>
-  String(key)
-    .slice(0, MAX_NAMED)
-    .replace(/[^\x20-\x7e]/g, "?");
-const dotted = (path: readonly PropertyKey[]): string => path.map(shown).join(".");
-
 /**
- * Turns the first finding of a schema, an unknown key before others, into `CONFIG_INVALID` that names the file, the key
- * and, for an unknown key, the nearest known one.
+ * Describes the first issue of a configuration as `CONFIG_INVALID`. The message names the file, the key and, for an
+ * unknown key, the nearest known one.
  */
 export function configError(error: z.ZodError, schema: z.ZodType, file: string): CmcpError {
-  // A misspelled key that is needed is also a missing one; the misspelling says more.
-  const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
-  if (issue === undefined)
-    return new CmcpError("CONFIG_INVALID", `${file}: not a valid configuration`, { detail: { file } });
-  if (issue.code === "unrecognized_keys") {
-    const unknown = issue.keys[0] ?? "";
-    const key = dotted([...issue.path, unknown]);
-    const near = nearestWord(unknown, keysAt(schema, issue.path));
-    const hint = near === undefined ? "" : `; the nearest known key is ${dotted([...issue.path, near])}`;
-    return new CmcpError("CONFIG_INVALID", `${file}: ${key}: unknown key${hint}`, { detail: { file, key } });
+  const { key, text } = schemaProblem(error);
+  const unknown = error.issues.find((issue) => issue.code === "unrecognized_keys");
+  let hint = "";
+  if (unknown !== undefined) {
+    const near = nearestWord(unknown.keys[0] ?? "", keysAt(schema, unknown.path));
+    if (near !== undefined) hint = `; the nearest known key is ${dottedPath([...unknown.path, near])}`;
   }
-  const key = issue.path.length === 0 ? "the document" : dotted(issue.path);
-  return new CmcpError("CONFIG_INVALID", `${file}: ${key}: ${issue.message}`, { detail: { file, key } });
+  return new CmcpError("CONFIG_INVALID", `${file}: ${text}${hint}`, { detail: { file, key } });
 }

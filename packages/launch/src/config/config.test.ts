@@ -147,7 +147,7 @@ void describe("mistakes", () => {
     refused(
       "enclave: {principals: [{id: default}, {id: default}]}",
       "CONFIG_INVALID",
-      /enclave\.principals: a principal stands twice/,
+      /enclave\.principals: duplicate principal/,
     );
     refused(
       "enclave: {principals: [{id: default, workflows: []}]}",

@@ -1,5 +1,5 @@
-import { CmcpError } from "@cmcp/boundary";
-import { readPublicKey } from "./public-key.ts";
+import { createPublicKey } from "node:crypto";
+import { CmcpError, fromBase64Url, fromHex, toBase64Url } from "@cmcp/boundary";
 
 /** The variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -82,4 +82,27 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
     catalogHash: pin(env, "CMCP_CATALOG_HASH"),
     policySigningKey: signingKey(env),
   };
+}
+
+const KEY_BYTES = 32;
+
+function fromPem(text: string): string | undefined {
+  try {
+    const key = createPublicKey(text);
+    return key.asymmetricKeyType === "ed25519" ? key.export({ format: "jwk" }).x : undefined;
+  } catch {
+    // Whatever is wrong with it, it is not a public key in PEM; the caller says so.
+    return undefined;
+  }
+}
+
+/**
+ * An Ed25519 public key as base64url of its 32 bytes, from that, hex of them, or PEM (SubjectPublicKeyInfo);
+ * `undefined` for anything else.
+ */
+function readPublicKey(written: string): string | undefined {
+  const text = written.trim();
+  if (text.startsWith("-----BEGIN PUBLIC KEY-----")) return fromPem(text);
+  const bytes = text.length === KEY_BYTES * 2 ? fromHex(text) : fromBase64Url(text.replace(/=$/, ""));
+  return bytes?.length === KEY_BYTES ? toBase64Url(bytes) : undefined;
 }

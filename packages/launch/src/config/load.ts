@@ -12,7 +12,7 @@ import { configSchema, type ConfigFile } from "./schema.ts";
 import { refuseSecrets } from "./secrets.ts";
 import { readYaml } from "./yaml.ts";
 
-/** What the host needs and the enclave does not; not measured, so that moving a file changes no digest. */
+/** What only the host needs. It is not measured, so that moving a file does not change the digest. */
 export interface HostConfig {
   readonly policy_bundle_path: string;
   readonly catalog_path: string;
@@ -25,18 +25,18 @@ export interface HostConfig {
   readonly launcher: LauncherConfig;
 }
 
-/** A configuration that may be started with. */
+/** A valid configuration. */
 export interface LoadedConfig {
   readonly config: Config;
   readonly host: HostConfig;
   readonly environment: EnvironmentSettings;
-  /** What an operator should know and that does not stop the start. */
+  /** Messages for the operator that do not prevent the start. */
   readonly warnings: readonly string[];
 }
 
 const SHORT_TOKEN = 32;
 
-/** Where tokens come from; without any source requests need none, which only development on loopback allows. */
+/** The sources of tokens. Without any, requests need no token, which is allowed only in development on loopback. */
 interface TokenSources {
   readonly environment: EnvironmentSettings;
   readonly tokenFile: string | null;
@@ -95,7 +95,7 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
     warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
   if (enclave.principals.length * enclave.max_sessions_per_principal > enclave.max_sessions) {
     warnings.push(
-      "enclave.max_sessions is less than what the principals together may open: some can leave no session to others",
+      "enclave.max_sessions is less than all principals together may open: some principals can use up all sessions",
     );
   }
   if (environment.policyHash === null && environment.policySigningKey === null)
@@ -152,7 +152,7 @@ function measured(written: ConfigFile): Config {
   });
 }
 
-/** Subjects of JWTs must stand for principals there are. */
+/** Requires that subjects of JWTs map to configured principals. */
 function requireSubjectPrincipals({ enclave: { identity, principals } }: Config, file: string): void {
   try {
     requirePrincipals(identity, new Set(principals.map(({ id }) => id)));
@@ -165,7 +165,7 @@ function requireSubjectPrincipals({ enclave: { identity, principals } }: Config,
   }
 }
 
-/** The token of the environment, or tokenless development, must stand for a principal there is. */
+/** Requires the default principal if CMCP_BEARER_TOKEN or tokenless development uses it. */
 function requireDefaultPrincipal({ enclave }: Config, sources: TokenSources, file: string): void {
   if (sources.environment.bearerToken === null && !isTokenless(sources)) return;
   if (enclave.principals.some(({ id }) => id === DEFAULT_PRINCIPAL)) return;

@@ -3,7 +3,7 @@ import type { EnvironmentSettings } from "./environment.ts";
 
 const KEY = "policy_reload_interval_seconds";
 
-/** Why a reload that was asked for could never, or must never, install a bundle. */
+/** Why a configured reload could never install a bundle, or must not; `null` if it can. */
 export function reloadProblem(
   seconds: number,
   pins: { readonly policyHash: string | null; readonly policySigningKey: string | null },

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** Takes wrappers such as default and nullish off a schema. */
+/** The schema inside wrappers such as `default` and `nullish`. */
 export function unwrapSchema(schema: unknown): unknown {
   let inner = schema;
   while (
@@ -14,14 +14,14 @@ export function unwrapSchema(schema: unknown): unknown {
   return inner;
 }
 
-/** Whether a mapping may have the key; where it may have one of several forms, in any of them. */
+/** Whether a mapping may have the key; for a union, whether any of its options may. */
 export function schemaHasKey(schema: unknown, key: PropertyKey): boolean {
   if (schema instanceof z.ZodObject) return Object.hasOwn(schema.shape, key);
   if (schema instanceof z.ZodRecord) return z.safeParse(schema.keyType, key).success;
   return schema instanceof z.ZodUnion && schema.options.some((option) => schemaHasKey(unwrapSchema(option), key));
 }
 
-/** What stands below a schema at one step of a path. */
+/** The schema of a member or an item of a schema. */
 export function memberSchema(schema: unknown, step: PropertyKey): unknown {
   if (schema instanceof z.ZodArray) return schema.element;
   if (schema instanceof z.ZodObject)

@@ -178,7 +178,7 @@ export const enclaveSchema = z.strictObject({
     )
     .min(1)
     .max(MAX_PRINCIPALS)
-    .refine(areDistinctPrincipals, { error: "a principal stands twice" })
+    .refine(areDistinctPrincipals, { error: "duplicate principal" })
     .default([{ id: DEFAULT_PRINCIPAL }])
     .describe(
       "Who may call. CMCP_BEARER_TOKEN is the token of `default`; those of others stand in enclave.token_file.",
@@ -228,7 +228,10 @@ export const vocabularySchema = z
   )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
-/** Every key of `cmcp-config.yaml`. `unsupported-keys.ts` has those of the common format whose feature this version lacks. */
+/**
+ * Every key of `cmcp-config.yaml`. `unsupported-keys.ts` has those of the common format whose feature this version
+ * lacks.
+ */
 export const configSchema = z.strictObject({
   attestation: attestationSchema.prefault({}),
   policy_bundle_path: relativePath

@@ -37,8 +37,7 @@ interface Finding {
 
 /**
  * Refuses a measured value that looks like a secret: everybody who may verify the gateway reads it. A secret of no
- * known form under a
- * name that does not say so is not found.
+ * known form under a name that does not say so is not found.
  *
  * @param what what the value is part of, as messages name it; its own keys follow
  * @throws CmcpError `CONFIG_SECRET` naming the key, never the value
@@ -46,9 +45,13 @@ interface Finding {
 export function refuseSecrets(what: string, value: unknown, detail: Readonly<Record<string, string>> = {}): void {
   for (const { path, why } of findings(value, [])) {
     const key = path.map(shown).join(".");
-    throw new CmcpError("CONFIG_SECRET", `${what}${key}: looks like a secret (${why}), and this is measured`, {
-      detail: { ...detail, key },
-    });
+    throw new CmcpError(
+      "CONFIG_SECRET",
+      `${what}${key}: looks like a secret (${why}), and measured configuration is readable by auditors`,
+      {
+        detail: { ...detail, key },
+      },
+    );
   }
 }
 

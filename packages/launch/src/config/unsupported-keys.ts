@@ -2,11 +2,11 @@ import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
 /** A key of the common format whose feature this version does not have. */
 export interface UnsupportedKey {
-  /** Its place in the file, with dots between. */
+  /** Path of the key, its steps separated by dots. */
   readonly key: string;
-  /** The one value that is refused; absent where every value is that asks for something. */
+  /** The one value that is refused; without it every value that enables something is refused. */
   readonly value?: string;
-  /** What the operator is told. */
+  /** The reason in the error message. */
   readonly why: string;
   readonly code: ErrorCode;
 }
@@ -16,7 +16,7 @@ const NO_CATALOG_RELOAD = {
   code: "CATALOG_RESTART_REQUIRED",
 } as const;
 
-/** The keys that a file may not set. Accepting one would promise a protection that is not there. */
+/** The keys that a file may not set. To accept one would promise a protection that does not exist. */
 export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
   {
     key: "attestation.provider",
@@ -51,8 +51,8 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
 ];
 
 /**
- * The file without the keys that are refused, where it asks nothing of them.
- * @throws CmcpError with the key's code, naming the first key that asks for its feature
+ * The file without its unsupported keys, if none of them enables anything.
+ * @throws CmcpError with the key's code, naming the first key that enables its feature
  */
 export function refuseUnsupportedKeys(written: unknown, file: string): unknown {
   return UNSUPPORTED_KEYS.reduce((at, { key, value: refused, why, code }) => {
@@ -63,7 +63,7 @@ export function refuseUnsupportedKeys(written: unknown, file: string): unknown {
   }, written);
 }
 
-/** A mapping without what stands at a path, and that. */
+/** Removes the value at a path. @returns the remaining mapping, and the value */
 function taken(from: unknown, [step = "", ...steps]: readonly string[]): readonly [rest: unknown, value: unknown] {
   if (!isMapping(from) || !Object.hasOwn(from, step)) return [from, undefined];
   const { [step]: member, ...others } = from;
@@ -72,7 +72,7 @@ function taken(from: unknown, [step = "", ...steps]: readonly string[]): readonl
   return [{ ...from, [step]: rest }, value];
 }
 
-/** Nothing, a section with nothing in it, or one that is switched off. */
+/** True for no value, an empty section, or a section with `enabled: false`. */
 function asksForNothing(value: unknown): boolean {
   if (!isMapping(value)) return value === undefined || value === null;
   return value["enabled"] === false || Object.values(value).every((member) => member === null);

@@ -1,8 +1,9 @@
 import { unwrapSchema, memberSchema, schemaHasKey } from "./schema-members.ts";
 
 /**
- * A configuration without the keys whose value is null, the header of an empty section among them: they say nothing.
- * A key that the schema does not know stays, for the schema to refuse.
+ * Removes keys whose value is null, such as the header of an empty section. An unknown key stays, so that the schema
+ * refuses
+ * it.
  */
 export function withoutNulls(value: unknown, schema: unknown): unknown {
   const at = unwrapSchema(schema);

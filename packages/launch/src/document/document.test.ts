@@ -192,7 +192,7 @@ void describe("the launch document", () => {
     });
     isRefused(
       altered({ config: { ...config, enclave: { ...config.enclave, identity: { jwts: [] } } } }),
-      /config\.enclave\.identity: unknown key/,
+      /config\.enclave\.identity\.jwts: unknown key/,
     );
   });
 

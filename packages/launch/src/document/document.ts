@@ -8,9 +8,9 @@ import {
   type JsonLimits,
   type JsonValue,
   type Untrusted,
+  schemaProblem,
 } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
-import type { z } from "zod";
 import { reloadProblem } from "../config/reload.ts";
 import { refuseSecrets, refuseSecretsOfServers } from "../config/secrets.ts";
 import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
@@ -21,27 +21,13 @@ function invalid(why: string, cause?: unknown): CmcpError {
   return new CmcpError("LAUNCH_DOCUMENT_INVALID", `launch document: ${why}`, { cause });
 }
 
-// Keys of the document are somebody's text: shown shortened and without control characters.
-function firstFinding(error: z.ZodError): CmcpError {
-  const issue = error.issues[0];
-  const path = (issue?.path ?? [])
-    .map((step) =>
-      String(step)
-        .slice(0, 64)
-        .replace(/[^\x20-\x7e]/g, "?"),
-    )
-    .join(".");
-  const why = issue?.code === "unrecognized_keys" ? "unknown key" : (issue?.message ?? "not valid");
-  return invalid(path === "" ? why : `${path}: ${why}`);
-}
-
 /**
  * Canonical bytes (RFC 8785) of a launch document.
  * @throws CmcpError `LAUNCH_DOCUMENT_INVALID` when the enclave would refuse it
  */
 export function buildLaunchDocument(document: LaunchDocument): Uint8Array<ArrayBuffer> {
   const checked = launchDocumentSchema.safeParse(document);
-  if (!checked.success) throw firstFinding(checked.error);
+  if (!checked.success) throw invalid(schemaProblem(checked.error).text);
   const bytes = canonicalBytes(checked.data);
   parseLaunchDocument(untrusted(bytes));
   return bytes;
@@ -63,7 +49,7 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);
   const parsed = launchDocumentSchema.safeParse(value);
-  if (!parsed.success) throw firstFinding(parsed.error);
+  if (!parsed.success) throw invalid(schemaProblem(parsed.error).text);
   const { config, pins, trust_anchors } = parsed.data;
   const problem = reloadProblem(config.policy_reload_interval_seconds, {
     policyHash: pins.policy_hash ?? null,

@@ -1,4 +1,4 @@
-import { CmcpError, canonicalBytes, parseJson, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, canonicalBytes, parseJson, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { principalId } from "../config/fields.ts";
 
@@ -37,10 +37,10 @@ const provisionSchema = z
     credentials: z.array(credentialSchema).min(1).max(MAX_CREDENTIALS).optional(),
   })
   .refine(({ credentials = [] }) => new Set(credentials.map(({ name }) => name)).size === credentials.length, {
-    error: "a credential stands twice",
+    error: "duplicate credential",
   })
   .refine(({ tokens }) => new Set(tokens.map(({ sha256 }) => sha256)).size === tokens.length, {
-    error: "a token stands twice",
+    error: "duplicate token",
   })
   .refine(({ tokens, tokenless }) => tokenless !== true || tokens.length === 0, {
     error: "cannot be tokenless and have tokens",
@@ -53,15 +53,12 @@ const invalid = (why: string, cause?: unknown): CmcpError =>
   new CmcpError("CONFIG_INVALID", `provision message: ${why}`, { cause });
 
 /**
- * Reads an object of unknown shape as a provision message. Findings are named by path only, as values may be secret.
+ * Reads an object of unknown shape as a provision message. The message names keys, and never values, as they may be secret.
  */
 function check(value: unknown): Provision {
   const parsed = provisionSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw invalid(
-    `${(issue?.path ?? []).join(".") || "document"}: ${issue?.code === "custom" ? issue.message : "not valid"}`,
-  );
+  throw invalid(schemaProblem(parsed.error).text);
 }
 
 /** Canonical bytes of a provision message. @throws CmcpError `CONFIG_INVALID` */

@@ -1,4 +1,4 @@
-import { CmcpError, canonicalBytes, parseJson, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, canonicalBytes, parseJson, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { bundleSchema, MAX_LAUNCH_DOCUMENT } from "./schema.ts";
 
@@ -24,6 +24,6 @@ export function parsePolicyReload(input: Untrusted<Uint8Array>): PolicyReload {
     throw invalid(thrown instanceof CmcpError ? thrown.message : "not JSON", thrown);
   }
   const parsed = reloadSchema.safeParse(value);
-  if (!parsed.success) throw invalid("not of the documented form");
+  if (!parsed.success) throw invalid(schemaProblem(parsed.error).text);
   return parsed.data;
 }

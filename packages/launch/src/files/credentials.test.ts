@@ -60,6 +60,6 @@ test("what is no credential is refused without being repeated", async () => {
   }
   await assert.rejects(
     readCredentialsFile(await written("ledger x", 0o640)),
-    (thrown) => thrown instanceof CmcpError && /may be accessed by others/.test(thrown.message),
+    (thrown) => thrown instanceof CmcpError && /is accessible to group or others/.test(thrown.message),
   );
 });

@@ -21,7 +21,7 @@ export async function readCredentialsFile(path: string): Promise<Credential[]> {
     const [name = "", value = "", ...rest] = line.split(/[ \t]+/);
     if (!CREDENTIAL_NAME.test(name) || !CREDENTIAL_VALUE.test(value) || rest.length > 0)
       throw refuse("must be a credential's name, a space and its value, a bearer token of RFC 6750");
-    if (credentials.some((known) => known.name === name)) throw refuse("the credential stands twice");
+    if (credentials.some((known) => known.name === name)) throw refuse("duplicate credential");
     if (credentials.length >= MAX_CREDENTIALS) throw refuse(`more than ${MAX_CREDENTIALS} credentials`);
     credentials.push({ name, value });
   }

@@ -4,7 +4,7 @@ import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** How a file is named and refused in messages. */
+/** How error messages name a file. */
 export interface FileRole {
   /** What the file is, such as `catalog`. */
   readonly what: string;
@@ -17,12 +17,12 @@ export interface FileRole {
 function why(thrown: unknown): string {
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   if (code === "ENOENT") return "does not exist";
-  if (code === "EACCES" || code === "EPERM") return "may not be read by this user";
+  if (code === "EACCES" || code === "EPERM") return "cannot be read: permission denied";
   if (code === "EISDIR") return "is a folder";
   return "cannot be read";
 }
 
-/** A file that cannot be used, named with its path. */
+/** The error for a file that cannot be read, naming its path. */
 export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, thrown: unknown): CmcpError {
   return new CmcpError(role.code, `${path}: the ${role.what} ${why(thrown)}`, {
     cause: thrown,
@@ -42,7 +42,7 @@ export async function readBounded(path: string, role: FileRole): Promise<Uint8Ar
     const stat = await file.stat();
     if (!stat.isFile()) throw refuse("is not a regular file");
     if (role.ownerOnly === true && (stat.mode & 0o077) !== 0)
-      throw refuse("may be accessed by others than its owner; chmod 600 it");
+      throw refuse("is accessible to group or others; run chmod 600 on it");
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024);
       if (bytesRead === 0) break;

@@ -76,7 +76,7 @@ void describe("the token file", () => {
 
   void it("is refused when others than its owner have any access to it", async () => {
     for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
-      await refused(`billing sha256:${A}\n`, /tokens: the token file may be accessed by others/, { mode });
+      await refused(`billing sha256:${A}\n`, /tokens: the token file is accessible to group or others/, { mode });
     await read(`billing sha256:${A}\n`, { mode: 0o400 });
   });
 
@@ -87,7 +87,7 @@ void describe("the token file", () => {
     await refused(`\nbilling sha256:${A.toUpperCase()}\n`, /line 2/);
     await refused(`billing\n`, /line 1/);
     await refused(`other sha256:${A}\n`, /line 1: the principal is not in enclave\.principals/);
-    await refused(`billing sha256:${A}\ndefault sha256:${A}\n`, /line 2: the token stands twice/);
+    await refused(`billing sha256:${A}\ndefault sha256:${A}\n`, /line 2: duplicate token/);
     await refused(
       Array.from({ length: 4001 }, (_, index) => `billing sha256:${index.toString(16).padStart(64, "0")}`).join("\n"),
       /line 4001: more than 4000 tokens/,

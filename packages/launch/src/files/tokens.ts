@@ -29,7 +29,7 @@ async function readTokenFile(path: string, principals: ReadonlySet<string>): Pro
         "must be a principal's id, a space and sha256: with 64 lowercase hex digits, as cmcp token new prints it",
       );
     if (!principals.has(principal)) throw refuse("the principal is not in enclave.principals");
-    if (tokens.some((token) => token.sha256 === sha256)) throw refuse("the token stands twice");
+    if (tokens.some((token) => token.sha256 === sha256)) throw refuse("duplicate token");
     if (tokens.length >= MAX_PROVISIONED_TOKENS) throw refuse(`more than ${MAX_PROVISIONED_TOKENS} tokens`);
     tokens.push({ principal, sha256 });
   }

@@ -7,7 +7,7 @@ import { checkPostHeaders } from "./headers.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";
 import { LegacyDispatcher } from "./legacy/dispatch.ts";
-import { OpenedSessions } from "./legacy/opened.ts";
+import { OpenedSessions } from "./legacy/opened-sessions.ts";
 import { ModernDispatcher } from "./modern/dispatch.ts";
 import { DEFAULT_INGRESS_LIMITS, type Caller, type IngressLimits, type McpPorts } from "./ports.ts";
 import { acceptsStream } from "./reply-stream.ts";

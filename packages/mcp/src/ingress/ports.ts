@@ -1,7 +1,7 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Peer } from "../peer.ts";
 import type { AgentRequest } from "../protocol/agent-request.ts";
-import type { ListenFilter } from "../protocol/local.ts";
+import type { ListenFilter } from "../protocol/local-params.ts";
 import type { ListKind } from "../protocol/methods.ts";
 import type { RpcBody } from "../protocol/outcome.ts";
 import type { TaskState } from "../tasks/state.ts";
@@ -26,7 +26,7 @@ export interface ListPage {
 }
 
 /** A stream that an agent listens on while nothing of its own runs. */
-export interface StandingStream {
+export interface ListenStream {
   readonly notify: (method: string, params: JsonObject) => void;
   /** Ends it in order, as the agent would. */
   readonly end: () => void;
@@ -72,7 +72,7 @@ export interface McpPorts<Session extends object> {
     caller: Caller,
     session: Session,
     filter: ListenFilter,
-    stream: StandingStream,
+    stream: ListenStream,
     signal: AbortSignal,
   ): Promise<ListenFilter>;
 }

@@ -3,7 +3,7 @@ import type { RequestId } from "../jsonrpc/message.ts";
 import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import type { RpcBody } from "../protocol/outcome.ts";
 import { jsonResponse } from "./refusal.ts";
-import { UnreadEvents } from "./unread.ts";
+import { UnreadEvents } from "./unread-events.ts";
 import type { RequestHeaders } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";
 

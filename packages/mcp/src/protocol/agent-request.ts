@@ -1,6 +1,6 @@
 import type { RequestId } from "../jsonrpc/message.ts";
 import type { GovernedMethod } from "./methods.ts";
-import type { InputGiven, RequestContent } from "./request.ts";
+import type { InputResponses, RequestContent } from "./request.ts";
 
 /** One governed request, rebuilt from the closed shape of its method. Nothing else of what the agent sent goes on. */
 export interface AgentRequest extends RequestContent {
@@ -17,5 +17,5 @@ export interface SentRequest {
   /** What the server calls the task that the request is about; `null` leaves the agent's id. */
   readonly taskId: string | null;
   /** What goes to the server of the agent's input. */
-  readonly input: InputGiven | null;
+  readonly input: InputResponses | null;
 }

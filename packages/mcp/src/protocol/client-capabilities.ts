@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonValue } from "@cmcp/boundary";
+import { NEWEST_LEGACY_VERSION, type LegacyVersion } from "../versions.ts";
 import { TASKS_EXTENSION } from "./tasks-extension.ts";
 
 /** A capability that is declared by being there. */
@@ -47,4 +48,15 @@ export function withoutTasks(capabilities: ClientCapabilities): ClientCapabiliti
 /** Whether a client can be answered with a task. */
 export function declaresTasks({ extensions }: ClientCapabilities): boolean {
   return extensions?.[TASKS_EXTENSION] !== undefined;
+}
+
+/**
+ * Capabilities of `initialize` as they are meant at that version. Those before 2025-11-25 have `includeContext` without a
+ * capability of its own: there, sampling takes it. The Tasks extension is the modern era's.
+ */
+export function capabilitiesAt(capabilities: ClientCapabilities, version: LegacyVersion): ClientCapabilities {
+  const asking = withoutTasks(capabilities);
+  return version !== NEWEST_LEGACY_VERSION && asking.sampling !== undefined
+    ? { ...asking, sampling: { ...asking.sampling, context: {} } }
+    : asking;
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Dialect, Era } from "./era.ts";
-import { INITIALIZATION, LEVEL, LISTENING, NOTHING, PAGE } from "./local.ts";
+import { INITIALIZE_PARAMS, LEVEL_PARAMS, LISTEN_PARAMS, NO_PARAMS, PAGE_PARAMS } from "./local-params.ts";
 import {
   argumentParam,
   argumentsParam,
@@ -11,12 +11,12 @@ import {
   requestStateParam,
   taskIdParam,
   taskParam,
-  taskRepeatedParam,
+  repeatedTaskParam,
   taskResponsesParam,
   uriParam,
   governed,
   type GovernedParams,
-} from "./members.ts";
+} from "./governed-params.ts";
 import type { RequestContent, SentContent } from "./request.ts";
 import { readShape, type Shape } from "./shape.ts";
 import * as outgoing from "./upstream-params.ts";
@@ -53,7 +53,7 @@ export interface ListMethod {
   readonly name: string;
   readonly eras: readonly Era[];
   readonly kind: "list";
-  readonly params: typeof PAGE;
+  readonly params: typeof PAGE_PARAMS;
   readonly list: {
     readonly kind: ListKind;
     /** The member of the result that holds the items, and the member of an item that tells it apart. */
@@ -138,7 +138,7 @@ const TABLE = [
     kind: "decided",
     target: "task",
     action: null,
-    params: governed(taskIdParam, taskRepeatedParam),
+    params: governed(taskIdParam, repeatedTaskParam),
     upstream: outgoing.task,
     result: "task",
   },
@@ -148,7 +148,7 @@ const TABLE = [
     kind: "decided",
     target: "task",
     action: null,
-    params: governed(taskIdParam, taskRepeatedParam),
+    params: governed(taskIdParam, repeatedTaskParam),
     upstream: outgoing.task,
     result: "tool",
   },
@@ -168,7 +168,7 @@ const TABLE = [
     kind: "cancellation",
     target: "task",
     action: null,
-    params: governed(taskIdParam, taskRepeatedParam),
+    params: governed(taskIdParam, repeatedTaskParam),
     upstream: outgoing.cancelledTask,
     result: "acknowledgement",
   },
@@ -176,36 +176,36 @@ const TABLE = [
     name: "tools/list",
     eras: BOTH,
     kind: "list",
-    params: PAGE,
+    params: PAGE_PARAMS,
     list: { kind: "tools", member: "tools", key: "name" },
   },
   {
     name: "prompts/list",
     eras: BOTH,
     kind: "list",
-    params: PAGE,
+    params: PAGE_PARAMS,
     list: { kind: "prompts", member: "prompts", key: "name" },
   },
   {
     name: "resources/list",
     eras: BOTH,
     kind: "list",
-    params: PAGE,
+    params: PAGE_PARAMS,
     list: { kind: "resources", member: "resources", key: "uri" },
   },
   {
     name: "resources/templates/list",
     eras: BOTH,
     kind: "list",
-    params: PAGE,
+    params: PAGE_PARAMS,
     list: { kind: "templates", member: "resourceTemplates", key: "uriTemplate" },
   },
-  { name: "initialize", eras: LEGACY, kind: "local", params: INITIALIZATION },
-  { name: "ping", eras: LEGACY, kind: "local", params: NOTHING },
-  { name: "logging/setLevel", eras: LEGACY, kind: "local", params: LEVEL },
-  { name: "tasks/list", eras: LEGACY, kind: "local", params: PAGE },
-  { name: "server/discover", eras: MODERN, kind: "local", params: NOTHING },
-  { name: "subscriptions/listen", eras: MODERN, kind: "local", params: LISTENING },
+  { name: "initialize", eras: LEGACY, kind: "local", params: INITIALIZE_PARAMS },
+  { name: "ping", eras: LEGACY, kind: "local", params: NO_PARAMS },
+  { name: "logging/setLevel", eras: LEGACY, kind: "local", params: LEVEL_PARAMS },
+  { name: "tasks/list", eras: LEGACY, kind: "local", params: PAGE_PARAMS },
+  { name: "server/discover", eras: MODERN, kind: "local", params: NO_PARAMS },
+  { name: "subscriptions/listen", eras: MODERN, kind: "local", params: LISTEN_PARAMS },
 ] as const satisfies readonly (GovernedRow | ListMethod | LocalRow)[];
 
 type Row = (typeof TABLE)[number];

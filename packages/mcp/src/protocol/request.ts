@@ -13,7 +13,7 @@ export interface Completion {
 }
 
 /** Answers to a server's questions, by the ids it gave them, and the state that came with the questions. */
-export interface InputGiven {
+export interface InputResponses {
   readonly responses: Readonly<Record<string, JsonObject>> | null;
   readonly state: string | null;
 }
@@ -28,7 +28,7 @@ export interface RequestContent {
   /** Trace context of `_meta` (W3C Trace Context); everything else in `_meta` ends at the gateway. */
   readonly trace: JsonObject | null;
   /** What the agent gives to a request that required input; `null` for a first attempt. */
-  readonly input: InputGiven | null;
+  readonly input: InputResponses | null;
   /** The agent of the legacy era wants the call to be a task, kept for so many milliseconds where it says so; `null` for a plain call. */
   readonly task: { readonly ttlMs: number | null } | null;
 }
@@ -39,5 +39,5 @@ export interface SentContent {
   /** What the server calls the task that the request is about; `null` leaves the agent's id. */
   readonly taskId: string | null;
   /** What goes to the server of the agent's input. */
-  readonly input: InputGiven | null;
+  readonly input: InputResponses | null;
 }

@@ -15,12 +15,12 @@ function at(value: JsonValue | undefined, ...path: readonly string[]): JsonValue
 }
 
 /** Whether a server of the legacy era takes tool calls as tasks (MCP 2025-11-25, Tasks, "Capability Negotiation"). */
-export function takesTasks(capabilities: JsonObject, version: string): boolean {
+export function supportsTasks(capabilities: JsonObject, version: string): boolean {
   return version === LEGACY_TASKS_VERSION && isJsonObject(at(capabilities, "tasks", "requests", "tools", "call"));
 }
 
 /** Refuses what a server was not asked for because it does not take it: the request has not left. */
-export function tasksNotTaken(era: "modern" | "legacy"): CmcpError {
+export function tasksUnsupported(era: "modern" | "legacy"): CmcpError {
   const why =
     era === "modern"
       ? "the tool's server speaks MCP 2026-07-28, where the server decides what becomes a task"

@@ -14,7 +14,7 @@ import type {
   Peer,
   Outcome,
   RpcBody,
-  StandingStream,
+  ListenStream,
   TaskState,
   TaskSupport,
 } from "../index.ts";
@@ -99,7 +99,7 @@ export class TestGateway implements McpPorts<TestSession> {
     _: Caller,
     __: TestSession,
     filter: ListenFilter,
-    { notify, end }: StandingStream,
+    { notify, end }: ListenStream,
     signal: AbortSignal,
   ): Promise<ListenFilter> {
     this.listeners.add(notify);

@@ -9,7 +9,7 @@ export const ENVELOPE: JsonObject = {
 };
 
 /** What a test changes about a well-formed modern request. A header or member that is `null` is left out. */
-export interface Changes {
+export interface ChangeListeners {
   readonly id?: string | number;
   readonly params?: JsonObject;
   readonly meta?: Readonly<Record<string, JsonValue | undefined>>;
@@ -20,7 +20,7 @@ export interface Changes {
 /** A request of the modern era over HTTP, well-formed but for the changes. */
 export function modernRequest(
   method: string,
-  { id = 1, params = {}, meta = {}, headers = {}, signal }: Changes = {},
+  { id = 1, params = {}, meta = {}, headers = {}, signal }: ChangeListeners = {},
 ): Request {
   const envelope = Object.fromEntries(
     Object.entries({ ...ENVELOPE, ...meta }).filter(([, value]) => value !== undefined),

@@ -1,5 +1,5 @@
 /** `promise`, or the signal's reason as soon as it aborts. The promise itself goes on, its end then unseen. */
-export async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason);
@@ -15,7 +15,7 @@ export async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promis
 }
 
 /** Resolves as soon as one of the signals aborts, and leaves nothing at the others. */
-export async function anyAborted(...signals: readonly AbortSignal[]): Promise<void> {
+export async function waitForAbort(...signals: readonly AbortSignal[]): Promise<void> {
   if (signals.some(({ aborted }) => aborted)) return;
   const { promise, resolve } = Promise.withResolvers<unknown>();
   for (const signal of signals) signal.addEventListener("abort", resolve, { once: true });

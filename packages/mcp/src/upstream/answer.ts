@@ -4,7 +4,7 @@ import { createParser } from "eventsource-parser";
 import type { RequestId, RpcMessage } from "../jsonrpc/message.ts";
 import type { HttpExchange, ResponseHead } from "./exchange.ts";
 import { protocolFault, upstreamFault } from "./fault.ts";
-import { readPiece } from "./piece.ts";
+import { readMessages } from "./message-batch.ts";
 import { UpstreamRefusal } from "./refusal.ts";
 
 /** `type/subtype`, lowercased, without parameters; a header that stands twice is none. */
@@ -28,7 +28,7 @@ export type StreamEvent =
   | { readonly kind: "other"; readonly name: string; readonly data: string };
 
 /** How an answer is read. */
-export interface Reading {
+export interface ReadOptions {
   /** Where a stream is, kept up to date. */
   readonly position?: StreamPosition;
   /** Whether the server's version has batches; looked at anew for every piece. */
@@ -39,7 +39,7 @@ export interface Reading {
 const BLANK_LINE = /\n\r?\n|\r\r/;
 
 /** Events of an event stream (HTML Living Standard, section 9.2.6), in order. */
-async function* events(exchange: HttpExchange, maxBytes: number, reading: Reading): AsyncGenerator<StreamEvent> {
+async function* events(exchange: HttpExchange, maxBytes: number, reading: ReadOptions): AsyncGenerator<StreamEvent> {
   const { position = { lastEventId: null, retryMs: null } } = reading;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let waiting: { readonly name: string; readonly data: string }[] = [];
@@ -66,7 +66,8 @@ async function* events(exchange: HttpExchange, maxBytes: number, reading: Readin
     for (const { name, data } of read) {
       if (name !== "message") yield { kind: "other", name, data };
       else
-        for (const message of readPiece(data, maxBytes, reading.batches ?? false)) yield { kind: "message", message };
+        for (const message of readMessages(data, maxBytes, reading.batches ?? false))
+          yield { kind: "message", message };
     }
     // After the events were taken, which may wait for a slow agent.
     if (BLANK_LINE.test(text)) exchange.consumed();
@@ -78,7 +79,7 @@ export async function* readEvents(
   exchange: HttpExchange,
   headers: IncomingHttpHeaders,
   maxBytes: number,
-  reading: Reading,
+  reading: ReadOptions,
 ): AsyncGenerator<StreamEvent> {
   if (mediaType(headers["content-type"]) !== "text/event-stream")
     throw protocolFault("the tool server's answer is no event stream");
@@ -86,7 +87,11 @@ export async function* readEvents(
 }
 
 /** The messages of an event stream; other event types carry none. */
-async function* streamed(exchange: HttpExchange, maxBytes: number, reading: Reading): AsyncGenerator<RpcMessage> {
+async function* streamMessages(
+  exchange: HttpExchange,
+  maxBytes: number,
+  reading: ReadOptions,
+): AsyncGenerator<RpcMessage> {
   for await (const event of events(exchange, maxBytes, reading)) if (event.kind === "message") yield event.message;
 }
 
@@ -99,16 +104,16 @@ export async function* readAnswer(
   exchange: HttpExchange,
   headers: IncomingHttpHeaders,
   maxBytes: number,
-  reading: Reading = {},
+  reading: ReadOptions = {},
 ): AsyncGenerator<RpcMessage> {
   // Nothing compressed was asked for, and a size limit on bytes says nothing about what they unpack to.
   if ((headers["content-encoding"] ?? "identity") !== "identity")
     throw protocolFault("the tool server compressed its answer");
   const type = mediaType(headers["content-type"]);
   if (type === "text/event-stream") {
-    yield* streamed(exchange, maxBytes, reading);
+    yield* streamMessages(exchange, maxBytes, reading);
   } else if (type === "application/json") {
-    for (const message of readPiece(untrusted(await exchange.readAll()), maxBytes, reading.batches ?? false))
+    for (const message of readMessages(untrusted(await exchange.readAll()), maxBytes, reading.batches ?? false))
       yield message;
   } else {
     throw protocolFault("the tool server's answer is neither JSON nor an event stream");

@@ -7,6 +7,6 @@ export function isCancellation(method: string): boolean {
 }
 
 /** The caller as the server of a request may know it: nobody, where the request is a cancellation, so that nothing of the caller's goes with it and nothing comes back. */
-export function callerFor(method: string, peer: Peer): Peer {
+export function peerFor(method: string, peer: Peer): Peer {
   return isCancellation(method) ? silentPeer(peer.signal) : peer;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
 import type { ClientCapabilities } from "../protocol/client-capabilities.ts";
-import { askable } from "./client-methods.ts";
+import { askableParams } from "./client-methods.ts";
 
 const ELICIT = "elicitation/create";
 const SAMPLE = "sampling/createMessage";
@@ -28,7 +28,7 @@ for (const [name, capabilities, method, params, code] of [
   ],
 ] as const satisfies readonly (readonly [string, ClientCapabilities, string, JsonObject, number])[]) {
   test(`a client is not asked for ${name}`, () => {
-    assert.throws(() => askable(capabilities, method, params), { code: "UPSTREAM_CALL_REFUSED", rpcCode: code });
+    assert.throws(() => askableParams(capabilities, method, params), { code: "UPSTREAM_CALL_REFUSED", rpcCode: code });
   });
 }
 
@@ -47,10 +47,12 @@ for (const [name, capabilities, method, params] of [
   ["its roots", { roots: {} }, "roots/list", {}],
 ] as const satisfies readonly (readonly [string, ClientCapabilities, string, JsonObject])[]) {
   test(`a client that declared it is asked for ${name}`, () => {
-    assert.equal(askable(capabilities, method, params), params);
+    assert.equal(askableParams(capabilities, method, params), params);
   });
 }
 
 test("context that a client did not declare is not asked for, and the rest is", () => {
-  assert.deepEqual(askable({ sampling: {} }, SAMPLE, { maxTokens: 1, includeContext: "thisServer" }), { maxTokens: 1 });
+  assert.deepEqual(askableParams({ sampling: {} }, SAMPLE, { maxTokens: 1, includeContext: "thisServer" }), {
+    maxTokens: 1,
+  });
 });

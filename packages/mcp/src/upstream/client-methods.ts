@@ -16,7 +16,7 @@ export const CLIENT_METHODS: Readonly<Record<string, "elicitation" | "sampling" 
  * @throws UpstreamRefusal what the client would answer, as it did not declare that it can be asked this: -32601, or -32602 for
  * a mode of elicitation (MCP 2025-11-25, Elicitation, "Error Handling") or tools for sampling
  */
-export function askable(capabilities: ClientCapabilities, method: string, params: JsonObject): JsonObject {
+export function askableParams(capabilities: ClientCapabilities, method: string, params: JsonObject): JsonObject {
   const capability = CLIENT_METHODS[method];
   const declared = capability === undefined ? undefined : capabilities[capability];
   if (declared === undefined) throw new UpstreamRefusal({ code: RPC.methodNotFound, message: "method not supported" });

@@ -1,22 +1,22 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { Pool } from "./undici.ts";
 import { mirroredParameters } from "../modern/mirrored-parameters.ts";
-import { raced } from "./abort.ts";
-import { callerFor, isCancellation } from "./cancellation.ts";
-import { EraOfServer, ranNothing, showsOtherEra, type UpstreamEra } from "./era.ts";
+import { raceAbort } from "./abort.ts";
+import { peerFor, isCancellation } from "./cancellation.ts";
+import { ServerEra, didNotRun, suggestsOtherEra, type UpstreamEra } from "./era.ts";
 import { Exchanges, endpointOf } from "./exchanges.ts";
 import { upstreamFault, withSent } from "./fault.ts";
-import { tasksNotTaken } from "../tasks/support.ts";
+import { tasksUnsupported } from "../tasks/support.ts";
 import { createPool } from "./pool.ts";
-import type { ListenFilter } from "../protocol/local.ts";
+import type { ListenFilter } from "../protocol/local-params.ts";
 import type { ListKind } from "../protocol/methods.ts";
-import { changesOnly, filterParams, keepListening, rateLimited, type Notified } from "./listening.ts";
+import { changesOnly, filterParams, keepListening, rateLimited, type NotificationHandler } from "./listening.ts";
 import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
-import { legacyPeer } from "./legacy/peer.ts";
-import { Changes } from "./legacy/changes.ts";
+import { legacyPeer } from "./legacy/legacy-server-peer.ts";
+import { ChangeListeners } from "./legacy/change-listeners.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
 import { ModernTransport, type ModernRequest } from "./modern/transport.ts";
@@ -53,8 +53,8 @@ export class UpstreamClient implements Upstream {
   readonly #modern: ModernTransport;
   readonly #legacy: LegacyTransport;
   readonly #sessions: LegacySessions;
-  readonly #changes = new Changes();
-  readonly #era: EraOfServer;
+  readonly #changes = new ChangeListeners();
+  readonly #era: ServerEra;
   readonly #closing = new AbortController();
 
   /** @throws CmcpError `CATALOG_INVALID` for a URL and TLS mode that do not go together. */
@@ -71,7 +71,7 @@ export class UpstreamClient implements Upstream {
     this.#modern = new ModernTransport(exchanges, streams, clientInfo);
     this.#legacy = new LegacyTransport(exchanges, streams);
     this.#sessions = new LegacySessions(this.#legacy, clientInfo, this.#changes, this.#closing.signal);
-    this.#era = new EraOfServer(this.#modern, limits, this.#closing.signal, options.era);
+    this.#era = new ServerEra(this.#modern, limits, this.#closing.signal, options.era);
   }
 
   /** The era the server was last met in; `undefined` before that. */
@@ -103,7 +103,7 @@ export class UpstreamClient implements Upstream {
       inputSchema === undefined
         ? {}
         : mirroredParameters(inputSchema, isJsonObject(params.arguments) ? params.arguments : {});
-    return await this.#request(sessionKey, { method, params, headers }, callerFor(method, peer));
+    return await this.#request(sessionKey, { method, params, headers }, peerFor(method, peer));
   }
 
   /** The server's live tools, all pages, each with a `name` of its own and otherwise as they came. */
@@ -143,7 +143,12 @@ export class UpstreamClient implements Upstream {
    * such stream: a legacy one tells on those of its answers, too. There resources are subscribed to beside it, and stay so.
    * Never throws.
    */
-  async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+  async listen(
+    sessionKey: string,
+    filter: ListenFilter,
+    notified: NotificationHandler,
+    signal: AbortSignal,
+  ): Promise<void> {
     const heard = rateLimited(changesOnly(notified));
     const leave = this.#changes.hear({ sessionKey, filter, notified: heard });
     try {
@@ -168,7 +173,7 @@ export class UpstreamClient implements Upstream {
             .request(session, "resources/subscribe", { uri }, silentPeer(signal))
             .catch(() => undefined);
       };
-      return await session.own.follow(() => void subscribe(), signal);
+      return await session.stream.follow(() => void subscribe(), signal);
     });
   }
 
@@ -198,7 +203,7 @@ export class UpstreamClient implements Upstream {
     this.#closing.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection to the tool server was closed"));
     this.#sessions.clear();
     await Promise.all([this.#pool.destroy(), this.#standing.destroy()]);
-    await this.#legacy.settle();
+    await this.#legacy.drain();
   }
 
   /** One request in the server's era, and once more in the other when the server turns out to have changed over. */
@@ -209,9 +214,9 @@ export class UpstreamClient implements Upstream {
     try {
       return await this.#inEra(era, sessionKey, request, peer);
     } catch (thrown) {
-      if (!(thrown instanceof CmcpError) || !showsOtherEra(thrown, era)) throw thrown;
+      if (!(thrown instanceof CmcpError) || !suggestsOtherEra(thrown, era)) throw thrown;
       this.#era.forget(verdict);
-      if (!ranNothing(thrown)) throw thrown;
+      if (!didNotRun(thrown)) throw thrown;
       const now = await this.#known(this.#era.current(), signal).catch(() => era);
       if (now === era) throw thrown;
       return await this.#again(thrown, () => this.#inEra(now, sessionKey, request, peer));
@@ -234,7 +239,7 @@ export class UpstreamClient implements Upstream {
     // A cancellation speaks for the session: it declares nothing that others of the session would be held to.
     const opener = isCancellation(request.method) ? { signal: peer.signal } : peer;
     return await this.#sessions.run(sessionKey, opener, async (session) => {
-      if (request.params.task !== undefined && !session.offers.tasks) throw tasksNotTaken("legacy");
+      if (request.params.task !== undefined && !session.offers.tasks) throw tasksUnsupported("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
         this.#legacy.request(
           session,
@@ -244,7 +249,7 @@ export class UpstreamClient implements Upstream {
         );
       const wanted = peer.wantsLog && session.offers.logging ? peer.logLevel : null;
       const { result } = await session.logLevel.during(wanted, set, () =>
-        session.own.during(peer, () => this.#legacy.request(session, request.method, request.params, peer)),
+        session.stream.during(peer, () => this.#legacy.request(session, request.method, request.params, peer)),
       );
       return { kind: "complete", result };
     });
@@ -253,7 +258,7 @@ export class UpstreamClient implements Upstream {
   /** Waits for a verdict others may wait for too. Whatever goes wrong here, the request itself has not left. */
   async #known(verdict: Promise<UpstreamEra>, signal: AbortSignal): Promise<UpstreamEra> {
     try {
-      return await raced(verdict, signal);
+      return await raceAbort(verdict, signal);
     } catch (thrown) {
       throw withSent(asCmcpError(thrown, "REQUEST_CANCELLED", "the caller went away"), false);
     }

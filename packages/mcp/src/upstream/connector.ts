@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { callbackify } from "node:util";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import type { buildConnector } from "undici";
-import { raced } from "./abort.ts";
+import { raceAbort } from "./abort.ts";
 import { checkIdentity } from "./identity.ts";
 import type { Dial, UpstreamTls } from "./options.ts";
 
@@ -21,7 +21,7 @@ export interface Destination {
 async function dialStream(to: Destination, signal: AbortSignal): Promise<Duplex> {
   const dialling = to.dial(to.host, to.port, signal);
   try {
-    return await raced(dialling, signal);
+    return await raceAbort(dialling, signal);
   } catch (thrown) {
     // A dial that ignored the signal may still come through; its stream is then nobody's.
     dialling.then(
@@ -53,7 +53,7 @@ async function secure(stream: Duplex, to: Destination, spkiSha256: Uint8Array, s
       socket.once("error", reject);
       socket.once("close", () => reject(new Error("closed")));
     });
-    await raced(handshake, signal);
+    await raceAbort(handshake, signal);
     checkIdentity(socket, to.host, spkiSha256, Date.now());
     return socket;
   } catch (thrown) {

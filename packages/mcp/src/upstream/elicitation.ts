@@ -8,7 +8,7 @@ export const ELICITATION_COMPLETE = "notifications/elicitation/complete";
  * Tells those of whom a server may have asked it; each knows what was put to it. Nothing waits here: of each question that was
  * put one notification passes.
  */
-export function tellComplete(peers: Iterable<Peer>, params: JsonObject | null): void {
+export function notifyElicitationComplete(peers: Iterable<Peer>, params: JsonObject | null): void {
   const elicitationId = params?.elicitationId;
   if (typeof elicitationId !== "string") return;
   for (const peer of peers)

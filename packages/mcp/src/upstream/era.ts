@@ -37,7 +37,7 @@ function wasReached(fault: CmcpError): boolean {
  * Which era a tool server speaks: asked once with `server/discover`, remembered, and asked again after a
  * failure that shows it may have changed (MCP 2026-07-28, Versioning, "Backward Compatibility").
  */
-export class EraOfServer {
+export class ServerEra {
   readonly #transport: ModernTransport;
   readonly #limits: UpstreamLimits;
   readonly #closing: AbortSignal;
@@ -136,7 +136,7 @@ function supportsModern({ rpcCode, rpcData }: UpstreamRefusal): boolean {
 }
 
 /** True when a request failed as it would at a server of the other era. */
-export function showsOtherEra(fault: CmcpError, era: UpstreamEra): boolean {
+export function suggestsOtherEra(fault: CmcpError, era: UpstreamEra): boolean {
   const { status, rpc_code: rpcCode } = fault.detail;
   if (rpcCode === RPC.unsupportedVersion) return true;
   if (fault instanceof NotOpened) return wasReached(fault);
@@ -145,6 +145,6 @@ export function showsOtherEra(fault: CmcpError, era: UpstreamEra): boolean {
 }
 
 /** True when the server did not run the request: it said so with a JSON-RPC error, or never got it. */
-export function ranNothing(fault: CmcpError): boolean {
+export function didNotRun(fault: CmcpError): boolean {
   return fault.code === "UPSTREAM_CALL_REFUSED" || fault instanceof NotOpened;
 }

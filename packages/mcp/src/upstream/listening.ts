@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../protocol/local.ts";
+import type { ListenFilter } from "../protocol/local-params.ts";
 import type { Peer } from "../peer.ts";
 import type { StreamPosition } from "./answer.ts";
 import type { UpstreamLimits } from "./options.ts";
@@ -9,10 +9,10 @@ import type { UpstreamLimits } from "./options.ts";
 export const SUBSCRIPTION_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** Takes what a server says on a stream of its own. */
-export type Notified = (method: string, params: JsonObject) => void;
+export type NotificationHandler = (method: string, params: JsonObject) => void;
 
 /** Whom a server's request on a session's own stream is put to. */
-export interface Attending {
+export interface ActiveCaller {
   readonly peer: Peer;
   /** Aborts when the call that the caller attends with is over. */
   readonly over: AbortSignal;
@@ -51,7 +51,7 @@ const LIST_CHANGES: readonly string[] = [
 ];
 
 /** `notified`, told of changes alone, each rebuilt: that of a resource from its URI, any other from nothing. */
-export function changesOnly(notified: Notified): Notified {
+export function changesOnly(notified: NotificationHandler): NotificationHandler {
   return (method, { uri }) => {
     if (LIST_CHANGES.includes(method)) notified(method, {});
     else if (method === "notifications/resources/updated" && typeof uri === "string") notified(method, { uri });
@@ -59,7 +59,7 @@ export function changesOnly(notified: Notified): Notified {
 }
 
 /** `notified`, held to a rate: a server that floods is heard no more often than any other. */
-export function rateLimited(notified: Notified): Notified {
+export function rateLimited(notified: NotificationHandler): NotificationHandler {
   let second = 0;
   let count = 0;
   return (method, params) => {

@@ -34,7 +34,7 @@ async function start(
   return { server, client };
 }
 
-function hearing(logLevel: LogLevel | null, heard: unknown[]): Peer {
+function router(logLevel: LogLevel | null, heard: unknown[]): Peer {
   return { ...silentPeer(forever), wantsLog: true, logLevel, notify: async (_, { level }) => void heard.push(level) };
 }
 
@@ -56,12 +56,12 @@ const levels = (server: ScriptedServer): unknown[] =>
 await test("an agent's level reaches a legacy server before its call, and the agent hears no less severe message", async (t) => {
   const { server, client } = await start(t, chatty);
   const heard: unknown[] = [];
-  await client.request("s", CALL, hearing("info", heard));
+  await client.request("s", CALL, router("info", heard));
   assert.deepEqual([levels(server), heard], [["info"], ["info", "error"]]);
   const more: unknown[] = [];
-  await client.request("s", CALL, hearing("debug", more));
+  await client.request("s", CALL, router("debug", more));
   const asBefore: unknown[] = [];
-  await client.request("s", CALL, hearing(null, asBefore));
+  await client.request("s", CALL, router(null, asBefore));
   assert.deepEqual(
     [levels(server), more, asBefore],
     [
@@ -74,7 +74,7 @@ await test("an agent's level reaches a legacy server before its call, and the ag
 
 await test("a server that does not log is not asked to", async (t) => {
   const { server, client } = await start(t, chatty, { tools: {} });
-  await client.request("s", CALL, hearing("info", []));
+  await client.request("s", CALL, router("info", []));
   assert.deepEqual(levels(server), []);
 });
 
@@ -89,7 +89,7 @@ await test("what a legacy server logs on its own stream reaches the call of the 
   });
   const heard: unknown[] = [];
   await client.request("s", CALL, {
-    ...hearing("warning", heard),
+    ...router("warning", heard),
     notify: async (_, params) => {
       heard.push(params);
       logged.resolve();

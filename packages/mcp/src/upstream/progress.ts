@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../jsonrpc/message.ts";
-import { logLevel, reaches } from "../log-level.ts";
+import { logLevel, isWanted } from "../log-level.ts";
 import { readTrace } from "../protocol/trace.ts";
 import { protocolFault } from "./fault.ts";
 import type { Peer } from "../peer.ts";
@@ -58,7 +58,7 @@ export class Progress {
       });
       return;
     }
-    if (this.#peer.wantsLog && reaches(params.level, this.#peer.logLevel))
+    if (this.#peer.wantsLog && isWanted(params.level, this.#peer.logLevel))
       await this.#peer.notify(method, logParams(params));
   }
 }

@@ -5,7 +5,7 @@ export const SET_LEVEL_MS = 5_000;
 
 /**
  * The log level of one session with a server, which callers may share: the most verbose that any running request wants.
- * Who wants less is sent less, not by the server but here ({@link reaches}).
+ * Who wants less is sent less, not by the server but here ({@link isWanted}).
  */
 export class ServerLogLevel {
   readonly #wanted: LogLevel[] = [];

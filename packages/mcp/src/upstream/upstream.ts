@@ -1,8 +1,8 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../protocol/local.ts";
+import type { ListenFilter } from "../protocol/local-params.ts";
 import type { ListKind } from "../protocol/methods.ts";
 import type { Peer, UpstreamAnswer } from "../peer.ts";
-import type { Notified } from "./listening.ts";
+import type { NotificationHandler } from "./listening.ts";
 
 /** One request to a server, as MCP names it. */
 export interface UpstreamRequest {
@@ -33,7 +33,7 @@ export interface Upstream {
   /** What the server lists now, all pages. */
   list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]>;
   /** Hears of changes until `signal` aborts, whatever becomes of connections; resolves then, or when the server cannot tell. Never throws. */
-  listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void>;
+  listen(sessionKey: string, filter: ListenFilter, notified: NotificationHandler, signal: AbortSignal): Promise<void>;
   /** Gives up a subscription, where a server is not told of it when the last who listens has left. Never throws. */
   unsubscribe(sessionKey: string, uri: string): Promise<void>;
   /** Ends a session with the server. Never throws. */

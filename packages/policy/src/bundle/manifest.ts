@@ -1,4 +1,4 @@
-import { CmcpError, isJsonObject, parseJsonText, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, isJsonObject, parseJsonText, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_FILE_LENGTH } from "./limits.ts";
 
@@ -24,12 +24,7 @@ export function readManifest(source: string): { manifest: JsonObject; version: s
   const missing = REQUIRED.filter((field) => manifest[field] === undefined);
   if (missing.length > 0) throw new CmcpError("POLICY_BUNDLE_INVALID", `manifest.json has no ${missing.join(", ")}`);
   const parsed = manifestSchema.safeParse(manifest);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new CmcpError(
-      "POLICY_BUNDLE_INVALID",
-      `manifest.json: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "wrong shape"}`,
-    );
-  }
+  if (!parsed.success)
+    throw new CmcpError("POLICY_BUNDLE_INVALID", `manifest.json: ${schemaProblem(parsed.error).text}`);
   return { manifest, version: parsed.data.version };
 }

@@ -11,23 +11,19 @@ export interface StdioChannel {
   /** SHA-256 of the tree it runs from, 32 bytes, as it was measured right before it started. */
   readonly digest: Uint8Array;
   /**
-   * Why it is over: `UPSTREAM_UNAVAILABLE` when the server ended or {@link close} was called,
-   * `RESPONSE_SIZE_EXCEEDED` for a message over the bound, `UPSTREAM_TIMEOUT` when it read a part of a message and not
-   * the
-   * rest, or what the handler threw. Never rejects.
+   * Why it is over: `UPSTREAM_UNAVAILABLE` when the server ended or {@link close} was called, `RESPONSE_SIZE_EXCEEDED`
+   * for a message over the bound, `UPSTREAM_TIMEOUT` when it read a part of a message and not the rest, or what the
+   * handler threw. Never rejects.
    */
   readonly closed: Promise<CmcpError>;
   /** Names who takes the messages. Once; until then nothing is read. */
   onMessage(handler: MessageHandler): void;
   /**
    * Sends one message, without a line end; resolves when the system has taken it. Messages leave one after the other.
-   * When
-   * `signal` aborts, a message that has not begun to leave is taken back; one that has may still go on for {@link
-   * STUCK_MS}, and
-   * a server that does not read the rest in that time is ended.
+   * When `signal` aborts, a message that has not begun to leave is taken back; one that has may still go on for {@link
+   * STUCK_MS}, and a server that does not read the rest in that time is ended.
    * @throws CmcpError `OVERLOADED` while the server leaves {@link MAX_UNREAD_BYTES} unread, `UPSTREAM_UNAVAILABLE` when
-   * it is over, the
-   * signal's reason; `detail.sent` is 1 where a part of the message may have left
+   * it is over, the signal's reason; `detail.sent` is 1 where a part of the message may have left
    */
   send(message: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Ends the server's input and, if it does not leave by itself, the server; resolves when it is gone. */

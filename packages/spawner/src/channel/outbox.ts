@@ -46,8 +46,7 @@ export class Outbox {
   /**
    * Sends a line, its line feed included; resolves when the system has taken it.
    * @throws CmcpError `OVERLOADED` while {@link MAX_UNREAD_BYTES} are unread, `UPSTREAM_UNAVAILABLE`, the signal's
-   * reason;
-   * `detail.sent` is 0 where nothing of it left
+   * reason; `detail.sent` is 0 where nothing of it left
    */
   async send(line: Uint8Array, signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw givenUp(signal, false);

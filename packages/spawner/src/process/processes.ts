@@ -122,8 +122,7 @@ export class StdioProcesses {
 
   /**
    * Ends an idle process where there are as many as may be: the principal's own that was idle longest, or that of the
-   * principal
-   * that has most.
+   * principal that has most.
    */
   #makeRoom(principal: string): void {
     if (!this.#inUse.isOpenTo(principal)) throw inUse();

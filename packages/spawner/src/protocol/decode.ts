@@ -3,10 +3,10 @@ import { DIGEST_BYTES } from "../limits.ts";
 import type { Confinement } from "../server.ts";
 import { STATUSES, type Status } from "./status.ts";
 
-/** What the spawner found for one server, or at one start. */
+/** The spawner's reply for one server of the table, or for one start. */
 export interface ServerReply {
   readonly status: Status;
-  /** SHA-256 of the server's tree, 32 bytes; without meaning where the status is about reading it. */
+  /** SHA-256 of the server's tree, 32 bytes; meaningless if the status says that it could not be read. */
   readonly digest: Uint8Array;
 }
 

@@ -76,13 +76,13 @@ class Walk {
     } else if (facts.isSymbolicLink()) {
       const target = readlinkSync(place, { encoding: "buffer" });
       if (target.byteLength > MAX_TREE_PATH_BYTES || !staysInside(target.toString("latin1"), depth))
-        refuse("has a link that leads out of it");
+        refuse("has a symbolic link that leads outside it");
       this.#header("l", path);
       this.#hash.update(unsigned(target.byteLength, 2)).update(target);
     } else if (facts.isFile()) {
       this.file(place, path);
     } else {
-      refuse("holds something that is no file, folder or link");
+      refuse("contains something other than files, folders and symbolic links");
     }
   }
 

@@ -19,8 +19,7 @@ const NEVER = new AbortController().signal;
  * arrives is the daemon's too: a guest that dials port N of its host comes in at the Unix socket `<path>_N`.
  *
  * A dial that is given up rejects at once, and its socket stays open until it is answered: where vhost-device-vsock
- * cannot
- * write an answer, the thread ends that moves every byte of the guest, and nobody reaches it any more.
+ * cannot write an answer, the thread ends that moves every byte of the guest, and nobody reaches it any more.
  */
 export function hybridVsockDialer(path: string, port: number): Dialer {
   const unix = unixDialer(path);

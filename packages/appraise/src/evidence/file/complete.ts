@@ -1,4 +1,4 @@
-import { CmcpError, toHex } from "@cmcp/boundary";
+import { CmcpError, toHex, schemaProblem } from "@cmcp/boundary";
 import { readCertificates } from "../../sev-snp/certificates.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
 import { evidenceFileSchema, type EvidenceJson } from "./schema.ts";
@@ -27,7 +27,7 @@ export function completeEvidence(file: EvidenceJson, answers: VendorAnswers): Ev
   if (!parsed.success)
     throw new CmcpError(
       "EVIDENCE_MALFORMED",
-      `evidence file: no room for what was answered at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
+      `evidence file: the vendor's answers do not fit: ${schemaProblem(parsed.error).text}`,
     );
   return parsed.data;
 }

@@ -1,5 +1,12 @@
-import { asCmcpError, CmcpError, fromHex, parseJson, type JsonObject, type Untrusted } from "@cmcp/boundary";
-import * as z from "zod";
+import {
+  asCmcpError,
+  CmcpError,
+  fromHex,
+  parseJson,
+  type JsonObject,
+  type Untrusted,
+  schemaProblem,
+} from "@cmcp/boundary";
 import { BANKS } from "../../event-log/hash-algorithm.ts";
 import type { EvidenceParts, Platform, TpmParts } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
@@ -33,16 +40,12 @@ export function readEvidenceJson(bytes: Untrusted<Uint8Array>): EvidenceJson {
     throw malformed(asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message);
   }
   const parsed = evidenceFileSchema.safeParse(value);
-  if (!parsed.success) throw malformed(describe(parsed.error));
+  if (!parsed.success) throw malformed(schemaProblem(parsed.error).text);
   return parsed.data;
 }
 
 function malformed(why: string): CmcpError {
   return new CmcpError("EVIDENCE_MALFORMED", `evidence file: ${why}`);
-}
-
-function describe({ issues: [issue] }: z.ZodError): string {
-  return issue === undefined ? "another form" : `${issue.path.join(".")} ${issue.message}`.trim();
 }
 
 function convert(json: EvidenceJson): EvidenceFile {

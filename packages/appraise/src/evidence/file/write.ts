@@ -1,4 +1,4 @@
-import { CmcpError, toBase64Url, toHex, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, toBase64Url, toHex, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import type { Evidence, EvidenceParts, TpmParts } from "../evidence.ts";
 import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
 
@@ -36,10 +36,7 @@ export function writeEvidenceFile(
   };
   const parsed = evidenceFileSchema.safeParse(file);
   if (!parsed.success)
-    throw new CmcpError(
-      "INTERNAL",
-      `evidence is not well formed at ${parsed.error.issues[0]?.path.join(".") ?? "its top"}`,
-    );
+    throw new CmcpError("INTERNAL", `evidence is not well formed: ${schemaProblem(parsed.error).text}`);
   return parsed.data;
 }
 

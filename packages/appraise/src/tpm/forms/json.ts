@@ -1,4 +1,12 @@
-import { asCmcpError, CmcpError, fromHex, parseJson, type JsonLimits, type Untrusted } from "@cmcp/boundary";
+import {
+  asCmcpError,
+  CmcpError,
+  fromHex,
+  parseJson,
+  type JsonLimits,
+  type Untrusted,
+  schemaProblem,
+} from "@cmcp/boundary";
 import * as z from "zod";
 import type { TpmEvidence } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
@@ -33,11 +41,7 @@ export function readJsonEvidence(bytes: Untrusted<Uint8Array>): TpmEvidence {
   if (ours.success) return fromOwn(ours.data);
   const theirs = confidentialContainers.safeParse(value);
   if (theirs.success) return fromConfidentialContainers(theirs.data);
-  const [issue] = ours.error.issues;
-  throw new CmcpError(
-    "EVIDENCE_MALFORMED",
-    `TPM evidence: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "has another form"}`.trim(),
-  );
+  throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${schemaProblem(ours.error).text}`);
 }
 
 function parse(bytes: Untrusted<Uint8Array>): unknown {

@@ -1,11 +1,11 @@
 import type { JsonObject } from "@cmcp/boundary";
 import {
   ChannelClient,
-  Following,
-  readPiece,
+  ListenerRegistry,
+  readMessages,
   type ListKind,
   type ListenFilter,
-  type Notified,
+  type NotificationHandler,
   type OpenChannel,
   type Peer,
   type Upstream,
@@ -27,7 +27,7 @@ export interface StdioUpstreamOptions {
 function overChannel(channel: StdioChannel): OpenChannel {
   return async (receiver) => {
     channel.onMessage(async (bytes) => {
-      for (const message of readPiece(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
+      for (const message of readMessages(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
     });
     return {
       send: async (text, signal) => await channel.send(Buffer.from(text), signal),
@@ -44,7 +44,7 @@ function overChannel(channel: StdioChannel): OpenChannel {
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
-  readonly #following = new Following();
+  readonly #following = new ListenerRegistry();
   readonly #unattributed = { count: 0 };
   #running = 0;
 
@@ -70,7 +70,7 @@ export class StdioUpstream implements Upstream {
     return await this.#use(key, async (client) => await client.list(key, kind, signal));
   }
 
-  async listen(key: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+  async listen(key: string, filter: ListenFilter, notified: NotificationHandler, signal: AbortSignal): Promise<void> {
     await this.#following.follow(key, { filter, notified, signal }, () =>
       this.#use(key, async (client) => await client.attend(key, signal)),
     );

@@ -2,7 +2,7 @@ import { CmcpError, type BufferShare, type JsonObject } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
 import type { RpcFailure, RpcNotification, RpcRequest, RpcResult } from "../../jsonrpc/message.ts";
 import { RPC, resultText } from "../../jsonrpc/reply.ts";
-import { INITIALIZATION, LEVEL, NOTHING, PAGE } from "../../protocol/local.ts";
+import { INITIALIZE_PARAMS, LEVEL_PARAMS, NO_PARAMS, PAGE_PARAMS } from "../../protocol/local-params.ts";
 import { isTaskMethod, methodOf, readRequest } from "../../protocol/methods.ts";
 import type { RpcBody } from "../../protocol/outcome.ts";
 import { readShape } from "../../protocol/shape.ts";
@@ -14,12 +14,12 @@ import type { RequestHeaders } from "../http-request.ts";
 import type { HttpResponse } from "../http-response.ts";
 import type { Caller, McpPorts } from "../ports.ts";
 import { legacyPresenter } from "../present/legacy.ts";
-import { subjectOf } from "../present/subject.ts";
-import { thrownBody } from "../present/thrown.ts";
+import { requestKind } from "../present/request-kind.ts";
+import { thrownBody } from "../present/thrown-body.ts";
 import { Refusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } from "../refusal.ts";
 import { ReplyStream, notificationText } from "../reply-stream.ts";
-import { declaredAt } from "./declared.ts";
-import type { OpenedSession, OpenedSessions } from "./opened.ts";
+import { capabilitiesAt } from "../../protocol/client-capabilities.ts";
+import type { OpenedSession, OpenedSessions } from "./opened-sessions.ts";
 import { legacyPeer, type Agent } from "./peer.ts";
 import { legacyTool } from "./tool-shape.ts";
 
@@ -58,7 +58,7 @@ export class LegacyDispatcher<Session extends object> {
     }
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
-    const present = legacyPresenter(subjectOf(message.method, params), inbound.opened !== undefined);
+    const present = legacyPresenter(requestKind(message.method, params), inbound.opened !== undefined);
     const agent = { stream, gone: scope.signal, present };
     const handle = (): Promise<RpcBody> => this.#handle({ ...message, params }, context, inbound, agent);
     // Without a session, clients that know nothing of each other share a principal, and their ids may meet.
@@ -66,7 +66,7 @@ export class LegacyDispatcher<Session extends object> {
     void work
       .finally(() => {
         scope.release();
-        inbound.opened?.asked.end(stream);
+        inbound.opened?.questions.end(stream);
       })
       .then((body) => stream.finish(message.id, body))
       .catch((thrown: unknown) =>
@@ -82,7 +82,7 @@ export class LegacyDispatcher<Session extends object> {
 
   /** Takes an agent's answer to a question that was put to it in its session. */
   answer(message: RpcResult | RpcFailure, inbound: Inbound<Session>): void {
-    inbound.opened?.asked.settle(message);
+    inbound.opened?.questions.takeAnswer(message);
   }
 
   /** The stream of what concerns no request of the agent's: one for each session. */
@@ -127,10 +127,10 @@ export class LegacyDispatcher<Session extends object> {
     if (inbound.opened !== undefined) throw invalidRequest("this session is already initialized");
     const params = message.params ?? {};
     if ("_cmcp" in params) throw invalidParams("initialize takes no _cmcp; send it with tools/call");
-    const wanted = readShape(INITIALIZATION, params, message.method, "legacy");
+    const wanted = readShape(INITIALIZE_PARAMS, params, message.method, "legacy");
     // MCP "Initialization": the requested version when it is spoken here, else the newest.
     const protocolVersion = isLegacyVersion(wanted.protocolVersion) ? wanted.protocolVersion : NEWEST_LEGACY_VERSION;
-    const capabilities = declaredAt(wanted.capabilities, protocolVersion);
+    const capabilities = capabilitiesAt(wanted.capabilities, protocolVersion);
     const handle = await this.#sessions.open(inbound.caller, protocolVersion, capabilities);
     const tasks = protocolVersion === LEGACY_TASKS_VERSION ? { tasks: LEGACY_TASKS } : {};
     const result = {
@@ -183,16 +183,16 @@ export class LegacyDispatcher<Session extends object> {
   ): Promise<JsonObject> {
     if (method === "tasks/list") {
       // All of a session's tasks fit on one page, so that no cursor was ever given.
-      if (readShape(PAGE, params, method, "legacy").cursor !== null)
+      if (readShape(PAGE_PARAMS, params, method, "legacy").cursor !== null)
         throw new CmcpError("CURSOR_INVALID", "the cursor is not of this list");
       return { tasks: this.#ports.tasks(await session()).map((task) => legacyTask(task)) };
     }
     if (method === "logging/setLevel" && opened !== undefined) {
-      opened.logLevel = readShape(LEVEL, params, method, "legacy").level;
+      opened.logLevel = readShape(LEVEL_PARAMS, params, method, "legacy").level;
       return {};
     }
     if (method !== "ping") throw methodNotFound(method, "is not supported by this gateway");
-    readShape(NOTHING, params, method, "legacy");
+    readShape(NO_PARAMS, params, method, "legacy");
     return {};
   }
 

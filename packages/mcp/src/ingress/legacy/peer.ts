@@ -1,11 +1,11 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { Peer } from "../../peer.ts";
 import type { Outcome, RpcBody } from "../../protocol/outcome.ts";
-import { askable } from "../../upstream/client-methods.ts";
+import { askableParams } from "../../upstream/client-methods.ts";
 import type { RequestHeaders } from "../http-request.ts";
 import { readProgressToken } from "../progress-token.ts";
 import { acceptsStream, progressText, type ReplyStream } from "../reply-stream.ts";
-import type { OpenedSession } from "./opened.ts";
+import type { OpenedSession } from "./opened-sessions.ts";
 
 /** The agent's side of one request. */
 export interface Agent {
@@ -36,7 +36,7 @@ export function legacyPeer<Session>(
     ask: async (method, said, until) => {
       if (opened === undefined) throw new CmcpError("NOT_SUPPORTED", "nobody can be asked without a session");
       const ends = until === undefined ? [gone] : [gone, until];
-      return await opened.asked.ask(stream, method, askable(opened.capabilities, method, said), ends);
+      return await opened.questions.ask(stream, method, askableParams(opened.capabilities, method, said), ends);
     },
   };
 }

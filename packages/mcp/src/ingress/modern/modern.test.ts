@@ -4,7 +4,7 @@ import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/
 import * as fc from "fast-check";
 import { SUPPORTED_VERSIONS } from "../../index.ts";
 import { TestGateway } from "../../testing/gateway.ts";
-import { ENVELOPE, modernRequest, type Changes } from "../../testing/modern-request.ts";
+import { ENVELOPE, modernRequest, type ChangeListeners } from "../../testing/modern-request.ts";
 import { webEndpoint, type WebEndpoint } from "../../testing/web-endpoint.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
@@ -57,7 +57,7 @@ function assertRefused(
   );
 }
 
-const call = (changes: Changes & { params?: JsonObject } = {}): Request =>
+const call = (changes: ChangeListeners & { params?: JsonObject } = {}): Request =>
   modernRequest("tools/call", { ...changes, params: { name: "tool", ...changes.params } });
 const INVALID_PARAMS = { status: 400, rpc: -32602, code: "MCP_INVALID_REQUEST" };
 const INVALID_REQUEST = { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST" };
@@ -182,7 +182,7 @@ await test("clientInfo may be left out, and other metadata stand beside the enve
   assert.equal((await ask(endpoint, call({ meta: { [INFO]: undefined, traceparent: "00-x" } }))).status, 200);
 });
 
-const envelopes: Record<string, { meta: NonNullable<Changes["meta"]>; key: string; problem?: string }> = {
+const envelopes: Record<string, { meta: NonNullable<ChangeListeners["meta"]>; key: string; problem?: string }> = {
   "no version": { meta: { [VERSION]: undefined }, key: VERSION, problem: "is missing" },
   "a version that is no string": { meta: { [VERSION]: 20260728 }, key: VERSION },
   "no capabilities": { meta: { [CAPABILITIES]: undefined }, key: CAPABILITIES, problem: "is missing" },
@@ -254,7 +254,7 @@ await test("a version that is not spoken is -32022 with those that are; a legacy
 });
 
 const base64 = (text: string): string => `=?base64?${Buffer.from(text).toString("base64")}?=`;
-const mismatches: Record<string, NonNullable<Changes["headers"]>> = {
+const mismatches: Record<string, NonNullable<ChangeListeners["headers"]>> = {
   "no version header": { "mcp-protocol-version": null },
   "another version in the header": { "mcp-protocol-version": "2025-11-25" },
   "an unknown version in the header": { "mcp-protocol-version": "v999" },

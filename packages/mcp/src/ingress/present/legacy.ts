@@ -5,7 +5,7 @@ import { legacyTask } from "../../tasks/state.ts";
 import { legacyContents, legacyResult } from "../legacy/tool-shape.ts";
 import { errorBody, type ErrorOutcome } from "./error-body.ts";
 import { isForTheModel, refusedCall } from "./refused-call.ts";
-import type { RequestSubject } from "./subject.ts";
+import type { RequestKind } from "./request-kind.ts";
 
 /** A result in the words of the legacy era. */
 function legacyShape(method: string, result: JsonObject): JsonObject {
@@ -19,23 +19,23 @@ function legacyShape(method: string, result: JsonObject): JsonObject {
  * How agents of the legacy era are answered. In a session that `initialize` opened every answer is HTTP 200, as clients take
  * any other for a fault of the transport, and a refused tool call is a result.
  */
-export function legacyPresenter(subject: RequestSubject, inSession: boolean): (outcome: Outcome) => RpcBody {
+export function legacyPresenter(request: RequestKind, inSession: boolean): (outcome: Outcome) => RpcBody {
   const error = (outcome: ErrorOutcome): RpcBody => {
-    if (inSession && isForTheModel(subject, outcome)) return { result: refusedCall(outcome) };
+    if (inSession && isForTheModel(request, outcome)) return { result: refusedCall(outcome) };
     const body = errorBody(outcome, "legacy");
     return inSession ? { ...body, status: 200 } : body;
   };
   return (outcome) => {
     switch (outcome.kind) {
       case "result":
-        return { result: legacyShape(subject.method, outcome.result) };
+        return { result: legacyShape(request.method, outcome.result) };
       case "input":
         return error(
           refused("UPSTREAM_INPUT_REQUIRED", "the server asks for input that this agent cannot be asked for"),
         );
       case "task": {
         const task = legacyTask(outcome.task);
-        return { result: subject.method === "tools/call" ? { task } : task };
+        return { result: request.method === "tools/call" ? { task } : task };
       }
       case "error":
         return error(outcome);

@@ -4,7 +4,7 @@ import type { Outcome, RpcBody } from "../../protocol/outcome.ts";
 import { modernTask } from "../../tasks/state.ts";
 import { errorBody } from "./error-body.ts";
 import { isForTheModel, refusedCall } from "./refused-call.ts";
-import type { RequestSubject } from "./subject.ts";
+import type { RequestKind } from "./request-kind.ts";
 
 /** What a result of the modern era is; a server's own word on that is overruled. */
 type ResultType = "complete" | "input_required" | "task";
@@ -16,41 +16,41 @@ export interface ServerInfo {
 }
 
 /** A result with what every result of this era says of itself (MCP 2026-07-28, Base Protocol). */
-export function signedResult(result: JsonObject, serverInfo: ServerInfo, type: ResultType = "complete"): RpcBody {
+export function modernResult(result: JsonObject, serverInfo: ServerInfo, type: ResultType = "complete"): RpcBody {
   const meta = isJsonObject(result._meta) ? result._meta : {};
   return { result: { ...result, resultType: type, _meta: { ...meta, [META.serverInfo]: { ...serverInfo } } } };
 }
 
 /** A task as the answer to the call that became it, or its state with how it ended; who cancelled it is told no more than that. */
 function taskBody(
-  { method }: RequestSubject,
+  { method }: RequestKind,
   { task, ending }: Extract<Outcome, { kind: "task" }>,
   serverInfo: ServerInfo,
 ): RpcBody {
-  if (method === "tools/call") return signedResult(modernTask(task), serverInfo, "task");
-  return signedResult(method === "tasks/cancel" ? {} : { ...modernTask(task), ...ending }, serverInfo);
+  if (method === "tools/call") return modernResult(modernTask(task), serverInfo, "task");
+  return modernResult(method === "tasks/cancel" ? {} : { ...modernTask(task), ...ending }, serverInfo);
 }
 
 /** How agents of the modern era are answered: a refused tool call is a result. */
-export function modernPresenter(subject: RequestSubject, serverInfo: ServerInfo): (outcome: Outcome) => RpcBody {
+export function modernPresenter(request: RequestKind, serverInfo: ServerInfo): (outcome: Outcome) => RpcBody {
   return (outcome) => {
     switch (outcome.kind) {
       case "result":
-        return signedResult(
+        return modernResult(
           // What a resource says now may not be what it says, or what this caller may read, later.
-          subject.method === "resources/read" ? { ttlMs: 0, ...outcome.result, cacheScope: "private" } : outcome.result,
+          request.method === "resources/read" ? { ttlMs: 0, ...outcome.result, cacheScope: "private" } : outcome.result,
           serverInfo,
         );
       case "input": {
         const { inputRequests, requestState } = outcome;
         const asked = inputRequests === null ? {} : { inputRequests };
-        return signedResult({ ...asked, requestState }, serverInfo, "input_required");
+        return modernResult({ ...asked, requestState }, serverInfo, "input_required");
       }
       case "task":
-        return taskBody(subject, outcome, serverInfo);
+        return taskBody(request, outcome, serverInfo);
       case "error":
-        return isForTheModel(subject, outcome)
-          ? signedResult(refusedCall(outcome), serverInfo)
+        return isForTheModel(request, outcome)
+          ? modernResult(refusedCall(outcome), serverInfo)
           : errorBody(outcome, "modern");
     }
   };

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type Advice, type ErrorCode, type JsonObject } from "@cmcp/boundary";
-import type { RequestSubject } from "./subject.ts";
+import type { RequestKind } from "./request-kind.ts";
 import type { ErrorOutcome } from "./error-body.ts";
 
 /** Where the result of a refused call says its code and what the agent can do about it. */
@@ -18,7 +18,7 @@ const SENTENCES: Readonly<Record<Advice, string>> = {
  * True for a refusal that an agent's model is to read: a tool call that was understood. A call as a task is answered with a
  * task or an error (MCP 2025-11-25, Tasks, "Creating Tasks"); a server's own error stays what it is.
  */
-export function isForTheModel({ method, asTask }: RequestSubject, { code, rpc }: ErrorOutcome): boolean {
+export function isForTheModel({ method, asTask }: RequestKind, { code, rpc }: ErrorOutcome): boolean {
   return method === "tools/call" && !asTask && rpc === undefined && !PROTOCOL_ERRORS.includes(code);
 }
 

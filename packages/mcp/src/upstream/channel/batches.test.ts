@@ -79,7 +79,7 @@ async function start(
 }
 
 /** A caller that hears log messages and accepts every question. */
-function hearing(heard: unknown[]): Peer {
+function router(heard: unknown[]): Peer {
   return {
     ...silentPeer(forever),
     capabilities: { elicitation: {} },
@@ -92,7 +92,7 @@ function hearing(heard: unknown[]): Peer {
 /** How a call ends that is answered with this, and what its caller has heard by then. */
 async function refused({ client }: Started): Promise<unknown> {
   const heard: unknown[] = [];
-  const { code } = await faultOf(client.request("s", CALL, hearing(heard)));
+  const { code } = await faultOf(client.request("s", CALL, router(heard)));
   return { code, heard, streams: client.load.streams };
 }
 const REFUSED = { code: "UPSTREAM_PROTOCOL_ERROR", heard: [], streams: 0 };
@@ -101,7 +101,7 @@ test("a batch of a 2025-03-26 server is read, its messages in their order", asyn
   const others = Array.from({ length: 63 }, (_, index) => said(String(index)));
   const { client } = await start(t, BATCHING, (request) => [[...others, reply(request, OK)]]);
   const heard: unknown[] = [];
-  assert.deepEqual(await client.request("s", CALL, hearing(heard)), { kind: "complete", result: OK });
+  assert.deepEqual(await client.request("s", CALL, router(heard)), { kind: "complete", result: OK });
   assert.deepEqual(
     heard,
     others.map((_, index) => String(index)),
@@ -145,7 +145,7 @@ test("requests of a server within a batch are answered, each by itself", async (
     call = request;
     return [asked];
   });
-  await client.request("s", CALL, hearing([]));
+  await client.request("s", CALL, router([]));
   assert.deepEqual(
     new Map(answers.map(({ id, result }) => [id, result])),
     new Map([

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../../protocol/local.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
 import { silentPeer } from "../../peer.ts";
 import { initialized, scripted, type ScriptedChannel } from "../../testing/scripted-channel.ts";
 import { faultOf, forever } from "../../testing/upstream.ts";
 import { ChannelClient } from "./client.ts";
-import { StandingConnections } from "./standing.ts";
+import { LongLivedConnections } from "./long-lived-connections.ts";
 
 const CALL = { method: "tools/call", params: { name: "tool", arguments: {} } };
 const LISTS: ListenFilter = {
@@ -93,7 +93,7 @@ function crowded(t: { after(undo: () => Promise<void>): void }): {
   const client = new ChannelClient({
     open: () => scripted(opened, answering),
     clientInfo: { name: "gateway", version: "1" },
-    standing: { connections: new StandingConnections(2), holderOf: (key) => key },
+    standing: { connections: new LongLivedConnections(2), holderOf: (key) => key },
   });
   t.after(() => client.close());
   return { client, opened, server };

@@ -1,24 +1,24 @@
 import { CmcpError, asCmcpError, isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
-import type { ListenFilter } from "../../protocol/local.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
 import type { ListKind } from "../../protocol/methods.ts";
 import { readingPeer, silentPeer, type Peer, type UpstreamAnswer } from "../../peer.ts";
 import { NEWEST_LEGACY_VERSION, SERVER_VERSIONS, isServerVersion } from "../../versions.ts";
-import { anyAborted, raced } from "../abort.ts";
-import { callerFor, isCancellation } from "../cancellation.ts";
+import { waitForAbort, raceAbort } from "../abort.ts";
+import { peerFor, isCancellation } from "../cancellation.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import type { LogLevel } from "../../log-level.ts";
-import { tasksNotTaken } from "../../tasks/support.ts";
+import { tasksUnsupported } from "../../tasks/support.ts";
 import { readOffers, type Offers } from "../legacy/session.ts";
 import { SET_LEVEL_MS } from "../server-log-level.ts";
 import { readList } from "../lists.ts";
-import type { Notified } from "../listening.ts";
+import type { NotificationHandler } from "../listening.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits } from "../options.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "../upstream.ts";
 import type { MessageChannel, OpenChannel } from "./channel.ts";
-import { Conversation, type Unattributed } from "./conversation.ts";
-import { Following } from "./following.ts";
-import type { StandingConnection, StandingConnections } from "./standing.ts";
+import { Conversation, type UnattributedCount } from "./conversation.ts";
+import { ListenerRegistry } from "./listener-registry.ts";
+import type { LongLivedConnection, LongLivedConnections } from "./long-lived-connections.ts";
 
 export interface ChannelClientOptions {
   /** Opens a connection on behalf of a session. */
@@ -26,18 +26,18 @@ export interface ChannelClientOptions {
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits?: Partial<UpstreamLimits>;
   /** Who hears what servers say unasked; given where it outlives the client. */
-  readonly following?: Following;
+  readonly following?: ListenerRegistry;
   /** Where messages are counted that reached nobody; given where the count outlives the client. */
-  readonly unattributed?: Unattributed;
+  readonly unattributed?: UnattributedCount;
   /** What bounds the connections, where somebody else does not, and whose the connection of a session is. */
-  readonly standing?: { readonly connections: StandingConnections; readonly holderOf: (sessionKey: string) => string };
+  readonly standing?: { readonly connections: LongLivedConnections; readonly holderOf: (sessionKey: string) => string };
 }
 
 /** A connection of one session, from the moment it is asked for. */
 interface Connection {
   readonly conversation: Conversation;
   readonly channel: Promise<MessageChannel>;
-  readonly standing: StandingConnection | undefined;
+  readonly standing: LongLivedConnection | undefined;
   /** Aborts when the connection has ended. */
   readonly ended: AbortSignal;
   /** Requests and listeners that need it. */
@@ -50,12 +50,12 @@ export class ChannelClient implements Upstream {
   readonly #limits: UpstreamLimits;
   readonly #connections = new Map<string, Connection>();
   readonly #closing = new AbortController();
-  readonly #following: Following;
-  readonly #unattributed: Unattributed;
+  readonly #following: ListenerRegistry;
+  readonly #unattributed: UnattributedCount;
 
   constructor(options: ChannelClientOptions) {
     this.#options = options;
-    this.#following = options.following ?? new Following();
+    this.#following = options.following ?? new ListenerRegistry();
     this.#unattributed = options.unattributed ?? { count: 0 };
     this.#limits = { ...DEFAULT_UPSTREAM_LIMITS, ...options.limits };
   }
@@ -70,13 +70,13 @@ export class ChannelClient implements Upstream {
   }
 
   async request(sessionKey: string, { method, params }: UpstreamRequest, caller: Peer): Promise<UpstreamAnswer> {
-    const peer = callerFor(method, caller);
+    const peer = peerFor(method, caller);
     const opener = isCancellation(method)
       ? { ...peer, capabilities: this.#following.of(sessionKey).capabilities }
       : peer;
     return await this.#use(sessionKey, opener, async ({ conversation }) => {
       const { offers, logLevel } = conversation;
-      if (params.task !== undefined && !offers.tasks) throw tasksNotTaken("legacy");
+      if (params.task !== undefined && !offers.tasks) throw tasksUnsupported("legacy");
       const set = (level: LogLevel): Promise<unknown> =>
         conversation.request("logging/setLevel", { level }, silentPeer(peer.signal), SET_LEVEL_MS);
       const wanted = peer.wantsLog && offers.logging ? peer.logLevel : null;
@@ -93,7 +93,12 @@ export class ChannelClient implements Upstream {
     return await readList(kind, (method, params) => this.request(sessionKey, { method, params }, readingPeer(signal)));
   }
 
-  async listen(sessionKey: string, filter: ListenFilter, notified: Notified, signal: AbortSignal): Promise<void> {
+  async listen(
+    sessionKey: string,
+    filter: ListenFilter,
+    notified: NotificationHandler,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#following.follow(sessionKey, { filter, notified, signal }, () => this.attend(sessionKey, signal));
   }
 
@@ -103,7 +108,7 @@ export class ChannelClient implements Upstream {
    */
   async attend(sessionKey: string, signal: AbortSignal): Promise<true> {
     const { capabilities } = this.#following.of(sessionKey);
-    await this.#use(sessionKey, { ...silentPeer(signal), capabilities }, ({ ended }) => anyAborted(ended, signal));
+    await this.#use(sessionKey, { ...silentPeer(signal), capabilities }, ({ ended }) => waitForAbort(ended, signal));
     return true;
   }
 
@@ -140,7 +145,7 @@ export class ChannelClient implements Upstream {
   /** Waits for a connection others may wait for too. Whatever goes wrong here, the request itself has not left. */
   async #opened({ channel }: Connection, peer: Peer): Promise<void> {
     try {
-      await raced(channel, peer.signal);
+      await raceAbort(channel, peer.signal);
     } catch (thrown) {
       throw withSent(
         asCmcpError(

@@ -18,7 +18,7 @@ function start(): { conversation: Conversation; channel: ScriptedChannel; unattr
 }
 
 /** A caller that wants to hear everything and answers every question with its name. */
-function hearing(name: string, heard: string[], signal = forever): Peer {
+function router(name: string, heard: string[], signal = forever): Peer {
   return {
     ...silentPeer(signal),
     capabilities: { elicitation: {} },
@@ -119,7 +119,7 @@ test("the end of the connection ends every request on it, as one that may have r
 test("what a server says to the only request in flight reaches its caller", async () => {
   const { conversation, channel, unattributed } = start();
   const heard: string[] = [];
-  const call = conversation.request("tools/call", {}, hearing("a", heard), LONG);
+  const call = conversation.request("tools/call", {}, router("a", heard), LONG);
   await channel.say(log("working"));
   await channel.say(question("q", "which?"));
   await settle();
@@ -133,7 +133,7 @@ test("what a server says to the only request in flight reaches its caller", asyn
 test("of several requests in flight, what names none of them reaches none, and progress whose it is", async () => {
   const { conversation, channel, unattributed } = start();
   const heard: string[] = [];
-  const calls = ["a", "b"].map((name) => conversation.request("tools/call", {}, hearing(name, heard), LONG));
+  const calls = ["a", "b"].map((name) => conversation.request("tools/call", {}, router(name, heard), LONG));
   await channel.say(log("about one of them"));
   await channel.say(question("q", "of one of them?"));
   await channel.say({ method: "notifications/progress", params: { progressToken: 1, progress: 5 } });
@@ -152,7 +152,7 @@ test("a request of the gateway's own is in flight like any other", async () => {
   const { conversation, channel } = start();
   const heard: string[] = [];
   const calls = [
-    conversation.request("tools/call", {}, hearing("a", heard), LONG),
+    conversation.request("tools/call", {}, router("a", heard), LONG),
     conversation.request("resources/subscribe", { uri: "a:another's" }, silentPeer(forever), LONG),
   ];
   await channel.say(log("subscribed to a:another's"));
@@ -168,11 +168,11 @@ test("a request that was given up is in flight until it is answered, or as long 
     const { conversation, channel } = start();
     const heard: string[] = [];
     const leaving = new AbortController();
-    const given = faultOf(conversation.request("tools/call", {}, hearing("a", heard, leaving.signal), LONG));
+    const given = faultOf(conversation.request("tools/call", {}, router("a", heard, leaving.signal), LONG));
     await settle();
     leaving.abort();
     await given;
-    const call = conversation.request("tools/call", {}, hearing("b", heard), LONG);
+    const call = conversation.request("tools/call", {}, router("b", heard), LONG);
     now = LONG - 1;
     await channel.say(log("about the first"));
     assert.deepEqual(heard, []);
@@ -192,10 +192,10 @@ test("a request of which nothing left is in flight for nobody", async (t) => {
     throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
   });
   const heard: string[] = [];
-  const fault = await faultOf(conversation.request("tools/call", {}, hearing("a", heard), LONG));
+  const fault = await faultOf(conversation.request("tools/call", {}, router("a", heard), LONG));
   assert.deepEqual([fault.code, fault.detail.sent], ["OVERLOADED", 0]);
   refusing.mock.restore();
-  const call = conversation.request("tools/call", {}, hearing("b", heard), LONG);
+  const call = conversation.request("tools/call", {}, router("b", heard), LONG);
   await channel.say(log("about the second"));
   await channel.say({ id: 2, result: {} });
   await call;
@@ -206,7 +206,7 @@ test("a log message that names its task reaches whoever waits for that task, and
   const { conversation, channel } = start();
   const heard: string[] = [];
   const calls = ["one", "two"].map((taskId) =>
-    conversation.request("tasks/result", { taskId }, hearing(taskId, heard), LONG),
+    conversation.request("tasks/result", { taskId }, router(taskId, heard), LONG),
   );
   const about = (taskId: string): JsonObject => ({ _meta: { "io.modelcontextprotocol/related-task": { taskId } } });
   await channel.say(log("x", about("two")));
@@ -226,7 +226,7 @@ test("that an elicitation is complete is told to every caller in flight that can
       conversation.request(
         "tools/call",
         {},
-        { ...hearing(name, heard, leaving.signal), input: name === "one" ? "ask" : "none" },
+        { ...router(name, heard, leaving.signal), input: name === "one" ? "ask" : "none" },
         LONG,
       ),
     ),
@@ -242,7 +242,7 @@ test("a question that the server takes back is void and gets no answer; the call
   const { conversation, channel } = start();
   const asked: { readonly until: AbortSignal | undefined; readonly answer: PromiseWithResolvers<JsonObject> }[] = [];
   const peer: Peer = {
-    ...hearing("a", []),
+    ...router("a", []),
     ask: (_, __, until) =>
       asked[asked.push({ until, answer: Promise.withResolvers() }) - 1]?.answer.promise ?? Promise.reject(new Error()),
   };
@@ -273,7 +273,7 @@ test("a server whose caller has gone while it asks is told so, and need not wait
     leaving.signal.addEventListener("abort", () => reject(new CmcpError("REQUEST_CANCELLED", "gone"))),
   );
   const call = faultOf(
-    conversation.request("tools/call", {}, { ...hearing("a", [], leaving.signal), ask: () => gone }, LONG),
+    conversation.request("tools/call", {}, { ...router("a", [], leaving.signal), ask: () => gone }, LONG),
   );
   await settle();
   await channel.say(question("x", "name?"));

@@ -3,13 +3,13 @@ import { AbortScope } from "../../abort-scope.ts";
 import type { RpcNotification, RpcMessage, RpcRequest } from "../../jsonrpc/message.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
 import { hasBatches } from "../../versions.ts";
-import { raced } from "../abort.ts";
+import { raceAbort } from "../abort.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
-import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
+import { ELICITATION_COMPLETE, notifyElicitationComplete } from "../elicitation.ts";
 import { upstreamFault, withSent } from "../fault.ts";
-import { ServerRequests, type Asked } from "../legacy/server-requests.ts";
+import { ServerRequests, type QuestionTarget } from "../legacy/server-requests.ts";
 import type { Offers } from "../legacy/session.ts";
-import type { Notified } from "../listening.ts";
+import type { NotificationHandler } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
@@ -26,26 +26,26 @@ const ANSWER_MS = 60_000;
 const CANCELLED = "notifications/cancelled";
 
 /** Messages of servers that reached nobody, as they could not be attributed to one request. */
-export interface Unattributed {
+export interface UnattributedCount {
   count: number;
 }
 
 /** JSON-RPC over one {@link MessageChannel}: requests by their ids, what a server says meanwhile to whom it concerns. */
 export class Conversation implements Receiver {
   readonly #inFlight = new InFlight();
-  readonly #unattributed: Unattributed;
-  readonly #serversOwn = new ServerRequests();
+  readonly #unattributed: UnattributedCount;
+  readonly #serverRequests = new ServerRequests();
   /** Aborts when the connection has ended. */
   readonly #over = new AbortController();
   #channel: MessageChannel | undefined;
   #nextId = 1;
-  #notified: Notified = () => undefined;
+  #notified: NotificationHandler = () => undefined;
   #batches = false;
   /** What the server offers; known once it has answered `initialize`. */
   offers: Offers = { tasks: false, logging: false };
   readonly logLevel = new ServerLogLevel();
 
-  constructor(unattributed: Unattributed = { count: 0 }) {
+  constructor(unattributed: UnattributedCount = { count: 0 }) {
     this.#unattributed = unattributed;
   }
 
@@ -69,7 +69,7 @@ export class Conversation implements Receiver {
   }
 
   /** Names who hears of what concerns no request. */
-  listen(notified: Notified): void {
+  listen(notified: NotificationHandler): void {
     this.#notified = notified;
   }
 
@@ -108,7 +108,7 @@ export class Conversation implements Receiver {
         scope.signal,
       );
       sent = true;
-      return await raced(answer.promise, scope.signal);
+      return await raceAbort(answer.promise, scope.signal);
     } catch (thrown) {
       const { aborted, reason } = scope.signal;
       const fault = asCmcpError(aborted ? reason : thrown, "REQUEST_CANCELLED", "the caller went away");
@@ -146,12 +146,13 @@ export class Conversation implements Receiver {
       case "notification":
         if (message.method === "notifications/progress" || message.method === "notifications/message")
           await this.#pass(message);
-        else if (message.method === ELICITATION_COMPLETE) tellComplete(this.#inFlight.peers, message.params);
-        else if (message.method === CANCELLED) this.#serversOwn.takeBack(message.params);
+        else if (message.method === ELICITATION_COMPLETE)
+          notifyElicitationComplete(this.#inFlight.peers, message.params);
+        else if (message.method === CANCELLED) this.#serverRequests.cancel(message.params);
         else this.#notified(message.method, message.params ?? {});
         return;
       case "request":
-        void this.#serversOwn.answer(message, this.#concerned(message), this.#over.signal, (answer) =>
+        void this.#serverRequests.answer(message, this.#concerned(message), this.#over.signal, (answer) =>
           this.#send(answer, ANSWER_MS),
         );
     }
@@ -172,7 +173,7 @@ export class Conversation implements Receiver {
   }
 
   /** Whom a request of the server's concerns; nobody where that could be several. */
-  #concerned({ method, params }: RpcRequest): Asked {
+  #concerned({ method, params }: RpcRequest): QuestionTarget {
     const peer = this.#inFlight.concerned(params)?.peer;
     // A server whose caller has gone is told so: others need the connection it waits on.
     if (peer !== undefined)

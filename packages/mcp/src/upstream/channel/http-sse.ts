@@ -1,6 +1,6 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
-import { raced } from "../abort.ts";
+import { raceAbort } from "../abort.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { Exchanges, endpointOf } from "../exchanges.ts";
 import { protocolFault, upstreamFault } from "../fault.ts";
@@ -58,7 +58,7 @@ function readStream(exchange: HttpExchange, receiver: Receiver, url: URL, maxByt
 /** Waits until the server has said where to post to. @throws CmcpError `UPSTREAM_TIMEOUT`, or what the signal was aborted with */
 async function postingPath({ endpoint }: ServerStream, signal: AbortSignal): Promise<string> {
   try {
-    return await raced(endpoint, signal);
+    return await raceAbort(endpoint, signal);
   } catch (thrown) {
     throw asCmcpError(thrown, "UPSTREAM_TIMEOUT", "the tool server did not say where to post to");
   }

@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { silentPeer } from "../../peer.ts";
 import { forever } from "../../testing/upstream.ts";
 import { Progress } from "../progress.ts";
-import { InFlight, type Waiting } from "./in-flight.ts";
+import { InFlight, type PendingRequest } from "./in-flight.ts";
 
 const peer = silentPeer(forever);
-const request = (id: number): Waiting => ({
+const request = (id: number): PendingRequest => ({
   method: "tools/call",
   taskId: undefined,
   answer: Promise.withResolvers(),

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "../../peer.ts";
 import { readTask } from "../../tasks/state.ts";
-import { readPiece } from "../piece.ts";
+import { readMessages } from "../message-batch.ts";
 import type { OpenChannel } from "./channel.ts";
 import { ChannelClient } from "./client.ts";
 
@@ -21,7 +21,7 @@ const entry = join(
 const everything: OpenChannel = async (receiver) => {
   const child = spawn(process.execPath, [entry, "stdio"], { stdio: ["pipe", "pipe", "ignore"] });
   createInterface({ input: child.stdout }).on("line", (line) => {
-    for (const message of readPiece(line, 1_000_000, receiver.batches)) void receiver.received(message);
+    for (const message of readMessages(line, 1_000_000, receiver.batches)) void receiver.received(message);
   });
   return {
     send: async (text) => void child.stdin.write(`${text}\n`),

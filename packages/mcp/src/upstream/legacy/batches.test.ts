@@ -55,13 +55,13 @@ for (const [name, piece] of [
 ] as const) {
   test(`${name} of a 2025-03-26 server may be a batch, whose messages are read in their order`, async (t) => {
     const heard: unknown[] = [];
-    const hearing: Peer = {
+    const router: Peer = {
       ...silentPeer(forever),
       wantsLog: true,
       notify: async (_, { data }) => void heard.push(data),
     };
     const client = await start(t, "2025-03-26", (request) => piece([said("one"), said("two"), reply(request, OK)]));
-    assert.deepEqual(await client.request("s", CALL, hearing), { kind: "complete", result: OK });
+    assert.deepEqual(await client.request("s", CALL, router), { kind: "complete", result: OK });
     assert.deepEqual(heard, ["one", "two"]);
   });
 

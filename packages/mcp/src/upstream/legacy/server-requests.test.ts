@@ -90,21 +90,21 @@ for (const where of ["on the stream of the request", "on the session's own strea
     const agent = new Agent();
     const standing = where === "on the session's own stream";
     const calling = Promise.withResolvers<{ readonly request: ScriptedRequest; readonly socket: Socket }>();
-    const takeBack = async (socket: Socket): Promise<void> => {
+    const cancel = async (socket: Socket): Promise<void> => {
       await agent.questions(2);
       socket.write(event(takenBack(8)) + event(takenBack(7)));
     };
     const { client, server } = await start(t, (request, socket) => {
       if (request.method === "GET") {
         socket.write(standing ? EVENT_STREAM : http(405, {}, ""));
-        if (standing) void takeBack(socket);
+        if (standing) void cancel(socket);
       } else if (answers(request)) {
         socket.write(http(202, {}, ""));
         void calling.promise.then((call) => call.socket.write(event(reply(call.request, OK)) + END));
       } else {
         socket.write(EVENT_STREAM + event(question(7, "first")) + event(question("7", "second")));
         calling.resolve({ request, socket });
-        if (!standing) void takeBack(socket);
+        if (!standing) void cancel(socket);
       }
     });
     const answered = client.request("s", CALL, agent.peer);

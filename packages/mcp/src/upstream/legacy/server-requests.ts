@@ -3,15 +3,15 @@ import { AbortScope } from "../../abort-scope.ts";
 import type { RequestId, RpcRequest } from "../../jsonrpc/message.ts";
 import { RPC, errorText, resultText } from "../../jsonrpc/reply.ts";
 import type { Peer } from "../../peer.ts";
-import { raced } from "../abort.ts";
-import { askable } from "../client-methods.ts";
+import { raceAbort } from "../abort.ts";
+import { askableParams } from "../client-methods.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
 /** Why a request of the server's is answered no more: it said so itself, and waits for no answer. */
-const TAKEN_BACK = new CmcpError("REQUEST_CANCELLED", "the tool server takes its request back");
+const CANCELLED_BY_SERVER = new CmcpError("REQUEST_CANCELLED", "the tool server takes its request back");
 
 /** Whom a server asks. Nobody waits for an answer to be sent once the signal has aborted. */
-export type Asked = Pick<Peer, "signal" | "capabilities" | "ask">;
+export type QuestionTarget = Pick<Peer, "signal" | "capabilities" | "ask">;
 
 /** The requests of a server's own in one session that are not answered yet. */
 export class ServerRequests {
@@ -24,7 +24,7 @@ export class ServerRequests {
    */
   async answer(
     request: RpcRequest,
-    peer: Asked,
+    peer: QuestionTarget,
     over: AbortSignal,
     send: (answer: string) => Promise<unknown>,
   ): Promise<void> {
@@ -44,9 +44,9 @@ export class ServerRequests {
   }
 
   /** Ends the request that the server's `notifications/cancelled` names; one that is not open may just have been answered. */
-  takeBack(params: JsonObject | null): void {
+  cancel(params: JsonObject | null): void {
     const id = params?.requestId;
-    if (typeof id === "string" || typeof id === "number") this.#open.get(id)?.abort(TAKEN_BACK);
+    if (typeof id === "string" || typeof id === "number") this.#open.get(id)?.abort(CANCELLED_BY_SERVER);
   }
 }
 
@@ -54,12 +54,12 @@ export class ServerRequests {
  * Puts what a client can be asked for to the caller; `null` when nothing is to be answered. To the server, a caller that
  * cannot be asked does not know the method.
  */
-async function answerTo(request: RpcRequest, peer: Asked, until: AbortSignal): Promise<string | null> {
+async function answerTo(request: RpcRequest, peer: QuestionTarget, until: AbortSignal): Promise<string | null> {
   try {
-    const params = askable(peer.capabilities, request.method, request.params ?? {});
-    return resultText(request.id, await raced(peer.ask(request.method, params, until), until));
+    const params = askableParams(peer.capabilities, request.method, request.params ?? {});
+    return resultText(request.id, await raceAbort(peer.ask(request.method, params, until), until));
   } catch (thrown) {
-    if (peer.signal.aborted || until.reason === TAKEN_BACK) return null;
+    if (peer.signal.aborted || until.reason === CANCELLED_BY_SERVER) return null;
     return thrown instanceof UpstreamRefusal
       ? errorText(request.id, thrown.rpcCode, thrown.rpcMessage, null)
       : errorText(request.id, RPC.refused, "the request was not answered", null);

@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import { SERVER_VERSIONS, isServerVersion, type ServerVersion } from "../../versions.ts";
-import { takesTasks } from "../../tasks/support.ts";
+import { supportsTasks } from "../../tasks/support.ts";
 import { protocolFault } from "../fault.ts";
 import { ServerLogLevel } from "../server-log-level.ts";
-import type { Hearing } from "./hearing.ts";
-import type { OwnStream } from "./own-stream.ts";
+import type { SessionRouter } from "./session-router.ts";
+import type { SessionStream } from "./session-stream.ts";
 import { ServerRequests } from "./server-requests.ts";
 
 /** One MCP session with a tool server. */
@@ -15,8 +15,8 @@ export interface UpstreamSession {
   readonly offers: Offers;
   readonly logLevel: ServerLogLevel;
   readonly requests: ServerRequests;
-  readonly hearing: Hearing;
-  readonly own: OwnStream;
+  readonly router: SessionRouter;
+  readonly stream: SessionStream;
 }
 
 /** What a server says it can do, as far as requests depend on it. */
@@ -32,11 +32,11 @@ const MAX_SESSION_ID = 4_096;
 
 /** What a server's capabilities come to here. */
 export function readOffers(capabilities: JsonObject, version: string): Offers {
-  return { tasks: takesTasks(capabilities, version), logging: isJsonObject(capabilities.logging) };
+  return { tasks: supportsTasks(capabilities, version), logging: isJsonObject(capabilities.logging) };
 }
 
 /** Version and capabilities the server answered `initialize` with. Throws `UPSTREAM_PROTOCOL_ERROR` for a version not offered here. */
-export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id" | "hearing" | "own"> {
+export function readNegotiated(result: JsonObject): Omit<UpstreamSession, "id" | "router" | "stream"> {
   const { protocolVersion, capabilities } = result;
   if (!isServerVersion(protocolVersion)) {
     throw protocolFault(`the tool server speaks none of the MCP versions ${SERVER_VERSIONS.join(", ")}`);

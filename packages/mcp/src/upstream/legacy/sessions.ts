@@ -1,12 +1,12 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import { NEWEST_LEGACY_VERSION } from "../../versions.ts";
-import { raced } from "../abort.ts";
+import { raceAbort } from "../abort.ts";
 import { withSent } from "../fault.ts";
 import { silentPeer } from "../../peer.ts";
-import type { Changes } from "./changes.ts";
-import { Hearing } from "./hearing.ts";
-import { OwnStream } from "./own-stream.ts";
+import type { ChangeListeners } from "./change-listeners.ts";
+import { SessionRouter } from "./session-router.ts";
+import { SessionStream } from "./session-stream.ts";
 import { readNegotiated, type UpstreamSession } from "./session.ts";
 import { NotResumed, SessionLost } from "./session-fault.ts";
 import type { LegacyTransport } from "./transport.ts";
@@ -28,7 +28,7 @@ interface Caller {
 export class LegacySessions {
   readonly #transport: LegacyTransport;
   readonly #clientInfo: { readonly name: string; readonly version: string };
-  readonly #changes: Changes;
+  readonly #changes: ChangeListeners;
   readonly #closing: AbortSignal;
   readonly #openings = new Map<string, Opening>();
   /** What the server was told first that the caller of each can be asked for, and is told again whenever it has to be opened anew. */
@@ -37,7 +37,7 @@ export class LegacySessions {
   constructor(
     transport: LegacyTransport,
     clientInfo: { readonly name: string; readonly version: string },
-    changes: Changes,
+    changes: ChangeListeners,
     closing: AbortSignal,
   ) {
     this.#transport = transport;
@@ -109,7 +109,7 @@ export class LegacySessions {
   /** Waits for a session others may wait for too. Whatever goes wrong here, the call itself has not left. */
   async #opened(opening: Promise<UpstreamSession>, signal: AbortSignal): Promise<UpstreamSession> {
     try {
-      return await raced(opening, signal);
+      return await raceAbort(opening, signal);
     } catch (thrown) {
       if (signal.aborted)
         throw withSent(asCmcpError(signal.reason, "REQUEST_CANCELLED", "the caller went away"), false);
@@ -122,11 +122,11 @@ export class LegacySessions {
     const capabilities = readClientCapabilities(declared);
     const params = { protocolVersion: NEWEST_LEGACY_VERSION, capabilities, clientInfo: { ...this.#clientInfo } };
     const { result, sessionId } = await this.#transport.request(null, "initialize", params, silentPeer(this.#closing));
-    const hearing = new Hearing((method, params) => this.#changes.told(key, method, params));
-    const own = new OwnStream(hearing, (opened, signal, position) =>
+    const router = new SessionRouter((method, params) => this.#changes.told(key, method, params));
+    const stream = new SessionStream(router, (opened, signal, position) =>
       this.#transport.listen(session, opened, signal, position),
     );
-    const session: UpstreamSession = { id: sessionId, ...readNegotiated(result), hearing, own };
+    const session: UpstreamSession = { id: sessionId, ...readNegotiated(result), router, stream };
     await this.#transport.send(
       session,
       JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }),

@@ -6,8 +6,8 @@ import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
-import { AbortScope, WorkOver } from "../../abort-scope.ts";
-import { listeningLimits, type Attending } from "../listening.ts";
+import { AbortScope, EndSignal } from "../../abort-scope.ts";
+import { listeningLimits, type ActiveCaller } from "../listening.ts";
 import { Progress } from "../progress.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 import { Resumption } from "./resumption.ts";
@@ -25,28 +25,28 @@ const CANCELLED = "notifications/cancelled";
 const NO_STREAM: readonly number[] = [404, 405, 406, 501];
 
 /** An answered request. */
-export interface Answered {
+export interface LegacyAnswer {
   readonly result: JsonObject;
   /** `Mcp-Session-Id` of the answer. */
   readonly sessionId: string | null;
 }
 
 /** A request whose answer is being read. */
-interface Asked {
+interface PendingRequest {
   readonly id: number;
   readonly session: UpstreamSession | null;
   readonly peer: Peer;
   /** Aborts when the answer is given up. */
   readonly signal: AbortSignal;
   /** Once the answer is complete, or will never be: nobody needs to know any more. */
-  readonly over: WorkOver;
+  readonly over: EndSignal;
   readonly progress: Progress;
   /** What the server has asked meanwhile; `null` while that is nothing. */
-  own: ServersOwn | null;
+  own: ServerRequestCount | null;
 }
 
 /** Requests of a server's own within one answer. */
-interface ServersOwn {
+interface ServerRequestCount {
   /** All so far. */
   count: number;
   readonly answering: Set<Promise<void>>;
@@ -78,22 +78,35 @@ export class LegacyTransport {
   }
 
   /** Sends a request and returns its result. Every error says in `detail.sent` whether the request may have left. */
-  async request(session: UpstreamSession | null, method: string, params: JsonObject, peer: Peer): Promise<Answered> {
+  async request(
+    session: UpstreamSession | null,
+    method: string,
+    params: JsonObject,
+    peer: Peer,
+  ): Promise<LegacyAnswer> {
     const id = this.#nextId++;
     const scope = new AbortScope(peer.signal);
-    const over = new WorkOver(scope.signal);
-    const asked: Asked = { id, session, peer, signal: scope.signal, over, progress: new Progress(peer, id), own: null };
-    const left = session?.hearing.run(id, {
+    const over = new EndSignal(scope.signal);
+    const pending: PendingRequest = {
+      id,
+      session,
+      peer,
+      signal: scope.signal,
+      over,
+      progress: new Progress(peer, id),
+      own: null,
+    };
+    const left = session?.router.run(id, {
       method,
       peer,
-      progress: asked.progress,
+      progress: pending.progress,
       over,
       fail: (why) => scope.abort(why),
     });
     let exchange: HttpExchange | undefined;
     let unanswered = true;
     try {
-      const meta = asked.progress.meta(params);
+      const meta = pending.progress.meta(params);
       const body = JSON.stringify({
         jsonrpc: "2.0",
         id,
@@ -101,7 +114,7 @@ export class LegacyTransport {
         params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
       });
       exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
-      const answered = await this.#answered(exchange, asked);
+      const answered = await this.#answered(exchange, pending);
       unanswered = false;
       return answered;
     } catch (thrown) {
@@ -112,7 +125,8 @@ export class LegacyTransport {
         peer.signal.aborted ? "REQUEST_CANCELLED" : "INTERNAL",
         "the tool server's answer could not be read",
       );
-      if (sent && session !== null && (peer.signal.aborted || this.#overran(fault))) this.#cancelled(session, id);
+      if (sent && session !== null && (peer.signal.aborted || this.#mayStillRun(fault)))
+        this.#sendCancellation(session, id);
       throw thrown instanceof SessionLost ? thrown : withSent(fault, sent);
     } finally {
       left?.(unanswered ? this.#exchanges.limits.totalMs : 0);
@@ -122,25 +136,28 @@ export class LegacyTransport {
   }
 
   /** Reads the answer, going on with an event stream that ended, or whose connection was lost, before it was complete. */
-  async #answered(first: HttpExchange, asked: Asked): Promise<Answered> {
+  async #answered(first: HttpExchange, pending: PendingRequest): Promise<LegacyAnswer> {
     const resumption = new Resumption();
     let exchange = first;
     for (;;) {
       let lost: CmcpError | null = null;
       try {
-        const answered = await this.#answer(exchange, asked, resumption.position, exchange !== first);
+        const answered = await this.#answer(exchange, pending, resumption.position, exchange !== first);
         exchange.release(DRAIN_MS);
         if (answered !== null) return answered;
       } catch (thrown) {
         exchange.abandon();
-        if (!isLostConnection(thrown) || asked.signal.aborted) throw thrown;
+        if (!isLostConnection(thrown) || pending.signal.aborted) throw thrown;
         lost = thrown;
       }
       // Nothing that is said before there is a session can be gone on with.
-      if (asked.session === null) throw lost ?? protocolFault("the tool server's answer ended without a reply");
-      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, asked.signal);
-      exchange = this.#exchanges.get({ ...sessionHeaders(asked.session), "last-event-id": lastEventId }, asked.signal);
-      for (const answering of asked.own?.answering ?? []) void exchange.hold(answering);
+      if (pending.session === null) throw lost ?? protocolFault("the tool server's answer ended without a reply");
+      const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, pending.signal);
+      exchange = this.#exchanges.get(
+        { ...sessionHeaders(pending.session), "last-event-id": lastEventId },
+        pending.signal,
+      );
+      for (const answering of pending.own?.answering ?? []) void exchange.hold(answering);
     }
   }
 
@@ -162,7 +179,7 @@ export class LegacyTransport {
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
-      if (NO_STREAM.includes(status) || (status === 400 && (await this.#knows(session, signal)))) return false;
+      if (NO_STREAM.includes(status) || (status === 400 && (await this.#knowsSession(session, signal)))) return false;
       if (status !== 200) throw protocolFault(`the tool server answered HTTP ${status}`, { status });
       opened();
       let open = 0;
@@ -171,11 +188,11 @@ export class LegacyTransport {
         batches: hasBatches(session.version),
       })) {
         if (message.kind === "notification") {
-          if (message.method === CANCELLED) session.requests.takeBack(message.params);
-          else await exchange.hold(session.hearing.said(message));
+          if (message.method === CANCELLED) session.requests.cancel(message.params);
+          else await exchange.hold(session.router.said(message));
         } else if (message.kind === "request") {
           if (open >= MAX_SERVER_REQUESTS) throw protocolFault("the tool server has too many requests of its own open");
-          const attending = session.hearing.concerned ?? { peer: silentPeer(signal), over: signal };
+          const attending = session.router.concerned ?? { peer: silentPeer(signal), over: signal };
           open += 1;
           void this.#serve(exchange, session, message, attending).then(() => (open -= 1));
         }
@@ -187,7 +204,7 @@ export class LegacyTransport {
   }
 
   /** Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer no stream. @throws SessionLost */
-  async #knows(session: UpstreamSession, signal: AbortSignal): Promise<boolean> {
+  async #knowsSession(session: UpstreamSession, signal: AbortSignal): Promise<boolean> {
     if (session.id === null) return true;
     try {
       await this.request(session, "ping", {}, silentPeer(signal));
@@ -219,16 +236,16 @@ export class LegacyTransport {
   /** Tells the server that a session is over. It forgets sessions by itself too, so a failure changes nothing. Never throws. */
   async end(session: UpstreamSession): Promise<void> {
     if (session.id === null) return;
-    await this.#quietly(() => this.#exchanges.delete(sessionHeaders(session), AbortSignal.timeout(COURTESY_MS)));
+    await this.#sendQuietly(() => this.#exchanges.delete(sessionHeaders(session), AbortSignal.timeout(COURTESY_MS)));
   }
 
   /** Waits for the messages nobody else waits for. */
-  async settle(): Promise<void> {
+  async drain(): Promise<void> {
     await Promise.all(this.#background);
   }
 
   /** Sends what nobody needs an answer to. */
-  async #quietly(open: () => HttpExchange): Promise<void> {
+  async #sendQuietly(open: () => HttpExchange): Promise<void> {
     const sent = async (): Promise<number> => this.#delivered(open());
     await sent().then(
       () => undefined,
@@ -239,31 +256,31 @@ export class LegacyTransport {
   /** The reply, or `null` when the stream ended before it. @param resumed whether the request itself was taken before, so that no status says that it was not */
   async #answer(
     exchange: HttpExchange,
-    asked: Asked,
+    pending: PendingRequest,
     position: StreamPosition,
     resumed: boolean,
-  ): Promise<Answered | null> {
+  ): Promise<LegacyAnswer | null> {
     const { status, headers } = await exchange.head();
     if (resumed && status !== 200) throw new NotResumed(status);
-    if (status === 404 && asked.session !== null && asked.session.id !== null) throw new SessionLost();
+    if (status === 404 && pending.session !== null && pending.session.id !== null) throw new SessionLost();
     const { maxResponseBytes } = this.#exchanges.limits;
-    if (status !== 200) throw await readRefusal(exchange, { status, headers }, asked.id, maxResponseBytes);
+    if (status !== 200) throw await readRefusal(exchange, { status, headers }, pending.id, maxResponseBytes);
     const sessionId = readSessionId(headers["mcp-session-id"]);
     for await (const message of readAnswer(exchange, headers, maxResponseBytes, {
       position,
-      batches: hasBatches(asked.session?.version),
+      batches: hasBatches(pending.session?.version),
     })) {
       if (message.kind === "notification") {
-        if (message.method === CANCELLED) asked.session?.requests.takeBack(message.params);
-        await exchange.hold(asked.progress.pass(message));
-        asked.session?.hearing.about(message);
+        if (message.method === CANCELLED) pending.session?.requests.cancel(message.params);
+        await exchange.hold(pending.progress.pass(message));
+        pending.session?.router.about(message);
         continue;
       }
       if (message.kind === "request") {
-        this.#serveWithin(exchange, asked, message);
+        this.#serveWithin(exchange, pending, message);
         continue;
       }
-      if (message.id !== asked.id) throw protocolFault("the tool server answered another request's id");
+      if (message.id !== pending.id) throw protocolFault("the tool server answered another request's id");
       if (message.kind === "result") return { result: message.result, sessionId };
       throw new UpstreamRefusal(message.error);
     }
@@ -271,12 +288,15 @@ export class LegacyTransport {
   }
 
   /** Answers a request that the server makes within an answer. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for too many */
-  #serveWithin(exchange: HttpExchange, asked: Asked, request: RpcRequest): void {
-    const own = (asked.own ??= { count: 0, answering: new Set() });
+  #serveWithin(exchange: HttpExchange, pending: PendingRequest, request: RpcRequest): void {
+    const own = (pending.own ??= { count: 0, answering: new Set() });
     own.count += 1;
     if (own.count > MAX_SERVER_REQUESTS) throw protocolFault("the tool server makes too many requests of its own");
-    if (asked.session === null) return;
-    const answering = this.#serve(exchange, asked.session, request, { peer: asked.peer, over: asked.over.signal });
+    if (pending.session === null) return;
+    const answering = this.#serve(exchange, pending.session, request, {
+      peer: pending.peer,
+      over: pending.over.signal,
+    });
     own.answering.add(answering);
     void answering.then(() => own.answering.delete(answering));
   }
@@ -286,7 +306,7 @@ export class LegacyTransport {
     exchange: HttpExchange,
     session: UpstreamSession,
     request: RpcRequest,
-    { peer, over }: Attending,
+    { peer, over }: ActiveCaller,
   ): Promise<void> {
     const answering = session.requests.answer(request, peer, over, (answer) =>
       this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)),
@@ -298,14 +318,14 @@ export class LegacyTransport {
   }
 
   /** True when a fault of ours ended the wait, so that the server may still be working. */
-  #overran(fault: CmcpError): boolean {
+  #mayStillRun(fault: CmcpError): boolean {
     return fault.code === "UPSTREAM_TIMEOUT" || fault.code === "RESPONSE_SIZE_EXCEEDED";
   }
 
   /** MCP "Cancellation". Nobody waits for it, and a server that cannot be told changes nothing here. */
-  #cancelled(session: UpstreamSession, id: number): void {
+  #sendCancellation(session: UpstreamSession, id: number): void {
     const body = JSON.stringify({ jsonrpc: "2.0", method: CANCELLED, params: { requestId: id } });
-    const told = this.#quietly(() =>
+    const told = this.#sendQuietly(() =>
       this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)),
     );
     this.#background.add(told);

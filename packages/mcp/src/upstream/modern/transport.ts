@@ -6,15 +6,15 @@ import { META } from "../../modern/meta-keys.ts";
 import { NAMED_BY } from "../../protocol/methods.ts";
 import { declaresTasks, readClientCapabilities, type ClientCapabilities } from "../../protocol/client-capabilities.ts";
 import { TASKS_EXTENSION } from "../../protocol/tasks-extension.ts";
-import { tasksNotTaken } from "../../tasks/support.ts";
+import { tasksUnsupported } from "../../tasks/support.ts";
 import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import { isCancellation } from "../cancellation.ts";
-import { askable } from "../client-methods.ts";
+import { askableParams } from "../client-methods.ts";
 import type { HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "../fault.ts";
-import { SUBSCRIPTION_ACKNOWLEDGED, listeningLimits, type Notified } from "../listening.ts";
+import { SUBSCRIPTION_ACKNOWLEDGED, listeningLimits, type NotificationHandler } from "../listening.ts";
 import type { UpstreamLimits } from "../options.ts";
 import type { Peer, UpstreamAnswer } from "../../peer.ts";
 import { Progress } from "../progress.ts";
@@ -61,7 +61,7 @@ export class ModernTransport {
     peer: Peer,
     limits?: UpstreamLimits,
   ): Promise<UpstreamAnswer> {
-    if (params.task !== undefined) throw tasksNotTaken("modern");
+    if (params.task !== undefined) throw tasksUnsupported("modern");
     const id = this.#nextId++;
     const progress = new Progress(peer, id);
     const envelope = {
@@ -101,7 +101,7 @@ export class ModernTransport {
    */
   async listen(
     filter: JsonObject,
-    notified: Notified,
+    notified: NotificationHandler,
     signal: AbortSignal,
     position: StreamPosition,
   ): Promise<boolean> {
@@ -207,7 +207,7 @@ function offered(inputRequests: JsonObject | null, capabilities: ClientCapabilit
     try {
       if (!isJsonObject(request) || typeof method !== "string" || !isJsonObject(params))
         throw protocolFault("the tool server requires input and does not say which");
-      const put = askable(capabilities, method, params);
+      const put = askableParams(capabilities, method, params);
       return [key, put === params ? request : { ...request, params: put }] as const;
     } catch (thrown) {
       throw thrown instanceof UpstreamRefusal

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcFailure, RpcResult } from "../../jsonrpc/message.ts";
-import { declined } from "./declined.ts";
+import { questionRefusal } from "./question-refusal.ts";
 import { notificationText, requestText, type ReplyStream } from "../reply-stream.ts";
 
 /** Questions one session's agent may have open. */
@@ -17,13 +17,13 @@ interface Question {
 }
 
 /** What the gateway has asked one session's agent on behalf of servers, until it answers. */
-export class Asked {
+export class PendingQuestions {
   readonly #open = new Map<string, Question>();
 
   /**
    * Puts a question on the stream of the request that it belongs to and waits for the agent's answer. It is void once
    * one of `ends` aborts or the request {@link end}s, and the agent is told so.
-   * @throws CmcpError `OVERLOADED`, `REQUEST_CANCELLED`, `UPSTREAM_TIMEOUT`; the agent's refusal as {@link declined}
+   * @throws CmcpError `OVERLOADED`, `REQUEST_CANCELLED`, `UPSTREAM_TIMEOUT`; the agent's refusal as {@link questionRefusal}
    */
   async ask(
     stream: ReplyStream,
@@ -55,12 +55,12 @@ export class Asked {
   }
 
   /** Takes an answer; one to nothing that is open changes nothing. */
-  settle(message: RpcResult | RpcFailure): void {
+  takeAnswer(message: RpcResult | RpcFailure): void {
     if (typeof message.id !== "string") return;
     const answer = this.#open.get(message.id)?.answer;
     this.#open.delete(message.id);
     if (message.kind === "result") answer?.resolve(message.result);
-    else answer?.reject(declined(message.error.code));
+    else answer?.reject(questionRefusal(message.error.code));
   }
 
   /** The request of that stream has its result: nobody waits for answers to what was asked for it any more. */

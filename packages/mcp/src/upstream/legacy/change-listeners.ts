@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
-import type { ListenFilter } from "../../protocol/local.ts";
-import type { Notified } from "../listening.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
+import type { NotificationHandler } from "../listening.ts";
 
 /** What says that a list is another now, and who wants to hear of it. */
 const LIST_CHANGED = new Map([
@@ -13,11 +13,11 @@ const UPDATED = "notifications/resources/updated";
 interface Listener {
   readonly sessionKey: string;
   readonly filter: ListenFilter;
-  readonly notified: Notified;
+  readonly notified: NotificationHandler;
 }
 
 /** Who hears of what changes at one server, whichever stream it says so on: of lists, which are the server's, in any session; of resources each in its own. */
-export class Changes {
+export class ChangeListeners {
   readonly #listeners = new Set<Listener>();
 
   /** Adds a listener until the returned function is called. */

@@ -134,14 +134,14 @@ for (const where of ["POST", "GET"] as const) {
       return void told.promise.then(() => saying(where, said)(request, socket));
     });
     const heard: unknown[] = [];
-    const hearing = (name: string): Peer => ({
+    const router = (name: string): Peer => ({
       ...silentPeer(forever),
       progressToken: 1,
       notify: async (method, params) => void heard.push([name, method, params]),
     });
     await Promise.all([
       client.request("s", CALL, {
-        ...hearing("asked"),
+        ...router("asked"),
         capabilities: { elicitation: { url: {} } },
         input: "ask",
         notify: async (method, params) => {
@@ -149,7 +149,7 @@ for (const where of ["POST", "GET"] as const) {
           told.resolve();
         },
       }),
-      ...(where === "GET" ? [client.request("s", CALL, hearing("unasked"))] : []),
+      ...(where === "GET" ? [client.request("s", CALL, router("unasked"))] : []),
     ]);
     assert.deepEqual(heard, [["asked", "notifications/elicitation/complete", { elicitationId: "e" }]]);
   });

@@ -31,13 +31,13 @@ const asks = ({ message }: ScriptedRequest, method: string): boolean => message.
 const tokenOf = ({ message }: ScriptedRequest): JsonObject[string] =>
   ((message.params as JsonObject)._meta as JsonObject | undefined)?.progressToken ?? null;
 
-const askable = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer => ({
+const askableParams = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer => ({
   ...silentPeer(forever),
   capabilities: { elicitation: {} },
   input: "ask",
   ask,
 });
-const hearing = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({
+const router = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({
   ...silentPeer(signal),
   progressToken: 1,
   notify: async (_, said) => void (await notify(said)),
@@ -117,7 +117,7 @@ for (const [first, order] of [
         calling = client.request(
           "s",
           call("asks"),
-          askable(async (_, { message = null }) => {
+          askableParams(async (_, { message = null }) => {
             asked.push(message);
             put.resolve();
             return { action: "decline" };
@@ -132,7 +132,7 @@ for (const [first, order] of [
     (await ended.promise)();
     await calling;
     const waited = AbortSignal.timeout(1_500);
-    assert.deepEqual(await client.request("s", call("plain"), askable()), { kind: "complete", result: OK });
+    assert.deepEqual(await client.request("s", call("plain"), askableParams()), { kind: "complete", result: OK });
     assert.deepEqual([asked, gets(server.requests), waited.aborted], [["name?"], 1, false]);
     await following?.leave();
     await closed.promise;
@@ -150,7 +150,7 @@ test("a call goes on on the stream that a subscription has left", async (t) => {
   const calling = client.request(
     "s",
     call("asks"),
-    askable(async () => {
+    askableParams(async () => {
       asked.resolve();
       return {};
     }),
@@ -179,14 +179,14 @@ test("progress on the session's own stream reaches the call that was given its t
     client.request(
       "s",
       call("first"),
-      hearing((said) => heard.push(["first", said]), leaving.signal),
+      router((said) => heard.push(["first", said]), leaving.signal),
     ),
   );
   const second = faultOf(
     client.request(
       "s",
       call("second"),
-      hearing((said) => {
+      router((said) => {
         heard.push(["second", said]);
         if (said.progress === 5) done.resolve();
       }, leaving.signal),
@@ -226,11 +226,11 @@ test("progress of another session's call is not that call's, though its token is
     client.request(
       "s",
       call("waits"),
-      hearing((said) => heard.push(said), leaving.signal),
+      router((said) => heard.push(said), leaving.signal),
     ),
   );
   await server.arrival((request) => asks(request, "tools/call"));
-  await client.request("t", call("other"), askable());
+  await client.request("t", call("other"), askableParams());
   leaving.abort();
   await waits;
   assert.deepEqual(heard, []);
@@ -253,14 +253,14 @@ test("a flood of progress on the session's own stream ends the call, as on the c
     client.request(
       "s",
       call("flooded"),
-      hearing(() => undefined),
+      router(() => undefined),
     ),
   );
   await server.arrival((request) => asks(request, "tools/call"));
   const other = client.request(
     "s",
     call("other"),
-    hearing(() => undefined),
+    router(() => undefined),
   );
   assert.deepEqual(((fault) => [fault.code, fault.detail.sent])(await flooded), ["UPSTREAM_PROTOCOL_ERROR", 1]);
   release.resolve();
@@ -275,12 +275,12 @@ test("an agent that takes no progress holds the session's own stream until its c
     if (name === "stuck") void stuck.promise.then(() => socket.write(json(reply(request, OK))));
     else void server.arrival(answers).then(() => socket.write(json(reply(request, OK))));
   });
-  const asking = client.request("s", call("asks"), askable());
+  const asking = client.request("s", call("asks"), askableParams());
   await server.arrival((request) => asks(request, "tools/call"));
   await client.request(
     "s",
     call("stuck"),
-    hearing(() => {
+    router(() => {
       stuck.resolve();
       return new Promise(() => undefined);
     }),
@@ -300,7 +300,7 @@ test("a call that wants progress alone does not wait for the session's own strea
   await client.request(
     "s",
     call("tool"),
-    hearing(() => undefined),
+    router(() => undefined),
   );
   assert.deepEqual([call_ !== undefined, waited.aborted], [true, false]);
 });
@@ -310,9 +310,9 @@ test("a server that offers no stream of its own is not asked for it by the sessi
     t,
     (request, socket) => void socket.write(request.method === "GET" ? http(405, {}, "") : json(reply(request, OK))),
   );
-  for (let n = 0; n < 2; n += 1) await client.request("s", call("tool"), askable());
+  for (let n = 0; n < 2; n += 1) await client.request("s", call("tool"), askableParams());
   assert.equal(gets(server.requests), 1);
-  await client.request("t", call("tool"), askable());
+  await client.request("t", call("tool"), askableParams());
   assert.equal(gets(server.requests), 2);
 });
 
@@ -335,11 +335,11 @@ test("while the stream waits to be opened again, a call opens it; what is follow
   await server.arrival((request) => asks(request, "resources/subscribe"));
   while (client.load.streams > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   // Each waits as long as a call may wait, and the stream would be opened again later than that.
-  await client.request("s", call("first"), askable());
+  await client.request("s", call("first"), askableParams());
   assert.equal(subscribed(server.requests), 1, "what fails is not repeated for calls");
   offered = true;
   const before = gets(server.requests);
-  await client.request("s", call("second"), askable());
+  await client.request("s", call("second"), askableParams());
   assert.equal(gets(server.requests), before + 1);
   while (subscribed(server.requests) < 2) await new Promise((resolve) => setTimeout(resolve, 5));
 });
@@ -357,7 +357,7 @@ test("while the server wants its stream closed, as `retry` says, a call neither 
   // Its answer is read once a later one of the same connection could be.
   await client.request("s", call("first"), silentPeer(forever));
   await new Promise((resolve) => setTimeout(resolve, 50));
-  const called = client.request("s", call("second"), askable()).then(() => "called");
+  const called = client.request("s", call("second"), askableParams()).then(() => "called");
   assert.equal(await Promise.race([called, new Promise((resolve) => setTimeout(resolve, 1_900, "waited"))]), "called");
   assert.deepEqual([gets(server.requests), heard], [1, []]);
 });
@@ -374,7 +374,7 @@ test("once the time that `retry` says is over, a call opens the stream as if the
   await server.arrival(({ method }) => method === "GET");
   await client.request("s", call("first"), silentPeer(forever));
   await new Promise((resolve) => setTimeout(resolve, 50));
-  await client.request("s", call("second"), askable());
+  await client.request("s", call("second"), askableParams());
   assert.equal(gets(server.requests), 2);
 });
 

@@ -7,7 +7,7 @@ import type { Peer } from "../../peer.ts";
 import type { WebEndpoint } from "../../testing/web-endpoint.ts";
 import type { Outcome } from "../../protocol/outcome.ts";
 import { ReplyStream } from "../reply-stream.ts";
-import { Asked } from "./asked.ts";
+import { PendingQuestions } from "./pending-questions.ts";
 
 const STREAMS = { accept: "application/json, text/event-stream" };
 const QUESTION = { method: "elicitation/create", params: { message: "name?" } } as const;
@@ -130,7 +130,7 @@ test("an agent is not asked in a way it did not declare, whoever asks", async ()
 test("an agent that does not answer in ten minutes is told that nobody waits any more", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const stream = new ReplyStream(() => undefined);
-  const refused = assert.rejects(new Asked().ask(stream, QUESTION.method, QUESTION.params, []), {
+  const refused = assert.rejects(new PendingQuestions().ask(stream, QUESTION.method, QUESTION.params, []), {
     code: "UPSTREAM_TIMEOUT",
   });
   t.mock.timers.tick(600_000);
@@ -142,12 +142,12 @@ test("an agent that does not answer in ten minutes is told that nobody waits any
 });
 
 test("a question that was just answered is not withdrawn", async () => {
-  const asked = new Asked();
+  const asked = new PendingQuestions();
   const stream = new ReplyStream(() => undefined);
   const answered = asked.ask(stream, QUESTION.method, QUESTION.params, []);
   const sent = events(stream);
   const [, id = ""] = /"id":"([^"]+)"/.exec(String((await sent.next()).value)) ?? [];
-  asked.settle({ kind: "result", id, result: { action: "accept" } });
+  asked.takeAnswer({ kind: "result", id, result: { action: "accept" } });
   asked.end(stream);
   stream.close();
   assert.deepEqual([await answered, (await sent.next()).done], [{ action: "accept" }, true]);

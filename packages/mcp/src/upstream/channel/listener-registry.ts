@@ -1,22 +1,22 @@
-import type { ListenFilter } from "../../protocol/local.ts";
-import { keepListening, type Notified } from "../listening.ts";
-import { Followers } from "./followers.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
+import { keepListening, type NotificationHandler } from "../listening.ts";
+import { SessionListeners } from "./session-listeners.ts";
 
 /** Who hears of what a filter says, until its signal aborts. */
 interface Follower {
   readonly filter: ListenFilter;
-  readonly notified: Notified;
+  readonly notified: NotificationHandler;
   readonly signal: AbortSignal;
 }
 
-/** The {@link Followers} of each session with a server, kept while anybody listens or a connection is open. */
-export class Following {
-  readonly #sessions = new Map<string, Followers>();
+/** The {@link SessionListeners} of each session with a server, kept while anybody listens or a connection is open. */
+export class ListenerRegistry {
+  readonly #sessions = new Map<string, SessionListeners>();
 
-  of(sessionKey: string): Followers {
+  of(sessionKey: string): SessionListeners {
     const known = this.#sessions.get(sessionKey);
     if (known !== undefined) return known;
-    const followers = new Followers();
+    const followers = new SessionListeners();
     this.#sessions.set(sessionKey, followers);
     return followers;
   }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { StandingConnections, type StandingConnection } from "./standing.ts";
+import { LongLivedConnections, type LongLivedConnection } from "./long-lived-connections.ts";
 
 /** Opens connections by name, and keeps which were closed for others. */
-function start(max: number): { closed: string[]; open: (name: string, holder?: string) => StandingConnection } {
-  const connections = new StandingConnections(max);
+function start(max: number): { closed: string[]; open: (name: string, holder?: string) => LongLivedConnection } {
+  const connections = new LongLivedConnections(max);
   const closed: string[] = [];
   return { closed, open: (name, holder = "one") => connections.open(holder, () => void closed.push(name)) };
 }

@@ -4,7 +4,7 @@ import type { LegacyVersion } from "../../versions.ts";
 import { RPC } from "../../jsonrpc/reply.ts";
 import type { Caller, McpPorts } from "../ports.ts";
 import { Refusal, invalidRequest } from "../refusal.ts";
-import { Asked } from "./asked.ts";
+import { PendingQuestions } from "./pending-questions.ts";
 import { InFlight } from "./in-flight.ts";
 import type { RequestHeaders } from "../http-request.ts";
 
@@ -15,7 +15,7 @@ export interface OpenedSession<Session> {
   readonly inFlight: InFlight;
   /** Client capabilities named in `initialize`. */
   readonly capabilities: ClientCapabilities;
-  readonly asked: Asked;
+  readonly questions: PendingQuestions;
   /** Set by `logging/setLevel`. */
   logLevel: LogLevel | null;
   /** Whether the session's own stream is open. */
@@ -45,7 +45,7 @@ export class OpenedSessions<Session extends object> {
       version,
       inFlight: new InFlight(this.#maxInFlight),
       capabilities,
-      asked: new Asked(),
+      questions: new PendingQuestions(),
       logLevel: null,
       listening: false,
     });

@@ -20,7 +20,7 @@ const MAX_BATCH = 64;
  * @param batches whether the server's version has them
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`
  */
-export function readPiece(
+export function readMessages(
   piece: Untrusted<Uint8Array> | string,
   maxBytes: number,
   batches: boolean,

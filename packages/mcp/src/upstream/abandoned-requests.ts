@@ -1,8 +1,8 @@
 /** Requests given up that are remembered; beyond that the oldest is forgotten. */
-const MAX_GIVEN_UP = 1_024;
+const MAX_ABANDONED = 1_024;
 
 /** Requests that nobody waits for, and that their server has not answered: it may still work on them. */
-export class GivenUp {
+export class AbandonedRequests {
   /** Until when, in monotonic milliseconds. */
   readonly #until = new Map<number, number>();
 
@@ -10,7 +10,7 @@ export class GivenUp {
   add(id: number, ms: number): void {
     this.#until.set(id, performance.now() + ms);
     for (const oldest of this.#until.keys()) {
-      if (this.#until.size <= MAX_GIVEN_UP) break;
+      if (this.#until.size <= MAX_ABANDONED) break;
       this.#until.delete(oldest);
     }
   }

@@ -19,10 +19,10 @@ const meta: Member<object> = {
 };
 
 /** Of a method without parameters. */
-export const NOTHING: Shape<object> = { members: [meta], empty: {} };
+export const NO_PARAMS: Shape<object> = { members: [meta], empty: {} };
 
 /** Of a list: the cursor, `null` for the first page. */
-export const PAGE: Shape<{ readonly cursor: string | null }> = {
+export const PAGE_PARAMS: Shape<{ readonly cursor: string | null }> = {
   members: [
     {
       name: "cursor",
@@ -35,7 +35,7 @@ export const PAGE: Shape<{ readonly cursor: string | null }> = {
 };
 
 /** Of `logging/setLevel`. */
-export const LEVEL: Shape<{ readonly level: LogLevel }> = {
+export const LEVEL_PARAMS: Shape<{ readonly level: LogLevel }> = {
   members: [
     {
       name: "level",
@@ -59,7 +59,7 @@ export interface Initialization {
 }
 
 /** Of `initialize` (MCP 2025-11-25, "Initialization"). */
-export const INITIALIZATION: Shape<Initialization> = {
+export const INITIALIZE_PARAMS: Shape<Initialization> = {
   members: [
     {
       name: "protocolVersion",
@@ -99,10 +99,10 @@ export interface ListenFilter {
 }
 
 /** Of `subscriptions/listen`. */
-export interface Listening {
+export interface ListenRequest {
   readonly filter: ListenFilter;
   /** Whether it asks to hear of tasks, which is the Tasks extension's; of them nothing is promised. */
-  readonly ofTasks: boolean;
+  readonly wantsTasks: boolean;
 }
 
 function readUris(value: JsonValue | undefined): readonly string[] {
@@ -112,7 +112,7 @@ function readUris(value: JsonValue | undefined): readonly string[] {
   return value.map((uri) => text("a resource subscription", uri, MAX_URI));
 }
 
-function readFilter(wanted: JsonObject): Listening {
+function readFilter(wanted: JsonObject): ListenRequest {
   const flag = (key: string): boolean => {
     const value = wanted[key] ?? false;
     if (typeof value !== "boolean") throw invalidParams(`${key} must be true or false`);
@@ -125,11 +125,11 @@ function readFilter(wanted: JsonObject): Listening {
       resourcesListChanged: flag("resourcesListChanged"),
       resourceSubscriptions: readUris(wanted.resourceSubscriptions),
     },
-    ofTasks: wanted.taskIds !== undefined,
+    wantsTasks: wanted.taskIds !== undefined,
   };
 }
 
-export const LISTENING: Shape<Listening> = {
+export const LISTEN_PARAMS: Shape<ListenRequest> = {
   members: [
     {
       name: "notifications",
@@ -146,6 +146,6 @@ export const LISTENING: Shape<Listening> = {
       resourcesListChanged: false,
       resourceSubscriptions: [],
     },
-    ofTasks: false,
+    wantsTasks: false,
   },
 };

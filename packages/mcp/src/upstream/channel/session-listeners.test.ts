@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import type { ListenFilter } from "../../protocol/local.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
 import { ScriptedChannel, type Answering } from "../../testing/scripted-channel.ts";
 import { Conversation } from "./conversation.ts";
-import { Followers } from "./followers.ts";
+import { SessionListeners } from "./session-listeners.ts";
 
 const SUBSCRIBE = "resources/subscribe";
 const UNSUBSCRIBE = "resources/unsubscribe";
@@ -16,7 +16,7 @@ function following(...resourceSubscriptions: string[]): ListenFilter {
 
 /** A connection to a server of these followers. */
 function connect(
-  followers: Followers,
+  followers: SessionListeners,
   answering: Answering = () => ({}),
 ): { channel: ScriptedChannel; conversation: Conversation } {
   const conversation = new Conversation();
@@ -27,7 +27,7 @@ function connect(
 }
 
 test("every follower hears of what it follows, and of nothing else", async () => {
-  const followers = new Followers();
+  const followers = new SessionListeners();
   const heard: string[] = [];
   const add = (name: string, filter: ListenFilter): (() => void) =>
     followers.add(filter, (method, params) => void heard.push(`${name} ${method} ${JSON.stringify(params)}`));
@@ -51,7 +51,7 @@ test("every follower hears of what it follows, and of nothing else", async () =>
 });
 
 test("a resource is subscribed to for the first follower and given up with the last", async () => {
-  const followers = new Followers();
+  const followers = new SessionListeners();
   const { channel } = connect(followers);
   const leave = [following("a:1"), following("a:1", "a:2")].map((filter) => followers.add(filter, () => undefined));
   await settle();
@@ -64,7 +64,7 @@ test("a resource is subscribed to for the first follower and given up with the l
 });
 
 test("who follows anew in the same turn has not left", async () => {
-  const followers = new Followers();
+  const followers = new SessionListeners();
   const { channel } = connect(followers);
   const leave = followers.add(following("a:1"), () => undefined);
   await settle();
@@ -75,7 +75,7 @@ test("who follows anew in the same turn has not left", async () => {
 });
 
 test("a new connection is told of everything that is followed, before whatever it was opened for", async () => {
-  const followers = new Followers();
+  const followers = new SessionListeners();
   followers.add(following("a:1", "a:2"), () => undefined);
   const first = connect(followers);
   await settle();
@@ -98,7 +98,7 @@ test("a new connection is told of everything that is followed, before whatever i
 
 test("what a server refuses is not asked for again, and what could not be sent is", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const followers = new Followers();
+  const followers = new SessionListeners();
   const { channel } = connect(followers, () => null);
   let full = true;
   const send = channel.send.bind(channel);
@@ -119,7 +119,7 @@ test("what a server refuses is not asked for again, and what could not be sent i
 });
 
 test("so many subscriptions are asked for at the same time", async () => {
-  const followers = new Followers();
+  const followers = new SessionListeners();
   let open = 0;
   let most = 0;
   const { channel } = connect(followers, () => {

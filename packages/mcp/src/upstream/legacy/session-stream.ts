@@ -1,7 +1,7 @@
 import type { Peer } from "../../peer.ts";
-import { raced } from "../abort.ts";
-import type { Hearing } from "./hearing.ts";
-import { KeptStream, type Listen } from "./kept-stream.ts";
+import { raceAbort } from "../abort.ts";
+import type { SessionRouter } from "./session-router.ts";
+import { ReopeningStream, type Listen } from "./reopening-stream.ts";
 import { SessionLost } from "./session-fault.ts";
 
 /** Why the stream is open. */
@@ -14,16 +14,16 @@ interface Need {
  * It is open while anybody needs it: who follows resources; and calls, as servers may ask there for what they need to answer
  * one, and log or tell of progress there.
  */
-export class OwnStream {
-  readonly #hearing: Hearing;
+export class SessionStream {
+  readonly #router: SessionRouter;
   readonly #listen: Listen;
   readonly #needs = new Set<Need>();
-  #kept: KeptStream | undefined;
+  #kept: ReopeningStream | undefined;
   /** The server said that it offers none: calls of this session ask no more. */
   #absent = false;
 
-  constructor(hearing: Hearing, listen: Listen) {
-    this.#hearing = hearing;
+  constructor(router: SessionRouter, listen: Listen) {
+    this.#router = router;
     this.#listen = listen;
   }
 
@@ -38,7 +38,7 @@ export class OwnStream {
     if (this.#kept !== undefined) opening();
     const kept = this.#needed(need);
     try {
-      const ended = await raced(kept.ended, signal);
+      const ended = await raceAbort(kept.ended, signal);
       if (ended instanceof SessionLost) throw ended;
       return ended !== "absent";
     } finally {
@@ -52,7 +52,7 @@ export class OwnStream {
       (peer.input === "ask" && Object.keys(peer.capabilities).length > 0) || (peer.wantsLog && peer.logLevel !== null);
     if (this.#absent || !(attends || peer.progressToken !== null)) return await call();
     const over = new AbortController();
-    const leave = attends ? this.#hearing.attend({ peer, over: over.signal }) : undefined;
+    const leave = attends ? this.#router.attend({ peer, over: over.signal }) : undefined;
     const need = { opening: () => undefined };
     const kept = this.#needed(need);
     kept.hurry();
@@ -67,13 +67,13 @@ export class OwnStream {
     }
   }
 
-  #needed(need: Need): KeptStream {
+  #needed(need: Need): ReopeningStream {
     this.#needs.add(need);
     return (this.#kept ??= this.#keep());
   }
 
-  #keep(): KeptStream {
-    const kept = new KeptStream(this.#listen, () => this.#needs.forEach(({ opening }) => opening()));
+  #keep(): ReopeningStream {
+    const kept = new ReopeningStream(this.#listen, () => this.#needs.forEach(({ opening }) => opening()));
     kept.ended.then(
       (ended) => {
         if (this.#kept === kept) this.#kept = undefined;

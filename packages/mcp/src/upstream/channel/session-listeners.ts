@@ -1,8 +1,8 @@
 import { asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { ClientCapabilities } from "../../protocol/client-capabilities.ts";
-import type { ListenFilter } from "../../protocol/local.ts";
+import type { ListenFilter } from "../../protocol/local-params.ts";
 import { silentPeer } from "../../peer.ts";
-import { changesOnly, rateLimited, type Notified } from "../listening.ts";
+import { changesOnly, rateLimited, type NotificationHandler } from "../listening.ts";
 import type { Conversation } from "./conversation.ts";
 
 /** Subscriptions that a server is asked for at the same time. */
@@ -18,14 +18,14 @@ const UNTIL_ANSWERED = new AbortController().signal;
 interface Listener {
   readonly filter: ListenFilter;
   readonly uris: ReadonlySet<string>;
-  readonly notified: Notified;
+  readonly notified: NotificationHandler;
 }
 
 /**
  * Who hears what one server says unasked, over all the connections to it that follow one another. A resource is subscribed
  * to at the server as long as somebody follows it, and again on every new connection.
  */
-export class Followers {
+export class SessionListeners {
   readonly #listeners = new Set<Listener>();
   #conversation: Conversation | undefined;
   /** URIs that the server of this connection was asked to tell of. */
@@ -40,7 +40,7 @@ export class Followers {
   }
 
   /** Adds a listener until the returned function is called. */
-  add(filter: ListenFilter, notified: Notified): () => void {
+  add(filter: ListenFilter, notified: NotificationHandler): () => void {
     const listener: Listener = {
       filter,
       uris: new Set(filter.resourceSubscriptions),

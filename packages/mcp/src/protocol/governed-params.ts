@@ -81,7 +81,7 @@ export const taskParam: Member<GovernedParams> = {
 };
 
 /** The official client of 2025-11-25 repeats `task` in requests about a task, where it says nothing. */
-export const taskRepeatedParam: Member<GovernedParams> = {
+export const repeatedTaskParam: Member<GovernedParams> = {
   name: "task",
   type: "`{ ttl? }`, which says nothing here",
   dialects: ["legacy-tasks"],

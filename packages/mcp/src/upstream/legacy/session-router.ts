@@ -1,40 +1,40 @@
 import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcNotification } from "../../jsonrpc/message.ts";
-import type { WorkOver } from "../../abort-scope.ts";
-import { reaches } from "../../log-level.ts";
+import type { EndSignal } from "../../abort-scope.ts";
+import { isWanted } from "../../log-level.ts";
 import type { Peer } from "../../peer.ts";
-import { raced } from "../abort.ts";
-import { ELICITATION_COMPLETE, tellComplete } from "../elicitation.ts";
+import { raceAbort } from "../abort.ts";
+import { ELICITATION_COMPLETE, notifyElicitationComplete } from "../elicitation.ts";
 import { logParams } from "../progress.ts";
-import { rateLimited, type Attending, type Notified } from "../listening.ts";
-import { GivenUp } from "../given-up.ts";
+import { rateLimited, type ActiveCaller, type NotificationHandler } from "../listening.ts";
+import { AbandonedRequests } from "../abandoned-requests.ts";
 import type { Progress } from "../progress.ts";
 
 /** Requests of the session's own, whose answers carry nothing: what the server says while one runs is not about it. */
 const SESSION_METHODS: readonly string[] = ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
 /** A request whose answer is awaited. */
-export interface Running {
+export interface RunningRequest {
   readonly method: string;
   readonly peer: Peer;
   readonly progress: Progress;
   /** When the answer is complete, or will never be. */
-  readonly over: WorkOver;
+  readonly over: EndSignal;
   /** Gives the answer up. */
   readonly fail: (why: CmcpError) => void;
 }
 
 /** Who hears what a server says in one session beside its answers. */
-export class Hearing {
-  readonly #changed: Notified;
-  readonly #attending = new Set<Attending>();
+export class SessionRouter {
+  readonly #changed: NotificationHandler;
+  readonly #attending = new Set<ActiveCaller>();
   /** By the progress tokens that the server was given for them. */
-  readonly #running = new Map<number, Running>();
-  readonly #givenUp = new GivenUp();
+  readonly #running = new Map<number, RunningRequest>();
+  readonly #abandoned = new AbandonedRequests();
   readonly #log = rateLimited((method, params) => this.#logged(method, params));
 
   /** @param changed takes what says of changes */
-  constructor(changed: Notified) {
+  constructor(changed: NotificationHandler) {
     this.#changed = changed;
   }
 
@@ -42,9 +42,9 @@ export class Hearing {
    * The caller that what names no request is for: the only one in the session. Each call is under rules of its own, so what could
    * be about another, or about one that was given up, is nobody's.
    */
-  get concerned(): Attending | undefined {
+  get concerned(): ActiveCaller | undefined {
     const [only] = this.#attending;
-    if (only === undefined || this.#givenUp.size > 0) return undefined;
+    if (only === undefined || this.#abandoned.size > 0) return undefined;
     const alone = [...this.#running.values()].every(
       ({ peer, method }) => peer === only.peer || SESSION_METHODS.includes(method),
     );
@@ -52,17 +52,17 @@ export class Hearing {
   }
 
   /** Adds one who can be asked or wants logs, until the returned function is called. */
-  attend(attending: Attending): () => void {
+  attend(attending: ActiveCaller): () => void {
     this.#attending.add(attending);
     return () => void this.#attending.delete(attending);
   }
 
   /** Adds a request, until the returned function is called: with the time for which the server may still work on it. */
-  run(token: number, running: Running): (stillMs: number) => void {
+  run(token: number, running: RunningRequest): (stillMs: number) => void {
     this.#running.set(token, running);
     return (stillMs) => {
       this.#running.delete(token);
-      if (stillMs > 0 && !SESSION_METHODS.includes(running.method)) this.#givenUp.add(token, stillMs);
+      if (stillMs > 0 && !SESSION_METHODS.includes(running.method)) this.#abandoned.add(token, stillMs);
     };
   }
 
@@ -77,7 +77,7 @@ export class Hearing {
   /** Takes what is about the session and no answer of it, on whichever of its streams the server says it. */
   about({ method, params }: RpcNotification): void {
     if (method === ELICITATION_COMPLETE)
-      tellComplete(
+      notifyElicitationComplete(
         [...this.#running.values()].map(({ peer }) => peer),
         params,
       );
@@ -90,7 +90,7 @@ export class Hearing {
     const running = typeof token === "number" ? this.#running.get(token) : undefined;
     if (running === undefined) return;
     try {
-      await raced(running.progress.pass(notification), running.over.signal);
+      await raceAbort(running.progress.pass(notification), running.over.signal);
     } catch (thrown) {
       running.fail(asCmcpError(thrown, "REQUEST_CANCELLED", "the caller went away"));
     }
@@ -99,7 +99,7 @@ export class Hearing {
   /** Who cannot take a log message is told of none, as nothing waits here. */
   #logged(method: string, params: JsonObject): void {
     const peer = this.concerned?.peer;
-    if (peer === undefined || !peer.wantsLog || !reaches(params.level, peer.logLevel)) return;
+    if (peer === undefined || !peer.wantsLog || !isWanted(params.level, peer.logLevel)) return;
     void peer.notify(method, logParams(params)).catch(() => undefined);
   }
 }

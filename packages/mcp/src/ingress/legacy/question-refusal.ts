@@ -12,7 +12,7 @@ const MESSAGES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** An agent's refusal of a question, in the gateway's words: nobody decided about the agent's own. */
-export function declined(code: number): UpstreamRefusal {
+export function questionRefusal(code: number): UpstreamRefusal {
   const message = MESSAGES.get(code);
   return message === undefined
     ? new UpstreamRefusal({ code: RPC.internalError, message: "the client did not answer" })

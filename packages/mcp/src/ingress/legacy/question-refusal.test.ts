@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { alice, call, initialized, post, start } from "../../testing/ask.ts";
 import { messages } from "../../testing/event-stream.ts";
 import { UpstreamRefusal } from "../../upstream/refusal.ts";
-import { Asked } from "./asked.ts";
+import { PendingQuestions } from "./pending-questions.ts";
 import { ReplyStream } from "../reply-stream.ts";
-import { declined } from "./declined.ts";
+import { questionRefusal } from "./question-refusal.ts";
 
 test("an agent's refusal of a question reaches the server as one of four, in the gateway's words", () => {
   const errors = [-1, -32601, -32602, -32603, 7, 0, Number.MAX_SAFE_INTEGER, -32000].map((code) => {
-    const { rpcCode, rpcMessage, rpcData } = declined(code);
+    const { rpcCode, rpcMessage, rpcData } = questionRefusal(code);
     return [rpcCode, rpcMessage, rpcData];
   });
   const unanswered = [-32603, "the client did not answer", undefined];
@@ -22,9 +22,9 @@ test("an agent's refusal of a question reaches the server as one of four, in the
 });
 
 test("an agent's own words on why it does not answer end at the gateway", async () => {
-  const asked = new Asked();
+  const questions = new PendingQuestions();
   const stream = new ReplyStream(() => undefined);
-  const refused = asked.ask(stream, "elicitation/create", { message: "name?" }, []).then(
+  const refused = questions.ask(stream, "elicitation/create", { message: "name?" }, []).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -32,7 +32,7 @@ test("an agent's own words on why it does not answer end at the gateway", async 
   assert.ok(body !== null && typeof body !== "string");
   for await (const event of body) {
     const id = /"id":"([^"]+)"/.exec(Buffer.from(event).toString())?.[1] ?? "";
-    asked.settle({ kind: "failure", id, error: { code: 4711, message: "secret", data: { secret: 1 } } });
+    questions.takeAnswer({ kind: "failure", id, error: { code: 4711, message: "secret", data: { secret: 1 } } });
     break;
   }
   const thrown = await refused;

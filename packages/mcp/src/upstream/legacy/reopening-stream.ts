@@ -10,7 +10,7 @@ const OPEN_MS = 2_000;
 export type Listen = (opened: () => void, signal: AbortSignal, position: StreamPosition) => Promise<boolean>;
 
 /** A session's own stream, opened anew whenever it ends, until it is stopped. */
-export class KeptStream {
+export class ReopeningStream {
   readonly #listen: Listen;
   readonly #opening: () => void;
   readonly #stop = new AbortController();
@@ -57,7 +57,7 @@ export class KeptStream {
     });
   }
 
-  async #keep(): Promise<Awaited<KeptStream["ended"]>> {
+  async #keep(): Promise<Awaited<ReopeningStream["ended"]>> {
     let lost: SessionLost | undefined;
     try {
       await keepListening(

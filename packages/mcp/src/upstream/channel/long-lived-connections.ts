@@ -2,10 +2,10 @@ import { SharedSlots } from "@cmcp/boundary";
 import { upstreamFault } from "../fault.ts";
 
 /** Of the connections that the host's relay carries at one time: the others are for calls, and for streams of other servers. */
-export const MAX_STANDING = 128;
+export const MAX_LONG_LIVED = 128;
 
 /** One connection that stays open between requests. */
-export interface StandingConnection {
+export interface LongLivedConnection {
   /** Somebody uses it from now on. @throws CmcpError `OVERLOADED` where its holder may use no more connections */
   use(): void;
   /** Nobody uses it. */
@@ -26,13 +26,13 @@ interface Standing {
  * those in use as {@link SharedSlots}. An idle one gives way to whoever needs a connection: the one that was idle longest, of the
  * holder that has most.
  */
-export class StandingConnections {
+export class LongLivedConnections {
   readonly #max: number;
   readonly #inUse: SharedSlots;
   /** The one used longest ago first. */
   readonly #all = new Set<Standing>();
 
-  constructor(max = MAX_STANDING) {
+  constructor(max = MAX_LONG_LIVED) {
     this.#max = max;
     this.#inUse = new SharedSlots(max);
   }
@@ -42,7 +42,7 @@ export class StandingConnections {
    * @param close called when somebody else needs its place more
    * @throws CmcpError `OVERLOADED` where the holder may use no more connections
    */
-  open(holder: string, close: () => void): StandingConnection {
+  open(holder: string, close: () => void): LongLivedConnection {
     if (!this.#inUse.isOpenTo(holder)) throw this.#overloaded();
     if (this.#all.size >= this.#max) this.#makeRoom();
     const standing: Standing = { holder, close, giveBack: null };

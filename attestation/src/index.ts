@@ -12,6 +12,6 @@ export type { ImagePlatform } from "./machine/image-platform.ts";
 export { localDerivedKey, readLocalTdReport } from "./attester/local-files.ts";
 export { thisMachine, withTpmSocket, type Machine, type TpmLocation } from "./machine/machine.ts";
 export { instanceReportData, jwkThumbprint, jwkThumbprintText, sessionReportData } from "./attester/report-data.ts";
-export type { Sealing } from "./sealing/available.ts";
+export type { Sealing } from "./sealing/sealing.ts";
 export { seal, unseal } from "./sealing/seal.ts";
 export { collectSoftware } from "./software/collect.ts";

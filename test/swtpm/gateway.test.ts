@@ -15,7 +15,7 @@ import { preset } from "@cmcp/appraise";
 import { claimSchema, EAT_PROFILES, type Claim } from "@cmcp/claim/schema";
 import { verifyClaim } from "@cmcp/verify";
 import { readEvidenceFile, type EvidenceFile } from "../../packages/appraise/src/evidence/file/read.ts";
-import { parseQuote } from "../../packages/appraise/src/tpm/attest.ts";
+import { parseTpmQuote } from "../../packages/appraise/src/tpm/quote.ts";
 import { collectTpm } from "../../attestation/src/tpm/collect.ts";
 import { STRICT_TPM_POLICY } from "../../packages/appraise/src/tpm/policy.ts";
 import { parseAttestationKey } from "../../packages/appraise/src/tpm/public-key.ts";
@@ -253,7 +253,7 @@ describe("a gateway on a TPM", () => {
       cert_chain: chain,
     } = claim.gateway.attestation_evidence ?? {};
     assert.deepEqual(
-      new Uint8Array(parseQuote(Buffer.from(raw ?? "", "base64")).extraData),
+      new Uint8Array(parseTpmQuote(Buffer.from(raw ?? "", "base64")).extraData),
       new Uint8Array(thumbprintOf(claim)),
     );
     assert.ok((signature ?? "").length > 0 && chain === undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { attesterOf, type AttesterAccess } from "./attester.ts";
-import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
+import { FakeKernel } from "../configfs-tsm/testing/kernel.ts";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
 
@@ -37,7 +37,7 @@ test("software carries no launch and says so", async () => {
 test("SEV-SNP was launched for the document whose SHA-256 is in HOST_DATA and for no other", async (t) => {
   const genuine = sharedFile("evidence/amd/reports/milan-v3-vcek-19ade12877.report.bin");
   if (genuine === null) return t.skip(NO_SHARED_FOLDER);
-  const files = new PlayedKernel({
+  const files = new FakeKernel({
     provider: "sev_guest",
     privilegeFloor: 0,
     report(inblob) {

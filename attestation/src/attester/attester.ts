@@ -7,7 +7,7 @@ import type { Provider } from "../machine/detect.ts";
 import { SOFTWARE_MEASUREMENT, type Evidence } from "@cmcp/appraise/evidence";
 import { requireCarried, type BoundLaunch, type LaunchDigests } from "../machine/launch-carrier.ts";
 import type { TpmLocation } from "../machine/machine.ts";
-import { sealingOf, type Sealing } from "../sealing/available.ts";
+import { sealingOf, type Sealing } from "../sealing/sealing.ts";
 import type { DerivedKey } from "../sealing/snp-secret.ts";
 import { collectSevSnp, readLocalSnpReport } from "../sev-snp/collect.ts";
 import { collectSoftware } from "../software/collect.ts";

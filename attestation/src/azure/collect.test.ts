@@ -14,7 +14,7 @@ import { Tpm } from "../tpm/commands/tpm.ts";
 import { parseAttestationKey } from "../../../packages/appraise/src/tpm/public-key.ts";
 import { AZURE_KEY_HANDLE } from "../tpm/commands/attestation-key.ts";
 import { tpmQualifyingData } from "../tpm/collect.ts";
-import { parseQuote } from "../../../packages/appraise/src/tpm/attest.ts";
+import { parseTpmQuote } from "../../../packages/appraise/src/tpm/quote.ts";
 import { withNvIndex } from "../tpm/transport/testing/nv-overlay.ts";
 import { persist, rsaKeyTemplate } from "../tpm/transport/testing/provision.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
@@ -102,8 +102,8 @@ test("SEV-SNP: the paravisor's report, the certificates of the chip and the key'
     [vcek, above.join("")],
   );
   assert.equal(parts.tdQuote, null);
-  assert.deepEqual(parseQuote(parts.tpm.quote.attest).extraData, new Uint8Array(tpmQualifyingData(REPORT_DATA)));
-  assert.deepEqual(parseQuote(parts.tpm.keyQuote.attest).extraData, REPORT_DATA.slice(0, 32));
+  assert.deepEqual(parseTpmQuote(parts.tpm.quote.attest).extraData, new Uint8Array(tpmQualifyingData(REPORT_DATA)));
+  assert.deepEqual(parseTpmQuote(parts.tpm.keyQuote.attest).extraData, REPORT_DATA.slice(0, 32));
   await collector.collect(REPORT_DATA, 4);
   assert.deepEqual(seen, ["GET /metadata/THIM/amd/certification"], "asked once while the report stays");
   hcl = hcl.with(0x20 + 0x180, 9);

@@ -1,7 +1,7 @@
 import { bytesEqual, toHex } from "@cmcp/boundary";
 import {
   parseHclReport,
-  parseQuote,
+  parseTdxQuote,
   parseSnpReport,
   type Evidence,
   type EvidenceParts,
@@ -106,7 +106,7 @@ function describe(
       firmware: `SEV-SNP firmware ${major}.${minor}.${build}, TCB ${toHex(reportedTcb)}, Azure paravisor`,
     };
   }
-  const { claimed, version } = readPlatform("the TDX quote", () => parseQuote(tdQuote ?? new Uint8Array()));
+  const { claimed, version } = readPlatform("the TDX quote", () => parseTdxQuote(tdQuote ?? new Uint8Array()));
   return {
     platform: "intel-tdx",
     measurement: `sha384:${toHex(claimed.mrTd)}`,

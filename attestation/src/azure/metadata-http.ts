@@ -7,7 +7,7 @@ import { MAX_ANSWER_BYTES, METADATA_HOST, type MetadataRequest, type MetadataSer
 const DEADLINE_MS = 30_000;
 
 /**
- * The metadata service over a byte stream that somebody else opens, because the enclave has no sockets: one request,
+ * The metadata service over a byte stream that the caller opens, because the enclave has no sockets: one request,
  * one stream. @param dial opens a stream to METADATA_HOST and METADATA_PORT
  */
 export function metadataOver(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { kernelFiles } from "./files.ts";
 import { DELEGATED_ENTRY, MAX_OUTBLOB_BYTES, readTsmReport } from "./report.ts";
-import { PlayedKernel, systemError, type TsmDriver } from "./testing/kernel.ts";
+import { FakeKernel, systemError, type TsmDriver } from "./testing/kernel.ts";
 
 // The kernel is played (testing/kernel.ts) after its ABI text: a real one offers reports only where the hardware is.
 
@@ -16,11 +16,11 @@ const echo: TsmDriver = {
   privilegeFloor: 0,
   report: (inblob, level) => ({ outblob: Uint8Array.from([level, ...inblob]), auxblob: Uint8Array.from([7]) }),
 };
-const ask = async (kernel: PlayedKernel, provider: "sev_guest" | "tdx_guest" = "sev_guest") =>
+const ask = async (kernel: FakeKernel, provider: "sev_guest" | "tdx_guest" = "sev_guest") =>
   await readTsmReport({ provider, folder: kernel.folder, files: kernel }, REPORT_DATA);
 
 test("a report is asked for with 64 bytes in one write, in a folder of its own that is removed", async () => {
-  const kernel = new PlayedKernel(echo);
+  const kernel = new FakeKernel(echo);
   assert.deepEqual(await ask(kernel), { outblob: Uint8Array.from([0, ...REPORT_DATA]), auxblob: Uint8Array.from([7]) });
   assert.equal(kernel.operations.filter((operation) => operation === "write inblob").length, 1);
   assert.equal(kernel.entries.size, 0);
@@ -30,7 +30,7 @@ test("a report is asked for with 64 bytes in one write, in a folder of its own t
 });
 
 test("a folder that was made beforehand is used again and again and stays", async () => {
-  const kernel = new PlayedKernel(echo);
+  const kernel = new FakeKernel(echo);
   await kernel.makeDirectory(join(kernel.folder, DELEGATED_ENTRY));
   for (const first of [1, 2]) {
     const reportData = REPORT_DATA.with(0, first);
@@ -52,7 +52,7 @@ test("a folder that was made beforehand is used again and again and stays", asyn
 });
 
 test("TDX has neither certificates nor levels, and neither is asked for", async () => {
-  const kernel = new PlayedKernel({ provider: "tdx_guest", report: (inblob) => ({ outblob: inblob }) });
+  const kernel = new FakeKernel({ provider: "tdx_guest", report: (inblob) => ({ outblob: inblob }) });
   assert.deepEqual(await ask(kernel, "tdx_guest"), { outblob: REPORT_DATA, auxblob: null });
   assert.deepEqual(
     kernel.operations.filter((operation) => /auxblob|priv/.test(operation)),
@@ -61,12 +61,12 @@ test("TDX has neither certificates nor levels, and neither is asked for", async 
 });
 
 test("below a paravisor the lowest level allowed is asked for", async () => {
-  const kernel = new PlayedKernel({ ...echo, privilegeFloor: 2 });
+  const kernel = new FakeKernel({ ...echo, privilegeFloor: 2 });
   assert.equal((await ask(kernel)).outblob[0], 2);
 });
 
 test("reports of another provider are refused before anything is written", async () => {
-  const kernel = new PlayedKernel(echo);
+  const kernel = new FakeKernel(echo);
   await assert.rejects(ask(kernel, "tdx_guest"), { ...UNAVAILABLE, message: /another provider/ });
   assert.ok(!kernel.operations.includes("write inblob"));
   assert.equal(kernel.entries.size, 0);
@@ -74,7 +74,7 @@ test("reports of another provider are refused before anything is written", async
 
 test("input that somebody else changed meanwhile is noticed, whenever it was", async () => {
   for (const at of ["read outblob", "read auxblob", "write inblob"]) {
-    const kernel = new PlayedKernel(echo);
+    const kernel = new FakeKernel(echo);
     kernel.before = (operation, entry) => {
       if (operation === at && entry !== undefined) kernel.put(entry, "inblob", new Uint8Array(64).fill(1));
     };
@@ -84,7 +84,7 @@ test("input that somebody else changed meanwhile is noticed, whenever it was", a
 });
 
 test("report data the kernel did not take is noticed, though its write seemed to succeed", async () => {
-  const kernel = new PlayedKernel(echo);
+  const kernel = new FakeKernel(echo);
   const deaf = new Proxy(kernel, {
     get: (target, name) =>
       name === "write"
@@ -98,7 +98,7 @@ test("report data the kernel did not take is noticed, though its write seemed to
 });
 
 test("a busy kernel is asked again, and not for ever", async () => {
-  const kernel = new PlayedKernel(echo);
+  const kernel = new FakeKernel(echo);
   let busy = 3;
   kernel.before = (operation) => {
     if (operation === "read outblob" && busy > 0) {
@@ -113,7 +113,7 @@ test("a busy kernel is asked again, and not for ever", async () => {
 });
 
 test("what the kernel refuses is said with its reason, and the folder is removed", async () => {
-  const refusing = new PlayedKernel({
+  const refusing = new FakeKernel({
     ...echo,
     report: () => {
       throw systemError("EIO");
@@ -122,7 +122,7 @@ test("what the kernel refuses is said with its reason, and the folder is removed
   await assert.rejects(ask(refusing), { ...UNAVAILABLE, message: /outblob cannot be read \(EIO\)/ });
   assert.equal(refusing.entries.size, 0);
   await assert.rejects(
-    readTsmReport({ provider: "sev_guest", folder: "/elsewhere", files: new PlayedKernel(echo) }, REPORT_DATA),
+    readTsmReport({ provider: "sev_guest", folder: "/elsewhere", files: new FakeKernel(echo) }, REPORT_DATA),
     { ...UNAVAILABLE, message: /ENOENT/ },
   );
   await assert.rejects(readTsmReport({ provider: "sev_guest" }, REPORT_DATA), UNAVAILABLE);
@@ -131,18 +131,18 @@ test("what the kernel refuses is said with its reason, and the folder is removed
 test("report data of another length is never written", async () => {
   for (const length of [0, 32, 63, 65])
     await assert.rejects(
-      readTsmReport({ provider: "sev_guest", files: new PlayedKernel(echo) }, new Uint8Array(length)),
+      readTsmReport({ provider: "sev_guest", files: new FakeKernel(echo) }, new Uint8Array(length)),
       { code: "INTERNAL" },
     );
 });
 
 test("a report or certificate table larger than its bound is refused", async () => {
   const huge = new Uint8Array(MAX_OUTBLOB_BYTES + 1);
-  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: huge }) })), {
+  await assert.rejects(ask(new FakeKernel({ ...echo, report: () => ({ outblob: huge }) })), {
     ...UNAVAILABLE,
     message: /outblob is larger/,
   });
-  await assert.rejects(ask(new PlayedKernel({ ...echo, report: () => ({ outblob: REPORT_DATA, auxblob: huge }) })), {
+  await assert.rejects(ask(new FakeKernel({ ...echo, report: () => ({ outblob: REPORT_DATA, auxblob: huge }) })), {
     ...UNAVAILABLE,
     message: /auxblob is larger/,
   });

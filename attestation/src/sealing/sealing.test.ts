@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import * as fc from "fast-check";
-import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
+import { FakeKernel } from "../configfs-tsm/testing/kernel.ts";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { extendPcr } from "../tpm/commands/pcr.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
-import { sealingOf, type SealingAccess } from "./available.ts";
+import { sealingOf, type SealingAccess } from "./sealing.ts";
 import type { PlatformSecret } from "./platform-secret.ts";
 import { MAX_BLOB_BYTES, MAX_SEALED_BYTES, seal, unseal, type SealBinding } from "./seal.ts";
 import { derivedKeysAreSound, snpSecret } from "./snp-secret.ts";
@@ -130,7 +130,7 @@ test("a secret is kept only where the platform keeps it as well as it attests", 
   const genuine = sharedFile("evidence/amd/reports/milan-v3-vcek-19ade12877.report.bin");
   if (genuine === null) return t.skip(NO_SHARED_FOLDER);
   const on = async (model: number): Promise<string> => {
-    const files = new PlayedKernel({
+    const files = new FakeKernel({
       provider: "sev_guest",
       privilegeFloor: 0,
       report: (inblob) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { toHex } from "@cmcp/boundary";
-import { PlayedKernel, type TsmDriver } from "../configfs-tsm/testing/kernel.ts";
+import { FakeKernel, type TsmDriver } from "../configfs-tsm/testing/kernel.ts";
 import { certificateTable, GUID } from "../../../packages/appraise/src/sev-snp/testing/certificate-table.ts";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { collectSevSnp, readLocalSnpReport, type SnpSource } from "./collect.ts";
@@ -26,7 +26,7 @@ const genuine = (): { report: Uint8Array; vcek: Uint8Array } | null => {
 /** A kernel that has this report for everybody. */
 const handingOut = (outblob: Uint8Array, auxblob: Uint8Array = new Uint8Array()): SnpSource => {
   const driver: TsmDriver = { provider: "sev_guest", privilegeFloor: 0, report: () => ({ outblob, auxblob }) };
-  const files = new PlayedKernel(driver);
+  const files = new FakeKernel(driver);
   return { files, folder: files.folder };
 };
 

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { toHex } from "@cmcp/boundary";
-import { PlayedKernel } from "../configfs-tsm/testing/kernel.ts";
+import { FakeKernel } from "../configfs-tsm/testing/kernel.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../../../packages/appraise/src/testing/shared.ts";
 import { collectTdx, type TdxSource } from "./collect.ts";
 import { tdxPolicySchema } from "../../../packages/appraise/src/tdx/policy.ts";
-import { parseQuote } from "../../../packages/appraise/src/tdx/quote.ts";
+import { parseTdxQuote } from "../../../packages/appraise/src/tdx/quote.ts";
 import { genuineQuote, QUOTES, UNTRUSTED } from "../../../packages/appraise/src/tdx/testing/corpus.ts";
 import { verifyTdx } from "../../../packages/appraise/src/tdx/verify.ts";
 
@@ -28,7 +28,7 @@ const REPORT_DATA = Buffer.from(
 );
 
 const handingOut = (outblob: Uint8Array): TdxSource => {
-  const files = new PlayedKernel({ provider: "tdx_guest", report: () => ({ outblob }) });
+  const files = new FakeKernel({ provider: "tdx_guest", report: () => ({ outblob }) });
   return { files, folder: files.folder, eventLogPath };
 };
 
@@ -68,7 +68,7 @@ test("what is collected is what the verifier accepts: all of it but what was not
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   for (const name of QUOTES.filter((one) => !UNTRUSTED.includes(one) && !one.endsWith("DEBUG"))) {
     const quote = genuineQuote(name);
-    const { claimed } = parseQuote(quote);
+    const { claimed } = parseTdxQuote(quote);
     const { parts, measurement } = await collectTdx(claimed.reportData, 0, {
       ...handingOut(quote),
       eventLogPath: join(folder, "none"),

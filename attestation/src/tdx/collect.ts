@@ -1,6 +1,6 @@
 import { bytesEqual, CmcpError, toHex } from "@cmcp/boundary";
 import { readTsmReport, type TsmSource } from "../configfs-tsm/report.ts";
-import { parseQuote, type Evidence } from "@cmcp/appraise/evidence";
+import { parseTdxQuote, type Evidence } from "@cmcp/appraise/evidence";
 import { readEventLog } from "../machine/read-event-log.ts";
 import { readPlatform } from "../machine/read-platform.ts";
 
@@ -22,7 +22,7 @@ export interface TdxSource extends Partial<Omit<TsmSource, "provider">> {
 export async function collectTdx(reportData: Uint8Array, now: number, source: TdxSource = {}): Promise<Evidence> {
   const { eventLogPath = CCEL_PATH, ...tsm } = source;
   const { outblob } = await readTsmReport({ ...tsm, provider: "tdx_guest" }, reportData);
-  const { version, claimed } = readPlatform("the quote", () => parseQuote(outblob));
+  const { version, claimed } = readPlatform("the quote", () => parseTdxQuote(outblob));
   if (!bytesEqual(claimed.reportData, reportData))
     throw new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "the quote carries other report data than was asked for");
   return {

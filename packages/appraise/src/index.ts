@@ -12,7 +12,7 @@ export {
 } from "./evidence/binding.ts";
 export { verifySoftware, type SoftwareStatement, type VerifiedSoftwareReport } from "./software/verify.ts";
 export { assuranceOf, type Assurance } from "./appraisal/assurance.ts";
-export { policyForEarlier } from "./appraisal/earlier.ts";
+export { earlierEvidencePolicy } from "./appraisal/earlier-evidence.ts";
 export { attestationResult } from "./appraisal/ear.ts";
 export { isPreset, parseAppraisalPolicy, preset } from "./appraisal/load-policy.ts";
 export {
@@ -36,6 +36,11 @@ export {
 export type { EvidenceOutcome, EvidenceVerdict, VerifiedEvidence } from "./appraisal/verdict.ts";
 export type { EvidenceFiles } from "./appraisal/from-evidence-file.ts";
 export { withCertificates, type EndorsedParts, type HardwareParts } from "./evidence/parts.ts";
-export { SHOWN_KINDS, showEvidence, type Shown, type ShownKind } from "./appraisal/show.ts";
+export {
+  EVIDENCE_KINDS,
+  describeEvidence,
+  type EvidenceDescription,
+  type EvidenceKind,
+} from "./appraisal/describe-evidence.ts";
 export { PRODUCTS, type Product } from "./sev-snp/product.ts";
 export { vendorRequests, vendorRequestsFor, type VendorRequest } from "./appraisal/vendor-requests.ts";

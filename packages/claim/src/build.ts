@@ -1,9 +1,9 @@
 import { CmcpError, fromBase64Url, toBase64Url, schemaProblem } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, CMCP_VERSION, type CallSummary, type EatProfile, type UnsignedClaim } from "./claim.ts";
-import { firmwareText, type Surroundings } from "./firmware-text.ts";
+import { firmwareText, type DeploymentMode } from "./firmware-text.ts";
 import { keyIdOf, subjectOf } from "./key-names.ts";
-import { CallFold } from "./transcript.ts";
+import { CallSummaryBuilder } from "./transcript.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
@@ -41,7 +41,7 @@ export interface ClaimInput {
     /** What of the platform's evidence the claim carries; none for software-only. */
     readonly evidence?: UnsignedClaim["gateway"]["attestation_evidence"];
   };
-  readonly surroundings: Surroundings;
+  readonly surroundings: DeploymentMode;
   /** Counts the instance's claims from 1. */
   readonly sequenceNumber: number;
   /** Hash of the instance's claim before this one; none for the first. */
@@ -84,7 +84,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
 }
 
 function traceOf(input: ClaimInput, publicKey: Uint8Array) {
-  const fold = new CallFold();
+  const fold = new CallSummaryBuilder();
   for (const entry of input.entries) fold.add(entry);
   const facts = fold.finish();
   const { session, attestation, policy } = input;

@@ -10,7 +10,7 @@ export {
   type UnsignedClaim,
 } from "./claim.ts";
 export { claimSigningInput } from "./signing-input.ts";
-export { firmwareText, parseFirmwareText, type Surroundings } from "./firmware-text.ts";
+export { firmwareText, parseFirmwareText, type DeploymentMode } from "./firmware-text.ts";
 export { keyIdOf, subjectOf } from "./key-names.ts";
 export {
   MODEL_NOT_ASSERTED,
@@ -21,4 +21,4 @@ export {
   type TraceRecord,
   type UnsignedTraceRecord,
 } from "./trace-record.ts";
-export { CallFold, claimDecision, type CallFacts, type TranscriptEntry } from "./transcript.ts";
+export { CallSummaryBuilder, claimDecision, type CallFacts, type TranscriptEntry } from "./transcript.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { DECISIONS, type AuditEntry } from "@cmcp/audit/schema";
-import { CallFold, claimDecision, type CallFacts } from "./transcript.ts";
+import { CallSummaryBuilder, claimDecision, type CallFacts } from "./transcript.ts";
 import { call, entriesOf, POLICY } from "./testing/session.ts";
 
 const [template] = entriesOf(call("t", "allow")).slice(1);
@@ -36,7 +36,7 @@ const entry = fc
   .map((fields): AuditEntry => ({ ...template, ...fields }));
 
 function folded(entries: readonly AuditEntry[]): CallFacts {
-  const fold = new CallFold();
+  const fold = new CallSummaryBuilder();
   for (const one of entries) fold.add(one);
   return fold.finish();
 }

@@ -31,7 +31,7 @@ export function claimDecision(decision: AuditDecision | null): TranscriptEntry["
 }
 
 /** Folds a session's entries, in order, into what its claim says of them. */
-export class CallFold {
+export class CallSummaryBuilder {
   readonly #transcript: TranscriptEntry[] = [];
   readonly #tools = new Set<string>();
   readonly #domains = new Set<string>();

@@ -19,7 +19,7 @@ const MARKS = {
 /** A verdict as a person reads it: the outcome first, then every check. */
 export function renderVerdict(verdict: Verdict): ReportLine[] {
   const { outcome, origin } = verdict;
-  // Whoever reads the first word only must not take a record for somebody's that may be anybody's.
+  // A reader of the first word alone must not conclude that the origin is proven.
   const anybodys = outcome === "accepted" && origin === "not proven";
   const lines: ReportLine[] = [
     {

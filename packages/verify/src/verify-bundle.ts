@@ -7,7 +7,7 @@ import { Checklist } from "./checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { parseBundle, parseReceipt } from "./parse.ts";
-import { checkPlace, checkReceipt } from "./receipt/receipt.ts";
+import { checkChainPosition, checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
 import { completenessOf, coveredBy, type CoveredEntries } from "./session/covered.ts";
 import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
@@ -16,7 +16,7 @@ import type { Verdict } from "./verdict.ts";
 /** The files of such a verification, as received. */
 export interface BundleRecord {
   readonly bundle: Uint8Array;
-  /** Receipts that somebody kept; each must stand in the chain. */
+  /** Receipts that a relying party holds; each must match an entry of the chain. */
   readonly receipts?: readonly Uint8Array[];
 }
 
@@ -146,7 +146,7 @@ async function checkReceipts(
       const name = `receipt ${receipt.sequence_number} signature`;
       if (!canBeEd25519(receipt.signature.value)) list.fail(name, "RECEIPT_INVALID", "no key signs like this");
       else list.notPerformed(name, "no key was pinned (--trusted-key)");
-      checkPlace(receipt, context, list);
+      checkChainPosition(receipt, context, list);
     }
   }
 }

@@ -27,7 +27,7 @@ export interface ClaimRecord extends EvidenceRecord {
   readonly claim: Uint8Array;
   readonly bundle?: Uint8Array;
   readonly receipts?: readonly Uint8Array[];
-  /** Other claims, made before or after, that somebody kept: each must be of one history with this one. */
+  /** Earlier or later claims that a relying party holds; each must be of one history with this one. */
   readonly heldClaims?: readonly Uint8Array[];
 }
 
@@ -41,9 +41,11 @@ export async function verifyClaim(
 ): Promise<Verdict> {
   const list = new Checklist();
   const claim = list.attempt("claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(record.claim));
-  const { bundle: given } = record;
+  const { bundle: bundleBytes } = record;
   const bundle =
-    given === undefined ? null : list.attempt("bundle form", "BUNDLE_MALFORMED", FORM, () => parseBundle(given));
+    bundleBytes === undefined
+      ? null
+      : list.attempt("bundle form", "BUNDLE_MALFORMED", FORM, () => parseBundle(bundleBytes));
   const receipts = (record.receipts ?? []).map((bytes) =>
     list.attempt("receipt form", "RECEIPT_MALFORMED", FORM, () => parseReceipt(bytes)),
   );
@@ -56,7 +58,7 @@ export async function verifyClaim(
   checkAge(claim, expected, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
   const found = bundle === null ? null : await checkBundle(context, bundle);
-  // The claim's signature is what covers the entries: under one that does not hold they are anybody's.
+  // Only the claim's signature covers the entries. If it does not verify, anybody could have written them.
   const entries = signed ? found : null;
   checkClaimTerms(context, entries);
   await checkLaunchDigest({ ...context, expected: launched }, entries, shown);
@@ -86,10 +88,10 @@ async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promis
     const { shown, ...launch } = await checkSoftwareFile(context, record);
     return { assurance: "functional only", launched: { ...expected, ...launch }, shown };
   }
-  const given = readEvidence(claim, record, list);
-  if (given === null) return { assurance: "none", launched: expected, shown: true };
-  const launched = await withLaunchOf(crypto, given.file, expected, list);
-  return { assurance: await checkHardware({ ...context, expected: launched }, given), launched, shown: true };
+  const evidence = readEvidence(claim, record, list);
+  if (evidence === null) return { assurance: "none", launched: expected, shown: true };
+  const launched = await withLaunchOf(crypto, evidence.file, expected, list);
+  return { assurance: await checkHardware({ ...context, expected: launched }, evidence), launched, shown: true };
 }
 
 async function checkReceipts(
@@ -109,21 +111,21 @@ async function checkReceipts(
 async function checkHeldClaims(
   context: ClaimContext,
   entries: CoveredEntries | null,
-  given: readonly Uint8Array[],
+  heldClaims: readonly Uint8Array[],
 ): Promise<void> {
   const { list } = context;
-  if (given.length === 0)
+  if (heldClaims.length === 0)
     list.notPerformed(
       "held claims",
       "no other claim was given (--held-claim): whether there is a second history is not looked at",
     );
-  for (const bytes of given) {
+  for (const bytes of heldClaims) {
     const held = list.attempt("held claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(bytes));
     if (held !== null) await checkHeldClaim(context, held, entries);
   }
 }
 
-/** What shows who made an accepted claim; its own key is anybody's. */
+/** What proves who made an accepted claim. The key in the claim alone proves nothing: anybody can make one. */
 function originOf(assurance: PlatformAssurance, { trustedKey }: Pick<Expectations, "trustedKey">): Origin {
   if (trustedKey !== undefined) return "trusted key";
   return assurance === "none" || assurance === "functional only" || assurance === "authentic"

@@ -9,7 +9,7 @@ import { Machine, signedReport, TCB } from "../../appraise/src/sev-snp/testing/m
 import type { Issued } from "../../appraise/src/testing/authority.ts";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 import type { Expectations } from "./expectations.ts";
-import { hardwareSession, MEASUREMENT, type HardwareSession, type SessionWish } from "./testing/hardware-session.ts";
+import { hardwareSession, MEASUREMENT, type HardwareSession, type SessionOptions } from "./testing/hardware-session.ts";
 import { Instance } from "./testing/instance.ts";
 import { CATALOG_HASH, EXPECTED, POLICY_HASH, altered, failures } from "./testing/session.ts";
 import type { Verdict } from "./verdict.ts";
@@ -47,8 +47,8 @@ describe("a claim of a hardware platform", () => {
     };
   });
 
-  const session = async (instance = new Instance(), wish: SessionWish = {}): Promise<HardwareSession> =>
-    await hardwareSession(machine, key, LAUNCH_DOCUMENT, { instance, ...wish });
+  const session = async (instance = new Instance(), options: SessionOptions = {}): Promise<HardwareSession> =>
+    await hardwareSession(machine, key, LAUNCH_DOCUMENT, { instance, ...options });
 
   async function judge(
     { claim, evidence }: { claim: Claim; evidence?: unknown },

@@ -14,7 +14,7 @@ import type { Verdict } from "./verdict.ts";
 /** The files of such a verification, as received. */
 export interface IncompleteRecord {
   readonly export: Uint8Array;
-  /** Receipts that somebody kept; each must stand in what is left. */
+  /** Receipts that a relying party holds; each must match an entry of the export. */
   readonly receipts?: readonly Uint8Array[];
 }
 
@@ -29,7 +29,7 @@ interface ExportContext {
  * Verifies what is left of a session that a crash interrupted: entries and receipts under the dead
  * instance's key. There is no claim, so nothing but a pinned key says whose instance it was, and nothing but a
  * receipt somebody kept shows that the end was cut off. The verdict is of the entries up to the last that a receipt
- * commits to; what follows is anybody's and decides nothing. Never throws for what the record holds.
+ * commits to; anybody could have written what follows, so it decides nothing. Never throws for what the record holds.
  */
 export async function verifyIncomplete(
   record: IncompleteRecord,
@@ -102,7 +102,7 @@ async function covering(
   return length;
 }
 
-/** Receipts that somebody kept, beside those in the export. */
+/** Checks the receipts that a relying party holds, in addition to those in the export. */
 function readHeld(held: readonly Uint8Array[], list: Checklist): Receipt[] {
   if (held.length === 0)
     list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
@@ -150,6 +150,6 @@ async function checkCovered(
   if (unsigned > 0)
     list.notPerformed(
       "entries after the last receipt",
-      `${unsigned} at the end, signed by nothing: they may be anybody's, and the verdict is of the ${covered.length} before them`,
+      `${unsigned} at the end, signed by nothing: anybody could have written them, and the verdict is of the ${covered.length} before them`,
     );
 }

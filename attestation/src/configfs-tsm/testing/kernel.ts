@@ -27,7 +27,7 @@ export function systemError(code: string): Error {
  * are made by name once; `inblob` takes at most 64 bytes, which count when the file is closed, one write alone; a
  * report is made on the first read after a write; every option written advances `generation`.
  */
-export class PlayedKernel implements TsmFiles {
+export class FakeKernel implements TsmFiles {
   readonly folder: string;
   readonly #driver: TsmDriver;
   readonly entries = new Map<string, Entry>();

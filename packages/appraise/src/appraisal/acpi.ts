@@ -23,7 +23,7 @@ function turnsAcpiOff(commandLine: string): boolean {
  * Records `ACPI unconstrained` as not performed where the host's ACPI tables may reach the kernel of a SEV-SNP guest: they hold
  * code that the kernel runs, and no measurement covers them. Another processor cannot be found without such tables.
  */
-export function noteAcpi(recorder: CheckRecorder, { commandLine, vcpus }: MeasuredLaunch): void {
+export function recordAcpiCheck(recorder: CheckRecorder, { commandLine, vcpus }: MeasuredLaunch): void {
   const reasons = [
     ...(commandLine === null
       ? ["no command line is measured"]

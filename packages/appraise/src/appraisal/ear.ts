@@ -9,7 +9,7 @@ const TIER = {
   malformed: "contraindicated",
 } as const;
 
-/** The value that stands for the image on its platform. */
+/** The measurement of the image on its platform. */
 function measurementOf(verified: VerifiedEvidence): Uint8Array {
   return verified.platform === "intel-tdx" ? verified.mrTd : verified.measurement;
 }

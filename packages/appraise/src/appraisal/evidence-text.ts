@@ -19,7 +19,7 @@ const MEMBERS: Readonly<Partial<Record<EvidencePlatform, readonly string[]>>> = 
 
 /**
  * A report or quote in bytes, however it was handed on: as it is, as text in hex or base64, or as such text in a
- * member of a JSON object. What is none of these is given back as it is, for the parser to say what is wrong.
+ * member of a JSON object. Other bytes are returned unchanged, and the parser reports what is wrong.
  */
 export function evidenceBytes(platform: EvidencePlatform, file: Uint8Array): Uint8Array {
   const names = MEMBERS[platform];
@@ -28,8 +28,8 @@ export function evidenceBytes(platform: EvidencePlatform, file: Uint8Array): Uin
   return file.length <= MAX_TEXT_BYTES ? (fromText(new TextDecoder("latin1").decode(file)) ?? file) : file;
 }
 
-function fromText(given: string): Uint8Array | null {
-  const text = given.trim();
+function fromText(input: string): Uint8Array | null {
+  const text = input.trim();
   const hex = HEX.exec(text)?.[1]?.replaceAll(/\s/g, "");
   const bytes = hex === undefined ? undefined : fromHex(hex.toLowerCase());
   if (bytes !== undefined) return bytes;

@@ -3,7 +3,7 @@ import { readEvidenceFile } from "../evidence/file/read.ts";
 import type { EvidencePlatform } from "./requirements.ts";
 import { withCertificates, type EndorsedParts, type HardwareParts } from "../evidence/parts.ts";
 
-/** Evidence as files, all of it somebody else's. */
+/** Evidence as files. Its sender chooses every byte. */
 export interface EvidenceFiles {
   /** The report, quote or evidence document. */
   readonly evidence: Uint8Array;
@@ -28,7 +28,7 @@ export function looksLikeEvidenceFile(bytes: Uint8Array): boolean {
 }
 
 /**
- * What an evidence file and the files beside it hold; an event log beside it stands in for its own.
+ * The parts of an evidence file and of the files beside it. An event log beside it replaces its own.
  * @throws CmcpError `EVIDENCE_MALFORMED`, also for a file of another platform
  */
 export function partsOfEvidenceFile(

@@ -1,7 +1,7 @@
 import { toHex } from "@cmcp/boundary";
 import { BANKS } from "../event-log/hash-algorithm.ts";
-import type { ShownByQuote } from "../tpm/appraise-quote.ts";
-import { noteAcpi, type MeasuredLaunch } from "./acpi.ts";
+import type { QuoteFindings } from "../tpm/appraise-quote.ts";
+import { recordAcpiCheck, type MeasuredLaunch } from "./acpi.ts";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { VerifiedEvidence } from "./verdict.ts";
 
@@ -34,7 +34,7 @@ export type ImageMatcher = (
 /** Registers of a TPM that the start of an image measures into. */
 const TPM_REGISTERS: readonly number[] = [4, 9, 11, 12];
 
-function tpmRegisters({ registers, logged }: ShownByQuote): MeasuredRegisters {
+function tpmRegisters({ registers, logged }: QuoteFindings): MeasuredRegisters {
   const proven = registers?.get(BANKS.sha256.id) ?? registers?.get(BANKS.sha384.id);
   const named = <T>(of: (index: number) => T): Record<string, T> =>
     Object.fromEntries(TPM_REGISTERS.map((index) => [`pcr${index}`, of(index)]));
@@ -82,6 +82,6 @@ export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, 
     return false;
   }
   recorder.require("image", true, "EVIDENCE_MEASUREMENT_MISMATCH", { passed: found.name, failed: "" });
-  if (registers.platform === "sev-snp") noteAcpi(recorder, found);
+  if (registers.platform === "sev-snp") recordAcpiCheck(recorder, found);
   return true;
 }

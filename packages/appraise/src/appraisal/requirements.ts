@@ -8,7 +8,7 @@ export type EvidencePlatform = (typeof EVIDENCE_PLATFORMS)[number];
 export const REQUIREMENTS = ["report_data", "measurement", "launch", "tcb", "revocation", "event_log"] as const;
 export type Requirement = (typeof REQUIREMENTS)[number];
 
-/** The checks that stand for a requirement on a platform; `null` where the platform has nothing of the kind. */
+/** The checks that meet a requirement on a platform; `null` where the platform has no such check. */
 const CHECKS: Readonly<Record<EvidencePlatform, Readonly<Record<Requirement, RegExp | null>>>> = {
   "sev-snp": {
     report_data: /^report data$/,
@@ -26,7 +26,7 @@ const CHECKS: Readonly<Record<EvidencePlatform, Readonly<Record<Requirement, Reg
     revocation: /^PCK revocation$/,
     event_log: /^event log$/,
   },
-  // A TPM's own firmware has no status that anybody publishes.
+  // No vendor publishes a status of a TPM's own firmware.
   tpm: {
     report_data: /^report data$/,
     measurement: /^(?:measurement|PCR values)$/,

@@ -6,7 +6,7 @@ import { chipIdBytes, productOfCpuid, type Product } from "../sev-snp/product.ts
 import { parseSnpReport, readKeyInfo } from "../sev-snp/report.ts";
 import { readTcb } from "../sev-snp/tcb.ts";
 import { pckPlatform } from "../tdx/pck.ts";
-import { CERTIFICATION_PCK_CHAIN, parseQuote } from "../tdx/quote.ts";
+import { CERTIFICATION_PCK_CHAIN, parseTdxQuote } from "../tdx/quote.ts";
 import { evidenceBytes } from "./evidence-text.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 
@@ -56,7 +56,7 @@ function forSnp(evidence: Uint8Array, product: Product | undefined): readonly Ve
 }
 
 function forTdx(evidence: Uint8Array): readonly VendorRequest[] {
-  const { certification } = parseQuote(evidence);
+  const { certification } = parseTdxQuote(evidence);
   if (certification.type !== CERTIFICATION_PCK_CHAIN)
     throw new CmcpError(
       "EVIDENCE_CHAIN_INVALID",

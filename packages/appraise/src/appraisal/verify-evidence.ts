@@ -14,7 +14,7 @@ import type { EvidencePlatform } from "./requirements.ts";
 import { evidenceBytes } from "./evidence-text.ts";
 import { looksLikeEvidenceFile, partsOfEvidenceFile, type EvidenceFiles } from "./from-evidence-file.ts";
 import { checkImage, type ImageMatcher } from "./image.ts";
-import { checkEarlier, earlierClockOf } from "./earlier.ts";
+import { checkEarlierEvidence, earlierClockOf } from "./earlier-evidence.ts";
 import { azureEvidenceOf, tpmEvidenceOf, type EndorsedParts } from "../evidence/parts.ts";
 import { unmet } from "./requirements.ts";
 import type { EvidenceVerdict, VerifiedEvidence } from "./verdict.ts";
@@ -28,15 +28,15 @@ export interface EvidenceExpectations {
   readonly measurements?: readonly string[];
   /** Digest of the launch document, of the width the platform carries: 32 bytes, 48 on TDX. */
   readonly launchDigest?: Uint8Array;
-  /** Says whether registers are those of an accepted image; stands in for `measurements`. */
+  /** Says whether registers are those of an accepted image. Replaces `measurements`. */
   readonly image?: ImageMatcher;
-  /** Earlier evidence of the same machine, verified under {@link policyForEarlier}: a TPM's clock must not have gone back since. */
+  /** Earlier evidence of the same machine, verified under {@link earlierEvidencePolicy}: a TPM's clock must not have gone back since. */
   readonly earlier?: EvidenceVerdict;
 }
 
 const MALFORMED: readonly (ErrorCode | undefined)[] = ["EVIDENCE_MALFORMED"];
 
-/** What evidence is held to, and when. */
+/** The policy that evidence is appraised under, the expected values, and the time. */
 export interface EvidenceTerms {
   readonly policy: AppraisalPolicy;
   readonly expected: EvidenceExpectations;
@@ -55,11 +55,11 @@ export async function verifyEvidence(
 
 /** As {@link verifyEvidence}, for evidence as an evidence file has it. `software-only` is no evidence and is not for here. */
 export async function verifyEvidenceParts(
-  given: EndorsedParts,
+  evidence: EndorsedParts,
   terms: EvidenceTerms,
   crypto: VerifierCrypto,
 ): Promise<EvidenceVerdict> {
-  return conclude(given.parts.provider, await byParts(given, terms, crypto), terms);
+  return conclude(evidence.parts.provider, await byParts(evidence, terms, crypto), terms);
 }
 
 function conclude(
@@ -77,7 +77,7 @@ function conclude(
     verified !== null && image !== undefined && !isAuthenticityOnly(platform, policy)
       ? checkImage(recorder, verified, image)
       : false;
-  if (verified !== null && earlier !== undefined) checkEarlier(recorder, verified, earlier);
+  if (verified !== null && earlier !== undefined) checkEarlierEvidence(recorder, verified, earlier);
   const required = ofImage ? policy.required.filter((name) => name !== "measurement") : policy.required;
   for (const { requirement, why } of verified === null ? [] : unmet(platform, required, checks))
     recorder.fail(`required: ${requirement.replaceAll("_", " ")}`, "EVIDENCE_POLICY_VIOLATION", why);
@@ -170,15 +170,15 @@ async function byFiles(
   if (looksLikeEvidenceFile(files.evidence))
     return await reading(
       () => partsOfEvidenceFile(platform, files),
-      (given) => byParts(given, terms, crypto),
+      (endorsed) => byParts(endorsed, terms, crypto),
     );
   const { evidence, certificates, collateral, eventLog } = files;
   const log = eventLog === undefined ? {} : { eventLog };
   switch (platform) {
     case "sev-snp": {
-      const { report, certificates: beside } = splitExtendedReport(evidenceBytes(platform, evidence));
+      const { report, certificates: ownCertificates } = splitExtendedReport(evidenceBytes(platform, evidence));
       return await verifySevSnp(
-        { report, certificates: [...beside, ...certificates], revocationLists: collateral, ...expected },
+        { report, certificates: [...ownCertificates, ...certificates], revocationLists: collateral, ...expected },
         policy.sev_snp,
         at,
         crypto,

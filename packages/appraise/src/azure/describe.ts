@@ -2,7 +2,7 @@ import type { Row } from "../event-log/index.ts";
 import { describeSnpReport } from "../sev-snp/describe.ts";
 import { parseSnpReport } from "../sev-snp/report.ts";
 import { describeTdxQuote } from "../tdx/describe.ts";
-import { parseQuote } from "../tdx/quote.ts";
+import { parseTdxQuote } from "../tdx/quote.ts";
 import { describeTpmEvidence, readRows } from "../tpm/describe.ts";
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { parseHclReport } from "./hcl-report.ts";
@@ -15,7 +15,7 @@ export function describeAzureCvmEvidence(evidence: AzureCvmEvidence): readonly R
     ...readRows("paravisor", () => paravisorRows(paravisor)),
     ...(tdQuote === undefined
       ? []
-      : readRows("paravisor quote", () => labelled(describeTdxQuote(parseQuote(tdQuote))))),
+      : readRows("paravisor quote", () => labelled(describeTdxQuote(parseTdxQuote(tdQuote))))),
     ...describeTpmEvidence(vtpm),
   ];
 }

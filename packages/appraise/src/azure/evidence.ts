@@ -1,6 +1,6 @@
 import type { RegisterValues } from "../tpm/evidence.ts";
 
-/** Evidence of an Azure confidential VM, byte for byte as somebody handed it over. */
+/** Evidence of an Azure confidential VM, byte for byte as it was received. */
 export interface AzureCvmEvidence {
   /** The paravisor's report; or, of its parts, the SEV-SNP report and the runtime data. */
   readonly paravisor:

@@ -9,7 +9,7 @@ import { readAzureCvmEvidence } from "./read-evidence.ts";
 import { parseRuntimeData } from "./runtime-data.ts";
 import { azureEvidenceOf } from "../evidence/parts.ts";
 import { azureEvidenceDocument, type AzureParts } from "./testing/evidence-document.ts";
-import { azureFile, genuineBundles, inSecondVersion } from "./testing/genuine.ts";
+import { azureFile, genuineBundles, asVersion2 } from "./testing/genuine.ts";
 
 const MALFORMED = (message: RegExp) => ({ code: "EVIDENCE_MALFORMED", message });
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
@@ -101,14 +101,14 @@ test("request data of either version is read, and of no other", (t) => {
   if (sharedFolder() === null) return t.skip(NO_SHARED_FOLDER);
   for (const path of ["kinvolk/hcl-report-snp.bin", "kinvolk/hcl-report-tdx.bin"]) {
     const bytes = azureFile(path);
-    assert.deepEqual(parseHclReport(inSecondVersion(bytes)), parseHclReport(bytes));
+    assert.deepEqual(parseHclReport(asVersion2(bytes)), parseHclReport(bytes));
     for (const version of [0, 3])
       assert.throws(
         () => parseHclReport(bytes.with(0x4c4, version)),
         MALFORMED(new RegExp(`request data of version ${version} is unknown`)),
       );
     assert.throws(() => parseHclReport(bytes.with(0x4c4, 2)), MALFORMED(/lengths contradict/));
-    assert.throws(() => parseHclReport(inSecondVersion(bytes).with(0x4c4, 1)), MALFORMED(/lengths contradict/));
+    assert.throws(() => parseHclReport(asVersion2(bytes).with(0x4c4, 1)), MALFORMED(/lengths contradict/));
   }
 });
 

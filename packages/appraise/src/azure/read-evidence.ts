@@ -1,7 +1,7 @@
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import { readStoredQuote } from "../tpm/forms/stored-quote.ts";
 import { readAttachment } from "../tpm/forms/attachment.ts";
-import { looksLikeQuote } from "../tpm/attest.ts";
+import { looksLikeTpmQuote } from "../tpm/quote.ts";
 import { MAX_ATTACHMENTS } from "../tpm/evidence.ts";
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { looksLikeHclReport } from "./hcl-report.ts";
@@ -39,7 +39,7 @@ function attach(evidence: AzureCvmEvidence, bytes: Uint8Array): AzureCvmEvidence
     return { ...evidence, tdQuote: once(evidence.tdQuote, bytes, "TDX quotes") };
   const stored = readStoredQuote(bytes);
   if (stored !== null) return { ...evidence, ...stored, quote: once(evidence.quote, stored.quote, "quotes") };
-  if (looksLikeQuote(bytes)) return { ...evidence, quote: once(evidence.quote, bytes, "quotes") };
+  if (looksLikeTpmQuote(bytes)) return { ...evidence, quote: once(evidence.quote, bytes, "quotes") };
   return { ...evidence, ...readAttachment({ ...evidence, quote: evidence.quote ?? new Uint8Array() }, bytes) };
 }
 

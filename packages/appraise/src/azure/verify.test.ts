@@ -10,7 +10,7 @@ import { ATTESTATION_KEY_ATTRIBUTES, sampleKey, samplePublicArea } from "../tpm/
 import type { AzureCvmEvidence } from "./evidence.ts";
 import { azureCvmPolicySchema, STRICT_AZURE_CVM_POLICY } from "./policy.ts";
 import { readAzureCvmEvidence } from "./read-evidence.ts";
-import { azureFile, genuineBundles, inSecondVersion, type GenuineBundle } from "./testing/genuine.ts";
+import { azureFile, genuineBundles, asVersion2, type GenuineBundle } from "./testing/genuine.ts";
 import { verifyAzureCvm, type AzureCvmInput } from "./verify.ts";
 
 type Result = Awaited<ReturnType<typeof verifyAzureCvm>>;
@@ -58,7 +58,7 @@ test("a report whose request data is of the second version is authentic by the s
   assert.ok("hclReport" in genuine.evidence.paravisor);
   const { verified, checks } = await verify(genuine, {
     ...genuine.evidence,
-    paravisor: { hclReport: inSecondVersion(genuine.evidence.paravisor.hclReport) },
+    paravisor: { hclReport: asVersion2(genuine.evidence.paravisor.hclReport) },
   });
   assert.ok(verified !== null);
   assert.deepEqual(failures(checks), []);

@@ -7,8 +7,8 @@ import { hash } from "../event-log/hash-algorithm.ts";
 import { verifySevSnp, type VerifiedSnpReport } from "../sev-snp/verify.ts";
 import { STRICT_TDX_POLICY } from "../tdx/policy.ts";
 import { verifyTdx, type VerifiedTdxQuote } from "../tdx/verify.ts";
-import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "../tpm/appraise-quote.ts";
-import { parseQuote, type ClockInfo, type ParsedQuote } from "../tpm/attest.ts";
+import { appraiseQuote, type QuoteExpectations, type QuoteFindings } from "../tpm/appraise-quote.ts";
+import { parseTpmQuote, type ClockInfo, type TpmQuote } from "../tpm/quote.ts";
 import { checkRestrictions } from "../tpm/attestation-key.ts";
 import type { PublicArea } from "../tpm/public-area.ts";
 import { parseAttestationKey } from "../tpm/public-key.ts";
@@ -18,7 +18,7 @@ import { parseHclReport, type HclReport } from "./hcl-report.ts";
 import type { AzureCvmPolicy } from "./policy.ts";
 import { parseRuntimeData, type RuntimeData } from "./runtime-data.ts";
 
-/** Azure evidence and what it has to show. All bytes are somebody else's. */
+/** Azure evidence and what it has to show. Its sender chooses every byte. */
 export interface AzureCvmInput extends QuoteExpectations {
   readonly evidence: AzureCvmEvidence;
   /** AMD's revocation lists, DER or PEM. */
@@ -29,13 +29,13 @@ export interface AzureCvmInput extends QuoteExpectations {
 
 declare const verified: unique symbol;
 
-/** What the hardware vouches for: the paravisor. */
+/** The part that hardware evidence proves: the paravisor. */
 export type VerifiedParavisor =
   | { readonly kind: "sev-snp"; readonly report: VerifiedSnpReport }
   | { readonly kind: "tdx"; readonly quote: VerifiedTdxQuote };
 
 /** Evidence whose whole chain holds. Only {@link verifyAzureCvm} makes one. */
-export interface VerifiedAzureCvm extends ShownByQuote {
+export interface VerifiedAzureCvm extends QuoteFindings {
   readonly [verified]: true;
   readonly platform: "azure-cvm";
   /** The chain is longer than bare hardware's: the processor measures the paravisor, the paravisor's TPM the image. */
@@ -128,10 +128,10 @@ async function authenticate(checking: Checking, input: AzureCvmInput, policy: Az
   };
 }
 
-function readQuote(recorder: CheckRecorder, bytes: Uint8Array | undefined): ParsedQuote | null {
+function readQuote(recorder: CheckRecorder, bytes: Uint8Array | undefined): TpmQuote | null {
   if (bytes !== undefined)
     return recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
-      parseQuote(Uint8Array.from(bytes)),
+      parseTpmQuote(Uint8Array.from(bytes)),
     );
   recorder.fail(
     "quote signature",
@@ -181,9 +181,9 @@ async function verifyHardware(
     );
     return null;
   }
-  const given = collateral === undefined ? {} : { collateral };
+  const optional = collateral === undefined ? {} : { collateral };
   const tdx = await verifyTdx(
-    { quote: evidence.tdQuote, ...given, ...expectations },
+    { quote: evidence.tdQuote, ...optional, ...expectations },
     {
       ...policy.tdx,
       event_log: STRICT_TDX_POLICY.event_log,
@@ -231,12 +231,16 @@ interface NamedKey extends RuntimeData {
   readonly area: PublicArea | null;
 }
 
-function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8Array | undefined): NamedKey | null {
+function readKey(
+  recorder: CheckRecorder,
+  runtimeData: Uint8Array,
+  publicArea: Uint8Array | undefined,
+): NamedKey | null {
   const check = "attestation key binding";
   try {
     const runtime = parseRuntimeData(runtimeData);
-    const beside = given === undefined ? null : parseAttestationKey(given);
-    const same = beside === null || bytesEqual(beside.key.spki, runtime.attestationKey.spki);
+    const described = publicArea === undefined ? null : parseAttestationKey(publicArea);
+    const same = described === null || bytesEqual(described.key.spki, runtime.attestationKey.spki);
     if (
       !recorder.require(check, same, "EVIDENCE_CHAIN_INVALID", {
         passed: "HCLAkPub of the runtime data",
@@ -244,7 +248,7 @@ function readKey(recorder: CheckRecorder, runtimeData: Uint8Array, given: Uint8A
       })
     )
       return null;
-    const area = beside?.area ?? null;
+    const area = described?.area ?? null;
     checkRestrictions(recorder, area);
     return { ...runtime, area };
   } catch (thrown) {

@@ -15,7 +15,7 @@ export const MAX_REGISTER = 23;
 /** What an event that extends nothing may name in place of a register, as Windows does. */
 export const NO_REGISTER = 0xffffffff;
 
-/** One event as it stands in the log. Nothing of it is believed before the log was replayed; type and data not even then. */
+/** One event of the log. Replay proves only its digests; type and data stay unproven. */
 export interface LogEvent {
   /** Position in the log, from 0; the header is not counted. */
   readonly number: number;
@@ -82,14 +82,14 @@ function isPadding(bytes: Uint8Array, from: number): boolean {
 
 /** TCG_PCR_EVENT: the form of the header, and of every event of a log without one. */
 function readSha1Event(reader: ByteReader, number: number): LogEvent {
-  const { register, type } = readPlace(reader);
+  const { register, type } = readRegisterAndType(reader);
   const digest = reader.take(20);
   return { number, register, type, digests: new Map([[SHA1_ID, digest]]), data: readData(reader) };
 }
 
 /** TCG_PCR_EVENT2. */
 function readAgileEvent(reader: ByteReader, algorithms: readonly HashAlgorithm[], number: number): LogEvent {
-  const { register, type } = readPlace(reader);
+  const { register, type } = readRegisterAndType(reader);
   const count = reader.u32();
   if (count > MAX_EVENT_DIGESTS) throw malformed(`event ${number} has ${count} digests`);
   const digests = new Map<number, Uint8Array>();
@@ -104,7 +104,7 @@ function readAgileEvent(reader: ByteReader, algorithms: readonly HashAlgorithm[]
   return { number, register, type, digests, data: readData(reader) };
 }
 
-function readPlace(reader: ByteReader): Pick<LogEvent, "register" | "type"> {
+function readRegisterAndType(reader: ByteReader): Pick<LogEvent, "register" | "type"> {
   const register = reader.u32();
   const type = reader.u32();
   if (register > MAX_REGISTER && !(register === NO_REGISTER && type === EV_NO_ACTION))

@@ -47,7 +47,7 @@ export type EvidenceParts =
       readonly tpm: TpmParts;
     };
 
-/** What a platform handed over for one report, before anybody verified it. */
+/** The parts of one piece of evidence as the platform produced them. Not verified. */
 export interface Evidence {
   readonly platform: Platform;
   /** `sha256:` or `sha384:` and hex. */

@@ -1,4 +1,4 @@
-/** What whoever collects evidence shares with whoever verifies it: its parts, its formats, and where each value stands in it. */
+/** What attester and verifier of evidence share: its parts, its formats, and the position of each value in it. */
 export { parseHclReport, type HclReport } from "../azure/hcl-report.ts";
 export { BANKS, type Bank } from "../event-log/hash-algorithm.ts";
 export { MAX_LOG_BYTES } from "../event-log/parse.ts";
@@ -6,7 +6,7 @@ export { parseCertificateTable, type CertificateKind } from "../sev-snp/certific
 export { productOfCpuid } from "../sev-snp/product.ts";
 export { parseSnpReport, REPORT_BYTES, type SnpReportFields } from "../sev-snp/report.ts";
 export { SOFTWARE_FIRMWARE, SOFTWARE_MEASUREMENT } from "../software/constants.ts";
-export { parseQuote } from "../tdx/quote.ts";
+export { parseTdxQuote } from "../tdx/quote.ts";
 export { REGISTER_BYTES } from "../tdx/td-report.ts";
 export { LAUNCH_REGISTER, launchExtensions, launchRegisterValue } from "../tpm/launch-register.ts";
 export { QUOTED_REGISTERS } from "../tpm/quoted-registers.ts";

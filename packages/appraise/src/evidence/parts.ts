@@ -37,7 +37,7 @@ export function azureEvidenceOf({
 /** Evidence that some hardware signed. */
 export type HardwareParts = Exclude<EvidenceParts, { readonly provider: "software-only" }>;
 
-/** What a verification is given: evidence, and what vendors say of it. */
+/** Evidence, with the vendors' endorsements of it. */
 export interface EndorsedParts {
   readonly parts: HardwareParts;
   readonly collateral: readonly Uint8Array[];
@@ -48,21 +48,21 @@ export interface EndorsedParts {
  * key, or for TDX of whoever signed collateral.
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */
-export function withCertificates({ parts, collateral }: EndorsedParts, given: readonly Uint8Array[]): EndorsedParts {
+export function withCertificates({ parts, collateral }: EndorsedParts, added: readonly Uint8Array[]): EndorsedParts {
   switch (parts.provider) {
     case "sev-snp":
-      return { parts: { ...parts, certificates: [...parts.certificates, ...given] }, collateral };
+      return { parts: { ...parts, certificates: [...parts.certificates, ...added] }, collateral };
     case "azure-cvm":
       return parts.tdQuote === null
-        ? { parts: { ...parts, certificates: [...parts.certificates, ...given] }, collateral }
-        : { parts, collateral: [...collateral, ...given] };
+        ? { parts: { ...parts, certificates: [...parts.certificates, ...added] }, collateral }
+        : { parts, collateral: [...collateral, ...added] };
     case "tdx":
-      return { parts, collateral: [...collateral, ...given] };
+      return { parts, collateral: [...collateral, ...added] };
     case "tpm":
       return {
         parts: {
           ...parts,
-          tpm: { ...parts.tpm, certificates: [...parts.tpm.certificates, ...given.flatMap(derCertificates)] },
+          tpm: { ...parts.tpm, certificates: [...parts.tpm.certificates, ...added.flatMap(derCertificates)] },
         },
         collateral,
       };

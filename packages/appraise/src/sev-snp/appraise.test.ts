@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "@cmcp/boundary";
-import { AT, chipId, Machine, TCB, type ReportWish, type Tcb } from "./testing/machine.ts";
+import { AT, chipId, Machine, TCB, type ReportOptions, type Tcb } from "./testing/machine.ts";
 
 const genoa = await Machine.make("Genoa");
 const turin = await Machine.make("Turin");
@@ -10,15 +10,15 @@ type Rules = Readonly<Record<string, unknown>>;
 
 const POLICY = 0x3_0000n;
 const bit = (number: number): bigint => 1n << BigInt(number);
-const withPolicy = (policy: bigint): ReportWish => ({ fields: [[AT.policy, policy, 8]] });
-const withPlatform = (platform: bigint): ReportWish => ({ fields: [[AT.platform, platform, 8]] });
+const withPolicy = (policy: bigint): ReportOptions => ({ fields: [[AT.policy, policy, 8]] });
+const withPlatform = (platform: bigint): ReportOptions => ({ fields: [[AT.platform, platform, 8]] });
 const filled = (length: number, byte = 0x11): Uint8Array => new Uint8Array(length).fill(byte);
 
-async function failures(report: ReportWish, policy: Rules = {}, machine = genoa): Promise<readonly string[]> {
+async function failures(report: ReportOptions, policy: Rules = {}, machine = genoa): Promise<readonly string[]> {
   return (await machine.verify({ report, policy })).failed;
 }
 
-async function statusOf(name: string, report: ReportWish, policy: Rules = {}): Promise<string | undefined> {
+async function statusOf(name: string, report: ReportOptions, policy: Rules = {}): Promise<string | undefined> {
   return (await genoa.verify({ report, policy })).check(name)?.status;
 }
 
@@ -81,7 +81,7 @@ test("each bit of guest policy and platform can be required, forbidden or left o
     })),
   ];
   for (const { part, key, name, set, clear } of cases) {
-    const status = async (report: ReportWish, rule: string): Promise<string | undefined> =>
+    const status = async (report: ReportOptions, rule: string): Promise<string | undefined> =>
       statusOf(name, report, { [part]: { [key]: rule } });
     assert.deepEqual([await status(set, "required"), await status(clear, "required")], ["passed", "failed"], name);
     assert.deepEqual([await status(set, "forbidden"), await status(clear, "forbidden")], ["failed", "passed"], name);
@@ -124,7 +124,7 @@ test("the interface version the guest asked for has its floor", async () => {
 });
 
 test("only accepted privilege levels may have asked, and the host never", async () => {
-  const from = (vmpl: number): ReportWish => ({ fields: [[AT.vmpl, vmpl]] });
+  const from = (vmpl: number): ReportOptions => ({ fields: [[AT.vmpl, vmpl]] });
   const failed = ["VMPL: EVIDENCE_POLICY_VIOLATION"];
   assert.deepEqual(await failures(from(1)), failed);
   assert.deepEqual(await failures(from(1), { vmpl: [0, 1] }), []);
@@ -155,7 +155,7 @@ async function tcbFailures(
   policy: Rules = {},
 ): Promise<readonly string[]> {
   const tcb = { ...TCB[machine.product], ...change };
-  const report: ReportWish =
+  const report: ReportOptions =
     where === "launch"
       ? { tcb: { launch: tcb } }
       : { tcb: { current: tcb, reported: tcb, committed: tcb, launch: tcb } };
@@ -216,7 +216,7 @@ test("reported, committed and current TCB are in order in every part", async () 
 });
 
 test("firmware that is not committed is provisional, and refused", async () => {
-  const provisional: readonly ReportWish[] = [
+  const provisional: readonly ReportOptions[] = [
     { tcb: { current: { ...TCB.Genoa, microcode: 90 } } },
     { fields: [[AT.currentVersion, Uint8Array.of(41, 55, 1)]] },
   ];
@@ -242,7 +242,7 @@ test("the firmware version can have a floor", async () => {
 });
 
 test("required mitigations must all be there, now and at launch", async () => {
-  const report: ReportWish = {
+  const report: ReportOptions = {
     version: 5,
     fields: [
       [AT.launchMitigations, 1n, 8],
@@ -314,7 +314,7 @@ test("chips can be listed, both ways, by all their bytes", async () => {
 });
 
 test("a masked chip is refused unless accepted, and never matches a list", async () => {
-  const masked: ReportWish = { fields: [[AT.chipId, new Uint8Array(64)]] };
+  const masked: ReportOptions = { fields: [[AT.chipId, new Uint8Array(64)]] };
   assert.deepEqual(await failures(masked), ["chip: EVIDENCE_POLICY_VIOLATION"]);
   const accepted = await genoa.verify({ report: masked, policy: { chips: { masked: "any" } } });
   assert.deepEqual(
@@ -328,7 +328,7 @@ test("a masked chip is refused unless accepted, and never matches a list", async
 });
 
 test("an ID block is required with each thing that only it can prove", async () => {
-  const block: ReportWish = {
+  const block: ReportOptions = {
     fields: [
       [AT.idKey, filled(48)],
       [AT.authorKey, filled(48, 0x22)],
@@ -363,7 +363,7 @@ test("an ID block is required with each thing that only it can prove", async () 
     assert.deepEqual(await failures({ fields: [[AT.guestSvn, 9]] }, { id_block: rule }), [
       "ID block: EVIDENCE_POLICY_VIOLATION",
     ]);
-  const unused: ReportWish = {
+  const unused: ReportOptions = {
     fields: [
       [AT.idKey, filled(48)],
       [AT.authorKey, filled(48, 0x22)],
@@ -375,7 +375,7 @@ test("an ID block is required with each thing that only it can prove", async () 
 });
 
 test("measurement, report data and launch digest are compared whole", async () => {
-  const report: ReportWish = {
+  const report: ReportOptions = {
     fields: [
       [AT.measurement, filled(48, 0x01)],
       [AT.reportData, filled(64, 0x02)],
@@ -418,7 +418,7 @@ test("what nobody expected is said to be unchecked, and HOST_DATA nobody expecte
     ["measurement", "report data", "launch document"].map((name) => quiet.check(name)?.status),
     ["not-performed", "not-performed", "not-performed"],
   );
-  const report: ReportWish = { fields: [[AT.hostData, filled(32, 0x03)]] };
+  const report: ReportOptions = { fields: [[AT.hostData, filled(32, 0x03)]] };
   assert.deepEqual(await failures(report), ["launch document: EVIDENCE_LAUNCH_NOT_BOUND"]);
   assert.equal(await statusOf("launch document", report, { host_data: { unexpected: "any" } }), "not-performed");
   assert.deepEqual(await failures(report, { host_data: { accepted: ["03".repeat(32)] } }), []);
@@ -428,7 +428,7 @@ test("what nobody expected is said to be unchecked, and HOST_DATA nobody expecte
 });
 
 test("authenticity only names every appraisal and makes none", async () => {
-  const report: ReportWish = {
+  const report: ReportOptions = {
     version: 2,
     fields: [
       [AT.policy, POLICY | bit(19), 8],

@@ -20,7 +20,7 @@ export type CertificateKind = "vcek" | "vlek" | "ask" | "ark";
 
 /**
  * The certificates a host put beside an SEV-SNP report, each DER or PEM as the host had it. The host chooses all
- * of it; a verifier believes none of it without a chain to its own root. Entries of other kinds are left out.
+ * of it: a verifier accepts a certificate only by a chain to its own root. Entries of other kinds are left out.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED` for a table that leads out of itself.
  */

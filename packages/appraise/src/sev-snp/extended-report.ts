@@ -2,7 +2,7 @@ import { CERTIFICATE_ENTRY_BYTES, parseCertificateTable } from "./certificate-ta
 import { isZero } from "@cmcp/boundary";
 import { REPORT_BYTES } from "./report.ts";
 
-/** A report as it was handed over, and what stood behind it. */
+/** A report as received, and the certificate table that follows it. */
 export interface ExtendedReport {
   readonly report: Uint8Array;
   /** The host's certificate table; none where it is empty. */

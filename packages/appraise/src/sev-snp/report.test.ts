@@ -119,13 +119,13 @@ test("key info names the signer", () => {
 });
 
 test("any 1184 bytes of a known version can be read and shown, and others are refused in one way", () => {
-  const wish = fc.oneof(
+  const options = fc.oneof(
     fc.uint8Array({ minLength: REPORT_BYTES, maxLength: REPORT_BYTES }),
     fc.uint8Array({ maxLength: 5000 }),
     fc.uint8Array({ minLength: 4000, maxLength: 4000 }),
   );
   fc.assert(
-    fc.property(wish, fc.nat(7), (bytes, version) => {
+    fc.property(options, fc.nat(7), (bytes, version) => {
       if (bytes.length === REPORT_BYTES) bytes.set([version, 0, 0, 0]);
       try {
         const rows = describeSnpReport(parseSnpReport(bytes));

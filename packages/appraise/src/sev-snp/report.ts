@@ -17,7 +17,7 @@ export interface FirmwareVersion {
   readonly build: number;
 }
 
-/** What the three-byte processor identification of a report says, already combined with the extended parts. */
+/** Processor family, model and stepping of a report, with the extended parts included. */
 export interface Cpuid {
   readonly family: number;
   readonly model: number;
@@ -59,7 +59,7 @@ export interface SnpReportFields {
   readonly reservedIsZero: boolean;
 }
 
-/** A report taken apart. Nobody has checked who signed it, so its fields stand under `unverified`. */
+/** A parsed report. Its signature is not verified, so its fields are under `unverified`. */
 export interface ParsedSnpReport {
   readonly unverified: SnpReportFields;
   readonly signed: Uint8Array;
@@ -68,7 +68,7 @@ export interface ParsedSnpReport {
 }
 
 /**
- * Takes a report apart: 1184 bytes, or the kernel's 4000-byte response around them when its status is success, its
+ * Parses a report: 1184 bytes, or the kernel's 4000-byte response around them when its status is success, its
  * size 1184 and everything else in it zero.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`.

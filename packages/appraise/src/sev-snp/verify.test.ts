@@ -2,9 +2,17 @@ import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { CA_USES, ecKeys, issue, issueList, NOW, UNTIL, type ListWish } from "../testing/authority.ts";
+import { CA_USES, ecKeys, issue, issueList, NOW, UNTIL, type ListOptions } from "../testing/authority.ts";
 import { STRICT_SEV_SNP_POLICY } from "./policy.ts";
-import { AT, Machine, ORGANISATION, signedReport, TCB, type KeyWish, type ReportWish } from "./testing/machine.ts";
+import {
+  AT,
+  Machine,
+  ORGANISATION,
+  signedReport,
+  TCB,
+  type KeyOptions,
+  type ReportOptions,
+} from "./testing/machine.ts";
 import { verifySevSnp, type SnpInput } from "./verify.ts";
 
 const genoa = await Machine.make("Genoa");
@@ -122,7 +130,7 @@ test("a machine of our own is not AMD's", async () => {
 
 test("the kind of key must be the one the report names", async () => {
   const vlek = await genoa.key({ kind: "VLEK" });
-  const named: ReportWish = { fields: [[AT.keyInfo, 4]] };
+  const named: ReportOptions = { fields: [[AT.keyInfo, 4]] };
   assert.deepEqual((await run({ report: await signedReport("Genoa", key, named) })).failed, [
     "VLEK chain: EVIDENCE_CHAIN_INVALID",
   ]);
@@ -175,11 +183,11 @@ test("the signature's numbers are in range and nothing stands behind them", asyn
 });
 
 async function authenticity(
-  keyWish: KeyWish,
-  reportWish: ReportWish = {},
+  keyOptions: KeyOptions,
+  reportOptions: ReportOptions = {},
   machine = genoa,
 ): Promise<readonly string[]> {
-  const { verified, failed } = await machine.verify({ key: keyWish, report: reportWish });
+  const { verified, failed } = await machine.verify({ key: keyOptions, report: reportOptions });
   assert.equal(verified === null, failed.length > 0);
   return failed;
 }
@@ -239,7 +247,7 @@ test("product of root, signing key, certificate and processor are one", async ()
     assert.deepEqual(await authenticity({ productName: name }), []);
   assert.deepEqual(await authenticity({ productName: "Milan-B0" }), ["product: EVIDENCE_CHAIN_INVALID"]);
   assert.deepEqual(await authenticity({ productName: "Naples" }), ["endorsement key: EVIDENCE_MALFORMED"]);
-  const processor = (family: number, model: number): ReportWish => ({
+  const processor = (family: number, model: number): ReportOptions => ({
     fields: [[AT.cpuid, Uint8Array.of(family, model, 0)]],
   });
   for (const [family, model] of [
@@ -263,7 +271,7 @@ test("product of root, signing key, certificate and processor are one", async ()
 test("a VCEK comes from the key for VCEKs, a VLEK from the one for VLEKs", async () => {
   assert.deepEqual(await authenticity({ signedBy: "VLEK" }), ["product: EVIDENCE_CHAIN_INVALID"]);
   const policy = { endorsement_keys: ["VLEK"], vlek_providers: ["*.example.com", "CN=cc-*.example.com"] };
-  const named: ReportWish = { fields: [[AT.keyInfo, 4]] };
+  const named: ReportOptions = { fields: [[AT.keyInfo, 4]] };
   assert.deepEqual((await genoa.verify({ report: named, key: { kind: "VLEK" }, policy })).failed, []);
   assert.deepEqual((await genoa.verify({ report: named, key: { kind: "VLEK", signedBy: "VCEK" }, policy })).failed, [
     "product: EVIDENCE_CHAIN_INVALID",
@@ -276,16 +284,16 @@ test("a certificate without what AMD writes into it is refused", async () => {
   const turin = await Machine.make("Turin");
   assert.deepEqual(await authenticity({ without: ".3.9" }, {}, turin), ["endorsement key: EVIDENCE_MALFORMED"]);
   const amd = "1.3.6.1.4.1.3704.1";
-  const wrong: readonly KeyWish[] = [
+  const wrong: readonly KeyOptions[] = [
     { extra: [[`${amd}.5`, Uint8Array.of(0x16, 1, 0x41)]] },
     { without: ".3.8", extra: [[`${amd}.3.8`, Uint8Array.of(2, 2, 1, 84)]] },
     { without: ".3.8", extra: [[`${amd}.3.8`, Uint8Array.of(2, 1, 84, 0)]] },
     { without: ".2", extra: [[`${amd}.2`, Uint8Array.of(0x0c, 5, ...Buffer.from("Genoa"))]] },
     { productName: "Genoa-\u0001" },
   ];
-  for (const wish of wrong)
-    assert.deepEqual(await authenticity(wish), ["endorsement key: EVIDENCE_MALFORMED"], JSON.stringify(wish));
-  const vlek: KeyWish = { kind: "VLEK", extra: [[`${amd}.4`, new Uint8Array(64)]] };
+  for (const options of wrong)
+    assert.deepEqual(await authenticity(options), ["endorsement key: EVIDENCE_MALFORMED"], JSON.stringify(options));
+  const vlek: KeyOptions = { kind: "VLEK", extra: [[`${amd}.4`, new Uint8Array(64)]] };
   assert.deepEqual(await authenticity(vlek, { fields: [[AT.keyInfo, 4]] }), ["endorsement key: EVIDENCE_MALFORMED"]);
 });
 
@@ -351,7 +359,7 @@ test("certificates must be valid at the time of verification", async () => {
 });
 
 test("AMD's revocation list is the root's and covers the signing key", async () => {
-  const list = (wish: ListWish = {}, by = genoa.root): Promise<Uint8Array> => issueList(by, wish);
+  const list = (options: ListOptions = {}, by = genoa.root): Promise<Uint8Array> => issueList(by, options);
   const status = async (...lists: readonly Uint8Array[]): Promise<readonly [readonly string[], string | undefined]> => {
     const { failed, check } = await run({ revocationLists: lists });
     return [failed, check("VCEK revocation")];

@@ -17,10 +17,10 @@ import { chipIdBytes, productOfCpuid, type Product } from "./product.ts";
 import { parseSnpReport, readKeyInfo, type ParsedSnpReport } from "./report.ts";
 import { readSignature, verifyReportSignature } from "./signature.ts";
 import { readTcb, tcbEqual, tcbText } from "./tcb.ts";
-import type { VerifiedSnpReport } from "./verified.ts";
+import type { VerifiedSnpReport } from "./verified-report.ts";
 
 export type { SnpExpectations } from "./appraise/launch.ts";
-export type { VerifiedSnpReport } from "./verified.ts";
+export type { VerifiedSnpReport } from "./verified-report.ts";
 
 /** A report and what travels with it, all of it chosen by whoever sent it, and what the relying party expects. */
 export interface SnpInput extends SnpExpectations {
@@ -77,13 +77,16 @@ async function authenticate(
   const parsed = recorder.attempt("report form", "EVIDENCE_MALFORMED", "a report of a known version", () =>
     parseSnpReport(input.report),
   );
-  const given = recorder.attempt("certificate form", "EVIDENCE_MALFORMED", "every certificate given is readable", () =>
-    readCertificates(input.certificates),
+  const supplied = recorder.attempt(
+    "certificate form",
+    "EVIDENCE_MALFORMED",
+    "every certificate given is readable",
+    () => readCertificates(input.certificates),
   );
   const lists = readLists(recorder, input.revocationLists ?? []);
-  if (parsed === null || given === null || lists === null) return null;
+  if (parsed === null || supplied === null || lists === null) return null;
   const signature = signatureOf(recorder, parsed);
-  const leaf = selectKey(recorder, parsed, given, policy);
+  const leaf = selectKey(recorder, parsed, supplied, policy);
   if (signature === null || leaf === null) return null;
   const signer = await signingCertificate(checking, parsed, leaf, signature);
   const endorsement = recorder.attempt("endorsement key", "EVIDENCE_MALFORMED", "AMD's extensions are complete", () =>
@@ -96,7 +99,7 @@ async function authenticate(
   const path = await checkChain(crypto, recorder, {
     name: leaf.kind,
     leaf: signer.certificate,
-    intermediates: [...given, ...amdCertificates()],
+    intermediates: [...supplied, ...amdCertificates()],
     anchors,
     at,
     lists,
@@ -146,7 +149,7 @@ interface Candidates {
 function selectKey(
   recorder: CheckRecorder,
   { unverified }: ParsedSnpReport,
-  given: readonly Certificate[],
+  supplied: readonly Certificate[],
   policy: SevSnpPolicy,
 ): Candidates | null {
   const { signer, maskChipKey } = readKeyInfo(unverified.keyInfo);
@@ -158,7 +161,7 @@ function selectKey(
       : "the report names no key that could have signed it",
   });
   if ((signer !== "VCEK" && signer !== "VLEK") || !signs) return null;
-  const [first, ...others] = given.filter((certificate) => endorsementKeyKind(certificate) === signer);
+  const [first, ...others] = supplied.filter((certificate) => endorsementKeyKind(certificate) === signer);
   if (first !== undefined && others.length < MAX_ENDORSEMENT_KEYS)
     return { kind: signer, certificates: [first, ...others] };
   recorder.fail(
@@ -168,7 +171,7 @@ function selectKey(
       ? `no ${signer} certificate was given`
       : `more than ${MAX_ENDORSEMENT_KEYS} ${signer} certificates`,
   );
-  // Such a report can have no certificate that fits, so the reason is told here.
+  // Such a report can have no matching certificate, so the reason is reported here.
   if (
     signer === "VCEK" &&
     isZero(unverified.chipId) &&

@@ -6,7 +6,7 @@ import { checkChain } from "../x509/chain.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { INTEL_TD_QE_PRODUCT, sgxRootAnchors } from "./anchors.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { verifyP256 } from "./p256.ts";
 import { pckPlatform, SGX_EXTENSION, type PckPlatform } from "./pck.ts";
 import type { TdxPolicy } from "./policy.ts";
@@ -30,7 +30,7 @@ const MAX_PCK_CHAIN = 8;
 /** SGX attribute DEBUG of an enclave (Intel SDM volume 3D, ATTRIBUTES). */
 const ENCLAVE_DEBUG = 0x02;
 
-/** What a quote is held to, and when. */
+/** The policy that a quote is appraised under, the expected values, and the time. */
 export interface TdxTerms {
   readonly policy: TdxPolicy;
   readonly at: Date;

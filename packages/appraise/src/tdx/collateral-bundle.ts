@@ -3,7 +3,7 @@ import { derOfText } from "../x509/der-text.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { MAX_LIST_BYTES, RevocationList } from "../x509/revocation-list.ts";
 import { decodedChain } from "./chain-text.ts";
-import type { SignedDocument, TdxCollateral } from "./statements.ts";
+import type { SignedDocument, TdxCollateral } from "./unverified-collateral.ts";
 import { jsonMembers, type JsonMember } from "./json-members.ts";
 
 /** Bounds of a JSON object with all collateral; genuine ones have 25 KiB. */

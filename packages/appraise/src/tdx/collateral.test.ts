@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { ecKeys, issue, issueList, SIGNS_DATA } from "../testing/authority.ts";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
 import { MAX_COLLATERAL_BYTES, MAX_COLLATERAL_FILES, parseCollateral } from "./collateral.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { parseQeIdentity } from "./qe-identity.ts";
 import { parseTcbInfo } from "./tcb-info.ts";
 import { COLLATERAL, collateralFiles, corpusFile } from "./testing/corpus.ts";

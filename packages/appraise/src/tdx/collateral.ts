@@ -5,7 +5,7 @@ import { looksLikePem, parsePemCertificates, pemBlocks } from "../x509/pem.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
 import { decodedChain } from "./chain-text.ts";
 import { readBundle } from "./collateral-bundle.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 
 /** Files of collateral one verification takes. */
 export const MAX_COLLATERAL_FILES = 16;

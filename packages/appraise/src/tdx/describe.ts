@@ -2,7 +2,7 @@ import { isZero, toHex } from "@cmcp/boundary";
 import type { Row } from "../event-log/index.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { attributeNames } from "./attributes.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { pckPlatform } from "./pck.ts";
 import { parseQeIdentity } from "./qe-identity.ts";
 import { readQeReport } from "./qe-report.ts";

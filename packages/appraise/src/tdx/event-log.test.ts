@@ -50,7 +50,7 @@ async function failures(
 async function checksOf(
   registers: readonly Uint8Array[],
   eventLog: Uint8Array,
-  wish: z.input<typeof tdxPolicySchema>["event_log"] = {},
+  options: z.input<typeof tdxPolicySchema>["event_log"] = {},
 ): Promise<readonly Check[]> {
   const quote = await makeQuote({
     body: Object.fromEntries(RTMR_OFFSETS.map((offset, index) => [offset, registers[index] ?? new Uint8Array()])),
@@ -58,7 +58,7 @@ async function checksOf(
   const policy = tdxPolicySchema.parse({
     trust_anchors: [ROOT_KEY_SHA256],
     rtmr3: Buffer.from(registers[3] ?? "").toString("hex"),
-    event_log: wish,
+    event_log: options,
   });
   const { checks } = await verifyTdx({ quote, eventLog }, policy, new Date("2026-01-01T00:00:00Z"), webcrypto);
   assert.ok(checks.some(({ name, status }) => name.startsWith("event log") && status !== "not-performed"));

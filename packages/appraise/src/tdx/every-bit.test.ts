@@ -6,10 +6,10 @@ import { CheckRecorder } from "../checks/check.ts";
 import { everyBit } from "../testing/every-bit.ts";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
 import { parseCollateral } from "./collateral.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { tdxPolicySchema } from "./policy.ts";
 import { parseQeIdentity } from "./qe-identity.ts";
-import { parseQuote } from "./quote.ts";
+import { parseTdxQuote } from "./quote.ts";
 import { verifyDocument, type DatedDocument } from "./signed-document.ts";
 import { parseTcbInfo } from "./tcb-info.ts";
 import { COLLATERAL, collateralFiles, genuineQuote, regions, type QuoteName } from "./testing/corpus.ts";
@@ -26,7 +26,7 @@ for (const name of QUOTES) {
     const verify = async (changed: Uint8Array) =>
       (await verifyTdx({ quote: changed }, AUTHENTICITY, AT, webcrypto)).verified;
     assert.ok((await verify(quote)) !== null, "as it is, it is authentic");
-    for (const [region, first, end] of regions(parseQuote(quote)))
+    for (const [region, first, end] of regions(parseTdxQuote(quote)))
       await everyBit(quote, [first, end], async (changed, bit) =>
         assert.equal(await verify(changed), null, `${region}, bit ${bit}`),
       );

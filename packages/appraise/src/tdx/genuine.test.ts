@@ -8,7 +8,7 @@ import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
 import { parseCollateral } from "./collateral.ts";
 import { describeTdxCollateral, describeTdxQuote } from "./describe.ts";
 import { STRICT_TDX_POLICY, tdxPolicySchema } from "./policy.ts";
-import { parseQuote } from "./quote.ts";
+import { parseTdxQuote } from "./quote.ts";
 import {
   COLLATERAL,
   collateralFiles,
@@ -73,8 +73,8 @@ test("the strict default refuses what has to be refused, and what nobody expecte
 test("every genuine quote passes when what it carries is expected", { skip }, async () => {
   for (const name of QUOTES.filter((one) => REJECTED[one] === undefined)) {
     const quote = genuineQuote(name);
-    const { claimed } = parseQuote(quote);
-    const wish: z.input<typeof tdxPolicySchema> = {
+    const { claimed } = parseTdxQuote(quote);
+    const options: z.input<typeof tdxPolicySchema> = {
       required_attributes: [],
       rtmr0: [toHex(claimed.rtmrs[0])],
       rtmr1: [toHex(claimed.rtmrs[1])],
@@ -83,7 +83,7 @@ test("every genuine quote passes when what it carries is expected", { skip }, as
     };
     const result = await verify(
       { quote, reportData: claimed.reportData, launchDigest: claimed.mrConfigId, measurements: [toHex(claimed.mrTd)] },
-      tdxPolicySchema.parse(wish),
+      tdxPolicySchema.parse(options),
     );
     assert.deepEqual(failures(result), {}, name);
     assert.deepEqual(
@@ -185,7 +185,7 @@ test("no field of one genuine quote can be put into another", { skip }, async ()
   const parts = [
     ...FIELDS.map(([offset, length]) => [48 + offset, length] as const),
     [28, 20],
-    ...regions(parseQuote(into)).map(([, start, end]) => [start, end - start] as const),
+    ...regions(parseTdxQuote(into)).map(([, start, end]) => [start, end - start] as const),
     [636, 64],
     [700, 64],
     [770, 384],
@@ -205,8 +205,8 @@ test("no field of one genuine quote can be put into another", { skip }, async ()
 
 test("the PCK chain of another platform does not make a quote authentic", { skip }, async () => {
   const into = genuineQuote("v4-b0c06f000000-f1c8503301");
-  const other = parseQuote(genuineQuote("v4-90c06f000000-cbdb5b2f12")).certification.data;
-  const { certification } = parseQuote(into);
+  const other = parseTdxQuote(genuineQuote("v4-90c06f000000-cbdb5b2f12")).certification.data;
+  const { certification } = parseTdxQuote(into);
   assert.equal(other.length, certification.data.length);
   const quote = Uint8Array.from(into);
   quote.set(other, into.length - other.length);
@@ -217,7 +217,7 @@ test("the PCK chain of another platform does not make a quote authentic", { skip
 
 /** A quote of version 4 with other certification data in the place of its PCK chain. */
 function withChain(quote: Uint8Array, data: Uint8Array): Uint8Array {
-  const start = quote.length - parseQuote(quote).certification.data.length;
+  const start = quote.length - parseTdxQuote(quote).certification.data.length;
   const changed = Buffer.concat([quote.subarray(0, start), data]);
   changed.writeUInt32LE(changed.length - 636, 632);
   changed.writeUInt32LE(changed.length - 636 - 134, 636 + 130);
@@ -229,7 +229,7 @@ test("the PCK chain is read however its text is laid out, and completed from wha
   skip,
 }, async () => {
   const quote = genuineQuote("v4-b0c06f000000-f1c8503301");
-  const text = Buffer.from(parseQuote(quote).certification.data).toString("latin1").replace(/\0+$/, "");
+  const text = Buffer.from(parseTdxQuote(quote).certification.data).toString("latin1").replace(/\0+$/, "");
   const blocks = text.match(/-----BEGIN [^]*?-----END CERTIFICATE-----/g) ?? [];
   const [leaf = "", ...authorities] = blocks;
   assert.equal(authorities.length, 2);
@@ -297,16 +297,19 @@ test("a genuine event log leads to the signed RTMRs, and a changed one does not"
 
 test("a quote is shown field by field, whatever its chain is", { skip }, () => {
   const rows = Object.fromEntries(
-    describeTdxQuote(parseQuote(genuineQuote("v5-90c06f000000-cf77a6e91e"))).map(({ label, value }) => [label, value]),
+    describeTdxQuote(parseTdxQuote(genuineQuote("v5-90c06f000000-cf77a6e91e"))).map(({ label, value }) => [
+      label,
+      value,
+    ]),
   );
   assert.deepEqual(
     [rows["quote"], rows["TD attributes"], rows["MRSERVICETD"], rows["MRTD"]?.slice(0, 8)],
     ["TDX, version 5, TD report 1.5", "SEPT_VE_DISABLE", "zero", "7348651a"],
   );
   assert.match(rows["PCK"] ?? "", /^FMSPC 90c06f000000, PCEID 0000, PCESVN 13/);
-  const debug = describeTdxQuote(parseQuote(genuineQuote("v4-50806f000000-12b401a88a-DEBUG")));
+  const debug = describeTdxQuote(parseTdxQuote(genuineQuote("v4-50806f000000-12b401a88a-DEBUG")));
   assert.equal(debug.find(({ label }) => label === "TD attributes")?.value, "DEBUG, SEPT_VE_DISABLE");
-  const chainless = describeTdxQuote(parseQuote(genuineQuote("v4-nofmspc-aa2cafadb3-other")));
+  const chainless = describeTdxQuote(parseTdxQuote(genuineQuote("v4-nofmspc-aa2cafadb3-other")));
   assert.equal(chainless.at(-1)?.value, "2470 bytes that are no chain of PCK certificates");
 });
 

@@ -6,9 +6,9 @@ import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts
 import { Certificate } from "../x509/certificate.ts";
 import { parsePemCertificates } from "../x509/pem.ts";
 import { pckPlatform, SGX_EXTENSION } from "./pck.ts";
-import { parseQuote } from "./quote.ts";
+import { parseTdxQuote } from "./quote.ts";
 import { corpusFile } from "./testing/corpus.ts";
-import { issuePck, pck, sgxExtension, sgxOctets, tcbSigner, type SgxWish } from "./testing/platform.ts";
+import { issuePck, pck, sgxExtension, sgxOctets, tcbSigner, type SgxOptions } from "./testing/platform.ts";
 
 test("every genuine PCK certificate reads as another implementation read it", {
   skip: sharedFolder() === null ? NO_SHARED_FOLDER : false,
@@ -19,7 +19,7 @@ test("every genuine PCK certificate reads as another implementation read it", {
   const known = index.filter(({ fields }) => fields.tcb !== undefined);
   assert.ok(known.length >= 16);
   for (const { file, fields } of known) {
-    const [leaf] = parsePemCertificates(parseQuote(corpusFile(`quotes/${file}`)).certification.data, 8);
+    const [leaf] = parsePemCertificates(parseTdxQuote(corpusFile(`quotes/${file}`)).certification.data, 8);
     assert.ok(leaf !== undefined);
     assert.deepEqual(
       pckPlatform(leaf),
@@ -30,8 +30,8 @@ test("every genuine PCK certificate reads as another implementation read it", {
 });
 
 const read = async (sgx: Uint8Array): Promise<unknown> => pckPlatform(Certificate.parse((await issuePck(sgx)).der));
-const refused = async (wish: SgxWish | Uint8Array, message: RegExp): Promise<void> => {
-  await assert.rejects(read(wish instanceof Uint8Array ? wish : sgxExtension(wish)), {
+const refused = async (options: SgxOptions | Uint8Array, message: RegExp): Promise<void> => {
+  await assert.rejects(read(options instanceof Uint8Array ? options : sgxExtension(options)), {
     code: "EVIDENCE_MALFORMED",
     message,
   });

@@ -13,7 +13,7 @@ const hex = (bytes: number) =>
 const register = hex(48);
 const registers = z.array(register).max(MAX_VALUES);
 
-/** Revoked is no status anybody can accept. */
+/** The statuses that a policy may accept: all but Revoked. */
 const acceptableStatus = z.enum(TCB_STATUSES).exclude(["Revoked"]);
 
 const tcb = z.strictObject({

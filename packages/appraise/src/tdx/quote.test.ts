@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
-import { MAX_QUOTE_BYTES, MAX_QUOTE_FILE_BYTES, parseQuote } from "./quote.ts";
+import { MAX_QUOTE_BYTES, MAX_QUOTE_FILE_BYTES, parseTdxQuote } from "./quote.ts";
 import { readQeReport } from "./qe-report.ts";
 import { makeQuote } from "./testing/platform.ts";
 import { corpusFile } from "./testing/corpus.ts";
@@ -22,7 +22,7 @@ test("every genuine quote reads as another implementation read it", { skip }, ()
   ) as readonly IndexEntry[];
   assert.ok(index.length >= 17);
   for (const { file, fields } of index) {
-    const quote = parseQuote(corpusFile(`quotes/${file}`));
+    const quote = parseTdxQuote(corpusFile(`quotes/${file}`));
     const { claimed } = quote;
     const qe = readQeReport(quote.qeReport);
     const little = (value: bigint): string => toHex(new Uint8Array(new BigUint64Array([value]).buffer));
@@ -60,7 +60,7 @@ test("every genuine quote reads as another implementation read it", { skip }, ()
 const v4 = await makeQuote();
 const v5 = await makeQuote({ version: 5, bodyType: 3, body: { 600: new Uint8Array(48).fill(9) } });
 const refused = (bytes: Uint8Array, message: RegExp): void => {
-  assert.throws(() => parseQuote(bytes), { code: "EVIDENCE_MALFORMED", message });
+  assert.throws(() => parseTdxQuote(bytes), { code: "EVIDENCE_MALFORMED", message });
 };
 const patched = (bytes: Uint8Array, offset: number, ...values: readonly number[]): Uint8Array => {
   const copy = Uint8Array.from(bytes);
@@ -69,19 +69,19 @@ const patched = (bytes: Uint8Array, offset: number, ...values: readonly number[]
 };
 
 test("version 5 carries a report of TDX 1.0 or 1.5, version 4 one of 1.0", async () => {
-  assert.deepEqual([parseQuote(v4).reportVersion, parseQuote(v4).claimed.mrServiceTd], ["1.0", null]);
+  assert.deepEqual([parseTdxQuote(v4).reportVersion, parseTdxQuote(v4).claimed.mrServiceTd], ["1.0", null]);
   assert.deepEqual(
-    [parseQuote(v5).reportVersion, parseQuote(v5).claimed.mrServiceTd],
+    [parseTdxQuote(v5).reportVersion, parseTdxQuote(v5).claimed.mrServiceTd],
     ["1.5", new Uint8Array(48).fill(9)],
   );
-  const v5of10 = parseQuote(await makeQuote({ version: 5, bodyType: 2 }));
+  const v5of10 = parseTdxQuote(await makeQuote({ version: 5, bodyType: 2 }));
   assert.deepEqual([v5of10.version, v5of10.reportVersion, v5of10.signed.length], [5, "1.0", 638]);
 });
 
 test("zero bytes may follow a quote, nothing else, up to the largest buffer of a guest driver", () => {
   const padded = (length: number, last = 0): Uint8Array =>
     patched(Uint8Array.from([...v4, ...new Uint8Array(length - v4.length)]), length - 1, last);
-  assert.deepEqual(parseQuote(padded(MAX_QUOTE_FILE_BYTES)).signature, parseQuote(v4).signature);
+  assert.deepEqual(parseTdxQuote(padded(MAX_QUOTE_FILE_BYTES)).signature, parseTdxQuote(v4).signature);
   refused(padded(MAX_QUOTE_BYTES, 1), /other than zero follow/);
   refused(padded(v4.length + 1, 1), /other than zero follow/);
   refused(padded(MAX_QUOTE_FILE_BYTES + 1), /limit/);
@@ -124,7 +124,7 @@ test("lengths inside the signature data have to use up what is around them", () 
     refused(shifted(offset, low < 255 ? 1 : -1), /truncated|too many|follow/);
     refused(shifted(offset, low > 0 ? -1 : 1), /truncated|too many|follow/);
   }
-  refused(patched(v4, signatureData + 128, 5), /type 5 where the quoting enclave's report \(6\) is due/);
+  refused(patched(v4, signatureData + 128, 5), /type 5 instead of the quoting enclave's report \(6\)/);
 });
 
 test("no byte may hide between the parts of the signature data", () => {
@@ -155,7 +155,7 @@ test("no bytes make the parser throw anything but its own error", () => {
   fc.assert(
     fc.property(fc.oneof(random, mutated), (bytes) => {
       try {
-        assert.ok(parseQuote(bytes).claimed.mrTd.length === 48);
+        assert.ok(parseTdxQuote(bytes).claimed.mrTd.length === 48);
       } catch (thrown) {
         assert.equal((thrown as { code?: unknown }).code, "EVIDENCE_MALFORMED");
       }

@@ -21,7 +21,7 @@ const CERTIFICATION_QE_REPORT = 6;
 /** Certification data that holds the PCK certificate chain as PEM. */
 export const CERTIFICATION_PCK_CHAIN = 5;
 
-/** A TDX quote as it was read. Nothing in it is verified: `claimed` is what the evidence says of itself. */
+/** A parsed TDX quote. Nothing in it is verified: `claimed` is what the evidence says of itself. */
 export interface TdxQuote {
   readonly version: 4 | 5;
   readonly reportVersion: TdReportVersion;
@@ -53,7 +53,7 @@ function malformed(why: string): CmcpError {
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`; quotes in the form of a DICE token are refused by name.
  */
-export function parseQuote(bytes: Uint8Array): TdxQuote {
+export function parseTdxQuote(bytes: Uint8Array): TdxQuote {
   if (bytes.length > MAX_QUOTE_FILE_BYTES)
     throw malformed(`a quote of ${bytes.length} bytes, limit ${MAX_QUOTE_FILE_BYTES}`);
   if (looksLikeToken(bytes))
@@ -112,14 +112,14 @@ type SignatureData = Pick<
   "signature" | "attestationKey" | "qeReport" | "qeReportSignature" | "qeAuthenticationData" | "certification"
 >;
 
-// Every length inside has to use up exactly what is around it: bytes nobody reads could mean something to somebody else.
+// Every inner length must fill its container exactly: another verifier could read meaning into leftover bytes.
 function readSignatureData(bytes: Uint8Array): SignatureData {
   const reader = new ByteReader(bytes, "the quote's signature data", "little");
   const signature = reader.take(SIGNATURE_BYTES);
   const attestationKey = reader.take(KEY_BYTES);
   const type = reader.u16();
   if (type !== CERTIFICATION_QE_REPORT)
-    throw malformed(`certification data of type ${type} where the quoting enclave's report (6) is due`);
+    throw malformed(`certification data of type ${type} instead of the quoting enclave's report (6)`);
   const inner = new ByteReader(reader.take(reader.u32()), "the quote's certification data", "little");
   reader.end();
   const qeReport = inner.take(QE_REPORT_BYTES);

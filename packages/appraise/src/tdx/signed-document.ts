@@ -3,7 +3,7 @@ import type { VerifierCrypto } from "../checks/crypto.ts";
 import { checkChain } from "../x509/chain.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { sgxRootAnchors } from "./anchors.ts";
-import type { SignedDocument, TdxCollateral } from "./statements.ts";
+import type { SignedDocument, TdxCollateral } from "./unverified-collateral.ts";
 import { verifyP256 } from "./p256.ts";
 import { SGX_EXTENSION } from "./pck.ts";
 import type { TdxPolicy } from "./policy.ts";

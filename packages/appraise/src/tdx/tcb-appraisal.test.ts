@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseQeIdentity } from "./qe-identity.ts";
-import { convergeTcb, type TcbSubject } from "./tcb-appraisal.ts";
+import { convergeTcb, type TcbEvidence } from "./tcb-appraisal.ts";
 import { parseTcbInfo } from "./tcb-info.ts";
 import { level, moduleIdentity, moduleLevel, qeIdentity, tcbInfo } from "./testing/platform.ts";
 
 const bytes = (document: object): Uint8Array => new TextEncoder().encode(JSON.stringify(document));
 const svn = (...first: readonly number[]): Uint8Array =>
   Uint8Array.from({ length: 16 }, (_, index) => first[index] ?? 0);
-const platform = (component: number, pceSvn = 11): TcbSubject["pck"] => ({
+const platform = (component: number, pceSvn = 11): TcbEvidence["pck"] => ({
   components: Array.from({ length: 16 }, () => component),
   pceSvn,
   pceId: "0000",
@@ -20,7 +20,7 @@ interface Case {
   readonly identity?: object;
   readonly teeTcbSvn?: Uint8Array;
   readonly teeTcbSvn2?: Uint8Array | null;
-  readonly pck?: TcbSubject["pck"];
+  readonly pck?: TcbEvidence["pck"];
   readonly isvSvn?: number;
 }
 
@@ -40,8 +40,8 @@ function appraise({
   });
 }
 
-function statusOf(wish?: Case): string {
-  const result = appraise(wish);
+function statusOf(options?: Case): string {
+  const result = appraise(options);
   return "below" in result ? `below: ${result.below}` : result.status;
 }
 

@@ -27,7 +27,7 @@ export interface TcbAppraisal {
 }
 
 /** What is matched against the levels. */
-export interface TcbSubject extends Pick<TdReport, "teeTcbSvn" | "teeTcbSvn2"> {
+export interface TcbEvidence extends Pick<TdReport, "teeTcbSvn" | "teeTcbSvn2"> {
   readonly pck: PckPlatform;
   readonly qe: { readonly isvSvn: number };
 }
@@ -39,7 +39,7 @@ export interface TcbSubject extends Pick<TdReport, "teeTcbSvn" | "teeTcbSvn2"> {
 export function convergeTcb(
   info: TcbInfo,
   identity: QeIdentity,
-  { teeTcbSvn, teeTcbSvn2, pck, qe }: TcbSubject,
+  { teeTcbSvn, teeTcbSvn2, pck, qe }: TcbEvidence,
 ): TcbAppraisal | { readonly below: string } {
   const launched = matchSvn(info, pck, teeTcbSvn);
   if ("below" in launched) return launched;

@@ -20,20 +20,20 @@ import {
   ROOT_KEY_SHA256,
   sgxExtension,
   tcbInfo,
-  type CollateralWish,
-  type QuoteWish,
+  type CollateralOptions,
+  type QuoteOptions,
 } from "./testing/platform.ts";
 import { verifyTdx, type TdxInput } from "./verify.ts";
 
 /** Within the validity of everything the test platform has. */
 const AT = new Date("2026-01-01T00:00:00Z");
 
-type PolicyWish = z.input<typeof tdxPolicySchema>;
+type PolicyOptions = z.input<typeof tdxPolicySchema>;
 
 interface Case {
-  readonly quote?: QuoteWish;
-  readonly collateral?: CollateralWish | null;
-  readonly policy?: PolicyWish;
+  readonly quote?: QuoteOptions;
+  readonly collateral?: CollateralOptions | null;
+  readonly policy?: PolicyOptions;
   readonly input?: Partial<TdxInput>;
   readonly at?: Date;
 }
@@ -58,10 +58,10 @@ const find = (checks: readonly Check[], name: string): Check => {
 
 /** Runs a case in which exactly these checks fail, each by its code. */
 async function fails(
-  wish: Case,
+  options: Case,
   expected: Readonly<Record<string, string>>,
 ): Promise<Awaited<ReturnType<typeof verify>>> {
-  const result = await verify(wish);
+  const result = await verify(options);
   assert.deepEqual(
     Object.fromEntries(result.checks.filter(({ status }) => status === "failed").map(({ name, code }) => [name, code])),
     expected,
@@ -69,8 +69,8 @@ async function fails(
   return result;
 }
 
-async function notPerformed(wish: Case, names: readonly string[]): Promise<void> {
-  const { checks } = await fails(wish, {});
+async function notPerformed(options: Case, names: readonly string[]): Promise<void> {
+  const { checks } = await fails(options, {});
   for (const name of names) assert.equal(find(checks, name).status, "not-performed", name);
 }
 
@@ -130,8 +130,8 @@ test("collateral nobody can read fails, and the quote is verified without it", a
 
 test("every link from the TD report to the root has to hold", async () => {
   const other = await issuePck();
-  const none = async (wish: Case, expected: Readonly<Record<string, string>>): Promise<void> => {
-    assert.equal((await fails(wish, expected)).verified, null);
+  const none = async (options: Case, expected: Readonly<Record<string, string>>): Promise<void> => {
+    assert.equal((await fails(options, expected)).verified, null);
   };
   await none(
     { quote: { qe: { 320: new Uint8Array(32) } } },
@@ -156,7 +156,7 @@ test("every link from the TD report to the root has to hold", async () => {
 });
 
 test("a quote that only names its PCK needs the chain from elsewhere", async () => {
-  const named: QuoteWish = { certification: { type: 3, data: new Uint8Array(404) } };
+  const named: QuoteOptions = { certification: { type: 3, data: new Uint8Array(404) } };
   assert.equal((await fails({ quote: named }, { "PCK certificates": "EVIDENCE_CHAIN_INVALID" })).verified, null);
   const { verified } = await fails(
     { quote: named, collateral: { members: { pck_certificate_chain: pem(pck, platformCa, root) } } },
@@ -262,8 +262,8 @@ test("collateral has its time and its evaluation", async () => {
 
 test("collateral of another platform, enclave or module is not used", async () => {
   const fits = async (
-    collateral: CollateralWish,
-    quote: QuoteWish,
+    collateral: CollateralOptions,
+    quote: QuoteOptions,
     expected: Readonly<Record<string, string>>,
   ): Promise<void> => {
     const { verified, checks } = await fails({ collateral, quote }, expected);
@@ -305,7 +305,7 @@ test("collateral of another platform, enclave or module is not used", async () =
   );
 });
 
-const OUTDATED: CollateralWish = {
+const OUTDATED: CollateralOptions = {
   info: tcbInfo({
     tcbLevels: [
       level([9, 11, [6, 0, 5]], "UpToDate"),
@@ -351,7 +351,7 @@ test("a platform below every level is rejected, and Revoked is accepted by nobod
 });
 
 test("relaunch is advised for a TDX 1.5 TD started under an old module", async () => {
-  const quote: QuoteWish = {
+  const quote: QuoteOptions = {
     version: 5,
     bodyType: 3,
     body: { 0: Uint8Array.of(4, 1, 5), 584: Uint8Array.of(6, 1, 5) },
@@ -410,13 +410,13 @@ test("registers are zero unless another value is expected", async () => {
     [472, "RTMR3", "EVIDENCE_MEASUREMENT_MISMATCH", "rtmr3"],
   ];
   for (const [offset, name, code, key] of cases) {
-    const quote: QuoteWish = { body: { [offset]: register(7) } };
+    const quote: QuoteOptions = { body: { [offset]: register(7) } };
     await fails({ quote }, { [name]: code });
     await fails({ quote, policy: { [key]: hex(7) } }, {});
     await fails({ quote, policy: { [key]: hex(8) } }, { [name]: code });
     await fails({ policy: { [key]: hex(7) } }, { [name]: code });
   }
-  const bound: QuoteWish = { version: 5, bodyType: 3, body: { 600: register(7) } };
+  const bound: QuoteOptions = { version: 5, bodyType: 3, body: { 600: register(7) } };
   await fails({ quote: bound }, { MRSERVICETD: "EVIDENCE_POLICY_VIOLATION" });
   await fails({ quote: bound, policy: { mrservicetd: hex(7) } }, {});
 });
@@ -434,7 +434,7 @@ test("measurements are compared with what the caller and the policy accept, each
   await fails(measured([hex(0x11)], [hex(1)]), mismatch);
   await fails(measured([hex(1)], [hex(0x11)]), mismatch);
   for (const [index, key] of (["rtmr0", "rtmr1", "rtmr2"] as const).entries()) {
-    const quote: QuoteWish = { body: { [328 + 48 * index]: register(3) } };
+    const quote: QuoteOptions = { body: { [328 + 48 * index]: register(3) } };
     await fails({ quote, policy: { [key]: [hex(2), hex(3)] } }, {});
     await fails({ quote, policy: { [key]: [hex(2)] } }, { [`RTMR${index}`]: "EVIDENCE_MEASUREMENT_MISMATCH" });
     await fails({ quote, policy: { [key]: [] } }, { [`RTMR${index}`]: "EVIDENCE_MEASUREMENT_MISMATCH" });
@@ -443,7 +443,7 @@ test("measurements are compared with what the caller and the policy accept, each
 
 test("report data counts in all its 64 bytes, the launch digest in all its 48", async () => {
   const reportData = new Uint8Array(64).fill(5);
-  const quote: QuoteWish = { body: { 520: reportData, 184: register(6) } };
+  const quote: QuoteOptions = { body: { 520: reportData, 184: register(6) } };
   await fails({ quote, input: { reportData, launchDigest: register(6) } }, {});
   for (const at of [0, 31, 32, 63]) {
     await fails(
@@ -463,7 +463,7 @@ test("report data counts in all its 64 bytes, the launch digest in all its 48", 
 });
 
 test("authenticity only checks format, signatures and chain, and says that it did no more", async () => {
-  const policy: PolicyWish = { authenticity_only: true };
+  const policy: PolicyOptions = { authenticity_only: true };
   const { verified, checks } = await fails(
     { ...withAttributes(0), collateral: OUTDATED, policy, input: { measurements: [hex(1)] } },
     {},

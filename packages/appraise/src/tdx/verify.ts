@@ -4,14 +4,14 @@ import type { EvidenceResult } from "../checks/result.ts";
 import { appraiseDebug, appraiseTd, type TdxExpectations } from "./appraise-td.ts";
 import { authenticate, type AuthenticTdxQuote } from "./authenticate.ts";
 import { parseCollateral } from "./collateral.ts";
-import type { TdxCollateral } from "./statements.ts";
+import type { TdxCollateral } from "./unverified-collateral.ts";
 import { checkEventLog } from "./event-log.ts";
 import type { TdxPolicy } from "./policy.ts";
-import { parseQuote } from "./quote.ts";
+import { parseTdxQuote } from "./quote.ts";
 import { appraiseTcb } from "./tcb.ts";
 import type { TcbAppraisal } from "./tcb-appraisal.ts";
 
-/** TDX evidence and what it has to show. All bytes are somebody else's. */
+/** TDX evidence and what it has to show. Its sender chooses every byte. */
 export interface TdxInput extends TdxExpectations {
   /** A DCAP quote of version 4 or 5. */
   readonly quote: Uint8Array;
@@ -50,14 +50,14 @@ export async function verifyTdx(
   const recorder = new CheckRecorder();
   const bytes = Uint8Array.from(input.quote);
   const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TDX quote of version 4 or 5", () =>
-    parseQuote(bytes),
+    parseTdxQuote(bytes),
   );
-  const given = input.collateral ?? [];
+  const files = input.collateral ?? [];
   const collateral =
-    given.length === 0
+    files.length === 0
       ? NO_COLLATERAL
       : recorder.attempt("collateral format", "EVIDENCE_COLLATERAL_INVALID", "collateral was read", () =>
-          parseCollateral(given),
+          parseCollateral(files),
         );
   const authentic =
     quote === null

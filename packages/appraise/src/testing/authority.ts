@@ -23,7 +23,7 @@ export const SIGNS_CERTIFICATES = x509.KeyUsageFlags.keyCertSign;
 export const CA_USES: x509.KeyUsageFlags = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
 
 /** What a test certificate is to be; what is left out is as a well-formed one has it. */
-export interface CertificateWish {
+export interface CertificateOptions {
   readonly subject: string;
   /** Issuer's name when it is not that of the issuer's certificate. */
   readonly issuer?: string;
@@ -49,27 +49,28 @@ export function ecKeys(namedCurve: "P-256" | "P-384" = "P-384"): Promise<KeyPair
 }
 
 /** Makes a certificate with a writer that is not this project's; self-signed without an issuer. */
-export async function issue(wish: CertificateWish, by?: Issued): Promise<Issued> {
-  const keys = wish.keys ?? (await ecKeys());
-  const extensions: x509.Extension[] = [...(wish.extensions ?? [])];
-  if (wish.ca !== undefined) extensions.push(new x509.BasicConstraintsExtension(wish.ca, wish.pathLength, true));
-  if (wish.uses !== undefined) extensions.push(new x509.KeyUsagesExtension(wish.uses, true));
+export async function issue(options: CertificateOptions, by?: Issued): Promise<Issued> {
+  const keys = options.keys ?? (await ecKeys());
+  const extensions: x509.Extension[] = [...(options.extensions ?? [])];
+  if (options.ca !== undefined)
+    extensions.push(new x509.BasicConstraintsExtension(options.ca, options.pathLength, true));
+  if (options.uses !== undefined) extensions.push(new x509.KeyUsagesExtension(options.uses, true));
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: wish.serial ?? "01",
-    subject: wish.subject,
-    issuer: wish.issuer ?? by?.name ?? wish.subject,
-    notBefore: wish.from ?? FROM,
-    notAfter: wish.until ?? UNTIL,
+    serialNumber: options.serial ?? "01",
+    subject: options.subject,
+    issuer: options.issuer ?? by?.name ?? options.subject,
+    notBefore: options.from ?? FROM,
+    notAfter: options.until ?? UNTIL,
     publicKey: keys.publicKey,
     signingKey: by?.keys.privateKey ?? keys.privateKey,
-    signingAlgorithm: wish.algorithm ?? P384,
+    signingAlgorithm: options.algorithm ?? P384,
     extensions,
   });
-  return { der: new Uint8Array(certificate.rawData), name: wish.subject, keys };
+  return { der: new Uint8Array(certificate.rawData), name: options.subject, keys };
 }
 
 /** What a test revocation list is to be. */
-export interface ListWish {
+export interface ListOptions {
   readonly serials?: readonly string[];
   readonly from?: Date;
   readonly until?: Date;
@@ -78,15 +79,15 @@ export interface ListWish {
   readonly extensions?: readonly x509.Extension[];
 }
 
-export async function issueList(by: Issued, wish: ListWish = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function issueList(by: Issued, options: ListOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const list = await x509.X509CrlGenerator.create({
-    issuer: wish.issuer ?? by.name,
-    thisUpdate: wish.from ?? FROM,
-    nextUpdate: wish.until ?? UNTIL,
+    issuer: options.issuer ?? by.name,
+    thisUpdate: options.from ?? FROM,
+    nextUpdate: options.until ?? UNTIL,
     signingAlgorithm: P384,
     signingKey: by.keys.privateKey,
-    entries: (wish.serials ?? []).map((serialNumber) => ({ serialNumber, revocationDate: FROM })),
-    extensions: [...(wish.extensions ?? [])],
+    entries: (options.serials ?? []).map((serialNumber) => ({ serialNumber, revocationDate: FROM })),
+    extensions: [...(options.extensions ?? [])],
   });
   return new Uint8Array(list.rawData);
 }

@@ -10,7 +10,7 @@ import type { TpmEvidence } from "./evidence.ts";
 import { LAUNCH_REGISTER, launchRegisterValue } from "./launch-register.ts";
 import { STRICT_TPM_POLICY, tpmPolicySchema, type TpmPolicy } from "./policy.ts";
 import { QUOTED_REGISTERS } from "./quoted-registers.ts";
-import { sampleEvidence, sampleKey, type QuoteWish } from "./testing/sample-quote.ts";
+import { sampleEvidence, sampleKey, type QuoteOptions } from "./testing/sample-quote.ts";
 import { verifyTpm } from "./verify.ts";
 
 const KEY = sampleKey("ecdsa");
@@ -50,8 +50,8 @@ const of = (checks: readonly Check[], name: string): string => {
 };
 
 test("the quote must be over exactly an accepted set of registers in accepted banks", async () => {
-  const outcome = async (wish: QuoteWish, policy: Partial<TpmPolicy> = {}): Promise<string> =>
-    of(await appraise(sampleEvidence(KEY, plainValues([0]), wish), {}, policy), "PCR selection");
+  const outcome = async (options: QuoteOptions, policy: Partial<TpmPolicy> = {}): Promise<string> =>
+    of(await appraise(sampleEvidence(KEY, plainValues([0]), options), {}, policy), "PCR selection");
   const set = [0, 7, 9];
   const policy = { selections: [set, [1]] };
   assert.equal(await outcome({ selections: [[0x0b, set]] }, policy), "passed");
@@ -343,11 +343,11 @@ test("the clock must be safe and not run backwards", async () => {
   const now = { clock: 1000n, resetCount: 3, restartCount: 2 };
   const outcome = async (
     name: string,
-    wish: QuoteWish,
+    options: QuoteOptions,
     expected: QuoteExpectations = {},
     policy: Partial<TpmPolicy> = {},
   ): Promise<string> =>
-    of(await appraise(sampleEvidence(KEY, plainValues([0]), { ...now, ...wish }), expected, policy), name);
+    of(await appraise(sampleEvidence(KEY, plainValues([0]), { ...now, ...options }), expected, policy), name);
   assert.equal(await outcome("clock safe", {}), "passed");
   assert.equal(await outcome("clock safe", { safe: 0 }), "EVIDENCE_POLICY_VIOLATION");
   assert.equal(await outcome("clock safe", { safe: 0 }, {}, { safe_clock: false }), "not-performed");

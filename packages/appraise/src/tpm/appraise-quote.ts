@@ -2,7 +2,7 @@ import { toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
 import type { LoggedDigests } from "../event-log/index.ts";
-import type { ParsedQuote } from "./attest.ts";
+import type { TpmQuote } from "./quote.ts";
 import { checkClock, type EarlierClock } from "./clock.ts";
 import { checkEventLog } from "./event-log.ts";
 import type { TpmEvidence } from "./evidence.ts";
@@ -25,7 +25,7 @@ export interface QuoteExpectations {
 }
 
 /** What a quote shows of the machine. */
-export interface ShownByQuote {
+export interface QuoteFindings {
   /** Register values the signed digest proves; `null` when none were given, or they differ. */
   readonly registers: ProvenRegisters | null;
   /** What went into them, once a log was replayed to them; `null` when none was. */
@@ -34,7 +34,7 @@ export interface ShownByQuote {
 
 /** A quote with the signature that holds over it, and what was given beside it. */
 export interface SignedQuote {
-  readonly quote: ParsedQuote;
+  readonly quote: TpmQuote;
   readonly signature: ParsedSignature;
   readonly evidence: Pick<TpmEvidence, "registers" | "eventLog">;
 }
@@ -45,7 +45,7 @@ export async function appraiseQuote(
   { quote, signature, evidence }: SignedQuote,
   policy: QuotePolicy,
   expected: QuoteExpectations,
-): Promise<ShownByQuote> {
+): Promise<QuoteFindings> {
   const { recorder } = checking;
   await checkQualifyingData(checking, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);
@@ -65,13 +65,13 @@ export async function appraiseQuote(
 
 function checkMeasurement(recorder: CheckRecorder, pcrDigest: Uint8Array, lists: readonly (readonly string[])[]): void {
   const digest = toHex(pcrDigest);
-  const given = lists.filter((list) => list.length > 0);
-  if (given.length === 0)
+  const listed = lists.filter((list) => list.length > 0);
+  if (listed.length === 0)
     return recorder.notPerformed(
       "measurement",
       `no accepted measurement was given; the digest over the registers is ${digest}`,
     );
-  const accepted = given.every((list) => list.some((one) => one.toLowerCase() === digest));
+  const accepted = listed.every((list) => list.some((one) => one.toLowerCase() === digest));
   recorder.require("measurement", accepted, "EVIDENCE_MEASUREMENT_MISMATCH", {
     passed: digest,
     failed: `${digest} is not an accepted measurement`,

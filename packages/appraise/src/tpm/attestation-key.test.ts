@@ -9,7 +9,7 @@ import {
   issueList,
   NOW,
   SIGNS_DATA,
-  type CertificateWish,
+  type CertificateOptions,
   type Issued,
 } from "../testing/authority.ts";
 import type { TpmEvidence } from "./evidence.ts";
@@ -40,8 +40,8 @@ async function authority(): Promise<{ root: Issued; spki: string }> {
   return { root, spki: hash("sha256", new Uint8Array(await webcrypto.subtle.exportKey("spki", root.keys.publicKey))) };
 }
 
-async function certify(root: Issued, wish: Partial<CertificateWish> = {}): Promise<Uint8Array> {
-  return (await issue({ subject: "CN=key", uses: SIGNS_DATA, keys: await keysOf(KEY), ...wish }, root)).der;
+async function certify(root: Issued, options: Partial<CertificateOptions> = {}): Promise<Uint8Array> {
+  return (await issue({ subject: "CN=key", uses: SIGNS_DATA, keys: await keysOf(KEY), ...options }, root)).der;
 }
 
 async function checksOf(
@@ -96,9 +96,9 @@ test("a certificate for something else than an attestation key binds nothing", a
   assert.deepEqual(await purposes("2.23.133.8.1"), [], "Google's attestation keys");
   const refused = ["attestation key certificate: EVIDENCE_CHAIN_INVALID"];
   assert.deepEqual(await purposes("1.3.6.1.5.5.7.3.2"), refused);
-  const wishes: readonly Partial<CertificateWish>[] = [{ uses: CA_USES }, { ca: true, uses: CA_USES | SIGNS_DATA }];
-  for (const wish of wishes) {
-    const { authentic, checks } = await checksOf({ certificates: [await certify(root, wish), root.der] }, [spki]);
+  const cases: readonly Partial<CertificateOptions>[] = [{ uses: CA_USES }, { ca: true, uses: CA_USES | SIGNS_DATA }];
+  for (const options of cases) {
+    const { authentic, checks } = await checksOf({ certificates: [await certify(root, options), root.der] }, [spki]);
     assert.ok(!authentic);
     assert.deepEqual(failures(checks), refused);
   }

@@ -14,7 +14,7 @@ import { parseAttestationKey, verifyingKey, type VerifyingKey } from "./public-k
 const ATTESTATION_KEY_PURPOSE = "2.23.133.8.3";
 const ENDORSEMENT_KEY_PURPOSE = "2.23.133.8.1";
 
-/** A key to verify a quote with, and what vouches for it. */
+/** A key to verify a quote with, and who certified it. */
 export interface BoundKey {
   readonly key: VerifyingKey;
   readonly area: PublicArea | null;

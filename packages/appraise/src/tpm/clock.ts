@@ -1,5 +1,5 @@
 import type { CheckRecorder } from "../checks/check.ts";
-import type { ClockInfo } from "./attest.ts";
+import type { ClockInfo } from "./quote.ts";
 
 /** An earlier reading of the same TPM's clock. */
 export type EarlierClock = Pick<ClockInfo, "clock" | "resetCount" | "restartCount">;

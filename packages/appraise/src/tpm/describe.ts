@@ -2,7 +2,7 @@ import { asCmcpError, toHex } from "@cmcp/boundary";
 import { describeEventLog, parseEventLog, type Row } from "../event-log/index.ts";
 import { hashAlgorithm } from "../event-log/hash-algorithm.ts";
 import { Certificate } from "../x509/certificate.ts";
-import { parseQuote, type ParsedQuote } from "./attest.ts";
+import { parseTpmQuote, type TpmQuote } from "./quote.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import { parseAttestationKey } from "./public-key.ts";
 
@@ -17,7 +17,7 @@ export function describeTpmEvidence(evidence: Partial<TpmEvidence>): readonly Ro
     eventLog,
   } = evidence;
   return [
-    ...(quote === undefined ? [] : readRows("quote", () => quoteRows(parseQuote(quote)))),
+    ...(quote === undefined ? [] : readRows("quote", () => quoteRows(parseTpmQuote(quote)))),
     { label: "signature", value: signature === undefined ? "none" : toHex(signature) },
     ...(attestationKey === undefined ? [] : readRows("attestation key", () => describeAttestationKey(attestationKey))),
     ...certificates.flatMap((der) => readRows("certificate", () => certificateRows(Certificate.parse(der)))),
@@ -47,7 +47,7 @@ function quoteRows({
   firmwareVersion,
   selections,
   pcrDigest,
-}: ParsedQuote): readonly Row[] {
+}: TpmQuote): readonly Row[] {
   return [
     { label: "qualifying data", value: toHex(extraData) || "none" },
     {

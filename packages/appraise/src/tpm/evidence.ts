@@ -1,7 +1,7 @@
 /** Values of registers by PCR index. */
 export type RegisterValues = ReadonlyMap<number, Uint8Array>;
 
-/** Evidence of a TPM, byte for byte as somebody handed it over. */
+/** Evidence of a TPM, byte for byte as it was received. */
 export interface TpmEvidence {
   /** TPMS_ATTEST, bare or as TPM2B_ATTEST. */
   readonly quote: Uint8Array;

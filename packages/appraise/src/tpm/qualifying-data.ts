@@ -4,7 +4,7 @@ import type { VerifierCrypto } from "../checks/crypto.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import type { QualifyingForm } from "./policy.ts";
 
-/** What stands before report_data in the product's own qualifying data, so that no other use of 32 bytes can stand for it. */
+/** Precedes report_data in the gateway's own qualifying data, so that other data of 32 bytes cannot be mistaken for it. */
 const PURPOSE = new TextEncoder().encode("cmcp-tpm-v1");
 
 /** Qualifying data that binds report_data in one of the accepted forms. */

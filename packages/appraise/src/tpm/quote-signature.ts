@@ -1,7 +1,7 @@
 import type { Checking } from "../checks/checking.ts";
 import { asCmcpError } from "@cmcp/boundary";
 import { BANKS } from "../event-log/hash-algorithm.ts";
-import type { ParsedQuote } from "./attest.ts";
+import type { TpmQuote } from "./quote.ts";
 import type { BoundKey } from "./attestation-key.ts";
 import { parseSignature, verifySignature, type ParsedSignature } from "./signature.ts";
 
@@ -11,7 +11,7 @@ const SCHEME_IDS = { rsassa: 0x0014, rsapss: 0x0016, ecdsa: 0x0018 } as const;
 /** Checks that the key signed the quote, by the scheme the key is made for. Records `quote signature`; `null` when it did not. */
 export async function checkQuoteSignature(
   { crypto, recorder }: Checking,
-  quote: ParsedQuote,
+  quote: TpmQuote,
   bytes: Uint8Array | undefined,
   { key, area }: Pick<BoundKey, "key" | "area">,
 ): Promise<ParsedSignature | null> {

@@ -1,5 +1,5 @@
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { looksLikeQuote } from "./attest.ts";
+import { looksLikeTpmQuote } from "./quote.ts";
 import { MAX_ATTACHMENTS, MAX_CERTIFICATES, type TpmEvidence } from "./evidence.ts";
 import { readAttachment } from "./forms/attachment.ts";
 import { readGoTpmToolsAttestation } from "./forms/go-tpm-tools.ts";
@@ -40,7 +40,7 @@ function readMain(file: Uint8Array): TpmEvidence {
   const first = file.find((byte) => byte > 0x20);
   if (first === OPENING_BRACE && file[0] !== PROTOBUF_FIRST_FIELD) return readJsonEvidence(untrusted(file));
   if (file[0] === PROTOBUF_FIRST_FIELD) return readGoTpmToolsAttestation(file);
-  if (!looksLikeQuote(file))
+  if (!looksLikeTpmQuote(file))
     throw new CmcpError(
       "EVIDENCE_MALFORMED",
       "TPM evidence: neither JSON, nor an attestation of go-tpm-tools, nor a quote",

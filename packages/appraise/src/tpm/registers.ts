@@ -2,7 +2,7 @@ import { bytesEqual, toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../checks/check.ts";
 import type { Checking } from "../checks/checking.ts";
 import { BANKS, hash, type Bank } from "../event-log/hash-algorithm.ts";
-import type { PcrSelection } from "./attest.ts";
+import type { PcrSelection } from "./quote.ts";
 import type { RegisterValues, TpmEvidence } from "./evidence.ts";
 import type { QuotePolicy } from "./policy.ts";
 import { launchRegisterValue, LAUNCH_REGISTER } from "./launch-register.ts";
@@ -20,17 +20,17 @@ export async function checkRegisters(
   { crypto, recorder }: Checking,
   selections: readonly PcrSelection[],
   signed: { readonly hash: Bank; readonly pcrDigest: Uint8Array },
-  given: TpmEvidence["registers"],
+  evidence: TpmEvidence["registers"],
 ): Promise<ProvenRegisters | null> {
-  if (given.size === 0) {
+  if (evidence.size === 0) {
     recorder.notPerformed("PCR digest", "no register values were given: only the digest over them is known");
     return null;
   }
   const missing = selections.flatMap(({ bankId, registers }) =>
-    registers.filter((register) => given.get(bankId)?.get(register) === undefined),
+    registers.filter((register) => evidence.get(bankId)?.get(register) === undefined),
   );
   const values = selections.flatMap(({ bankId, registers }) =>
-    registers.flatMap((register) => given.get(bankId)?.get(register) ?? []),
+    registers.flatMap((register) => evidence.get(bankId)?.get(register) ?? []),
   );
   const holds = missing.length === 0 && bytesEqual(await hash(crypto, signed.hash, ...values), signed.pcrDigest);
   const failed =
@@ -47,7 +47,7 @@ export async function checkRegisters(
   return new Map(
     selections.map(({ bankId, registers }) => [
       bankId,
-      new Map(registers.map((register) => [register, given.get(bankId)?.get(register) ?? new Uint8Array()])),
+      new Map(registers.map((register) => [register, evidence.get(bankId)?.get(register) ?? new Uint8Array()])),
     ]),
   );
 }

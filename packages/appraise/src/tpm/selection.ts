@@ -1,6 +1,6 @@
 import type { CheckRecorder } from "../checks/check.ts";
 import { bankOf, hashAlgorithm, type Bank } from "../event-log/hash-algorithm.ts";
-import type { PcrSelection } from "./attest.ts";
+import type { PcrSelection } from "./quote.ts";
 import type { QuotePolicy } from "./policy.ts";
 
 /** One bank of a quote. */

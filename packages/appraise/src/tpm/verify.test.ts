@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import type { Check } from "../checks/check.ts";
 import { bytesEqual } from "@cmcp/boundary";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
-import { parseQuote } from "./attest.ts";
+import { parseTpmQuote } from "./quote.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import { tpmPolicySchema } from "./policy.ts";
 import { readTpmEvidence } from "./read-evidence.ts";
@@ -114,7 +114,7 @@ test("nothing of one genuine quote can stand in another", async (t) => {
   const different = (left: Uint8Array, right: Uint8Array): boolean => !bytesEqual(left, right);
   const selected = (item: GenuineQuote, evidence: TpmEvidence): Uint8Array =>
     Buffer.concat(
-      parseQuote(item.evidence.quote).selections.flatMap(({ bankId, registers }) =>
+      parseTpmQuote(item.evidence.quote).selections.flatMap(({ bankId, registers }) =>
         registers.map((register) => evidence.registers.get(bankId)?.get(register) ?? new Uint8Array(32)),
       ),
     );

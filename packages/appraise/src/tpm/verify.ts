@@ -4,14 +4,14 @@ import type { VerifierCrypto } from "../checks/crypto.ts";
 import type { EvidenceResult } from "../checks/result.ts";
 import { hash } from "../event-log/hash-algorithm.ts";
 import { RevocationList } from "../x509/revocation-list.ts";
-import { appraiseQuote, type QuoteExpectations, type ShownByQuote } from "./appraise-quote.ts";
-import { parseQuote, type ClockInfo, type ParsedQuote } from "./attest.ts";
+import { appraiseQuote, type QuoteExpectations, type QuoteFindings } from "./appraise-quote.ts";
+import { parseTpmQuote, type ClockInfo, type TpmQuote } from "./quote.ts";
 import { bindAttestationKey, type BoundKey } from "./attestation-key.ts";
 import type { TpmEvidence } from "./evidence.ts";
 import type { TpmPolicy } from "./policy.ts";
 import { checkQuoteSignature } from "./quote-signature.ts";
 
-/** TPM evidence and what it has to show. All bytes are somebody else's. */
+/** TPM evidence and what it has to show. Its sender chooses every byte. */
 export interface TpmInput extends QuoteExpectations {
   readonly evidence: TpmEvidence;
   /** Revocation lists of the authorities in the key's chain, DER or PEM. */
@@ -24,7 +24,7 @@ const MAX_LISTS = 8;
 declare const verified: unique symbol;
 
 /** A quote that a bound key signed. Only {@link verifyTpm} makes one. */
-export interface VerifiedTpm extends ShownByQuote {
+export interface VerifiedTpm extends QuoteFindings {
   readonly [verified]: true;
   readonly platform: "tpm2";
   /** A TPM vouches for what was measured into it. Whoever runs a virtual one can make it say anything. */
@@ -53,7 +53,7 @@ export async function verifyTpm(
   const recorder = new CheckRecorder();
   const { evidence } = input;
   const quote = recorder.attempt("quote format", "EVIDENCE_MALFORMED", "a TPM 2.0 quote", () =>
-    parseQuote(Uint8Array.from(evidence.quote)),
+    parseTpmQuote(Uint8Array.from(evidence.quote)),
   );
   const lists = readLists(recorder, input.revocationLists ?? []);
   const bound = lists === null ? null : await bindAttestationKey(crypto, recorder, { evidence, lists, policy, at });
@@ -76,22 +76,22 @@ export async function verifyTpm(
   };
 }
 
-function readLists(recorder: CheckRecorder, given: readonly Uint8Array[]): readonly RevocationList[] | null {
-  if (given.length === 0) return [];
+function readLists(recorder: CheckRecorder, files: readonly Uint8Array[]): readonly RevocationList[] | null {
+  if (files.length === 0) return [];
   const check = "revocation list format";
-  if (given.length <= MAX_LISTS)
+  if (files.length <= MAX_LISTS)
     return recorder.attempt(check, "EVIDENCE_COLLATERAL_INVALID", "every list was read", () =>
-      given.map((bytes) => RevocationList.parse(bytes)),
+      files.map((bytes) => RevocationList.parse(bytes)),
     );
-  recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `${given.length} revocation lists, more than ${MAX_LISTS}`);
+  recorder.fail(check, "EVIDENCE_COLLATERAL_INVALID", `${files.length} revocation lists, more than ${MAX_LISTS}`);
   return null;
 }
 
 async function brand(
   crypto: VerifierCrypto,
-  quote: ParsedQuote,
+  quote: TpmQuote,
   bound: BoundKey,
-  shown: ShownByQuote,
+  shown: QuoteFindings,
 ): Promise<VerifiedTpm> {
   return {
     platform: "tpm2",

@@ -87,7 +87,7 @@ test("PEM text is read with text around it and NUL padding behind it", { skip },
   const text = Buffer.from(pem).toString("latin1");
   const refused: readonly (readonly [string, RegExp])[] = [
     ["", /without a certificate/],
-    [text.replaceAll("CERTIFICATE", "PRIVATE KEY"), /something else/],
+    [text.replaceAll("CERTIFICATE", "PRIVATE KEY"), /not a CERTIFICATE/],
     [text.slice(0, -20), /not complete/],
     [text.replace("MII", "MI!"), /not complete/],
     [text.replace("MII", "MI"), /not base64/],

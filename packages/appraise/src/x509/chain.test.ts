@@ -13,9 +13,9 @@ import {
   SIGNS_CERTIFICATES,
   SIGNS_DATA,
   UNTIL,
-  type CertificateWish,
+  type CertificateOptions,
   type Issued,
-  type ListWish,
+  type ListOptions,
 } from "../testing/authority.ts";
 import { Certificate } from "./certificate.ts";
 import { checkChain, type ChainInput, type TrustAnchor } from "./chain.ts";
@@ -23,7 +23,7 @@ import { RevocationList } from "./revocation-list.ts";
 
 const parse = ({ der }: Issued): Certificate => Certificate.parse(der);
 
-const CA: Partial<CertificateWish> = { ca: true, uses: CA_USES };
+const CA: Partial<CertificateOptions> = { ca: true, uses: CA_USES };
 const root = await issue({ subject: "CN=root", ...CA });
 const middle = await issue({ subject: "CN=middle", serial: "02", ...CA, pathLength: 0 }, root);
 const leaf = await issue({ subject: "CN=leaf", serial: "03" }, middle);
@@ -102,8 +102,8 @@ test("a certificate that only has the pinned key, but another's signature, is no
 });
 
 test("each thing an issuer must be is required of it", async () => {
-  const unfit = async (wish: Partial<CertificateWish>, message: RegExp): Promise<void> => {
-    const authority = await issue({ subject: "CN=unfit", ...wish }, root);
+  const unfit = async (options: Partial<CertificateOptions>, message: RegExp): Promise<void> => {
+    const authority = await issue({ subject: "CN=unfit", ...options }, root);
     const { failed, checks } = await run({
       leaf: await issue({ subject: "CN=leaf" }, authority),
       between: [authority, root],
@@ -165,8 +165,8 @@ test("of two certificates with one name and key the one valid at the time is tak
 });
 
 async function revocation(
-  rootList: ListWish | null,
-  middleList: ListWish | null,
+  rootList: ListOptions | null,
+  middleList: ListOptions | null,
   staleLists: "fail" | "accept" = "fail",
   signer = middle,
 ): Promise<Check | undefined> {
@@ -186,7 +186,7 @@ test("a certificate on its issuer's list is revoked, one on another's is not", a
 test("a list that is absent, stale or early never passes in silence", async () => {
   assert.match((await revocation(null, {}))?.why ?? "", /absent: no revocation list of CN=root/);
   assert.match((await revocation({}, null))?.why ?? "", /absent: no revocation list of CN=middle/);
-  const old: ListWish = { until: new Date("2025-12-31T00:00:00Z") };
+  const old: ListOptions = { until: new Date("2025-12-31T00:00:00Z") };
   assert.equal((await revocation(old, {}))?.code, "EVIDENCE_EXPIRED");
   assert.equal((await revocation({ from: new Date("2026-01-02T00:00:00Z") }, {}))?.code, "EVIDENCE_EXPIRED");
   const accepted = await revocation(old, {}, "accept");

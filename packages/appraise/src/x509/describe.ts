@@ -3,7 +3,7 @@ import type { Row } from "../event-log/describe.ts";
 import type { Certificate } from "./certificate.ts";
 import type { RevocationList } from "./revocation-list.ts";
 
-/** A certificate for a person to read; nobody verified it. */
+/** A certificate for a person to read. Not verified. */
 export function describeCertificate(certificate: Certificate): readonly Row[] {
   const { algorithm, keyUsage, pathLength } = certificate;
   const limit = pathLength === undefined ? "" : `, ${pathLength} below it`;
@@ -23,7 +23,7 @@ export function describeCertificate(certificate: Certificate): readonly Row[] {
   ];
 }
 
-/** A revocation list for a person to read; nobody verified it. */
+/** A revocation list for a person to read. Not verified. */
 export function describeRevocationList(list: RevocationList): readonly Row[] {
   return [
     { label: "issuer", value: list.issuerText },

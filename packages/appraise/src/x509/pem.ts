@@ -31,8 +31,7 @@ export function pemBlocks(bytes: Uint8Array, label: string, limits: PemLimits): 
   if (blocks.length > limits.blocks)
     throw new CmcpError("EVIDENCE_MALFORMED", `${blocks.length} PEM blocks, limit ${limits.blocks}`);
   return blocks.map(([, found = "", body = ""]) => {
-    if (found !== label)
-      throw new CmcpError("EVIDENCE_MALFORMED", `a PEM block where a ${label} is due is something else`);
+    if (found !== label) throw new CmcpError("EVIDENCE_MALFORMED", `a PEM block is not a ${label}`);
     return fromBase64(body.replaceAll(/\s/g, ""));
   });
 }

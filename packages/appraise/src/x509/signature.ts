@@ -33,7 +33,7 @@ export function ecdsaSignature(der: Uint8Array, curve: keyof typeof FIELD_BYTES)
     numbers.end();
     return joined;
   } catch {
-    // A signature nobody can read is one that does not verify.
+    // A malformed signature does not verify.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { SHOWN_KINDS, showEvidence } from "@cmcp/appraise";
+import { EVIDENCE_KINDS, describeEvidence } from "@cmcp/appraise";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readEvidenceInput } from "../malformed-input.ts";
@@ -14,7 +14,7 @@ export const evidenceShow: Command = {
 Prints a report, quote, event log, certificate, revocation list or collateral readably. It shows what the file
 says; nothing of it is verified.
 
-  --as KIND   what the file is: ${SHOWN_KINDS.join(", ")};
+  --as KIND   what the file is: ${EVIDENCE_KINDS.join(", ")};
               found out when not given
   --json      one line: kind, rows
 
@@ -24,11 +24,11 @@ Example:    cmcp evidence show report.bin
   async run(args, { out }) {
     const { values, positional } = readArguments(args, OPTIONS, "FILE");
     const path = required(positional, "FILE");
-    const kind = values.as === undefined ? undefined : SHOWN_KINDS.find((known) => known === values.as);
+    const kind = values.as === undefined ? undefined : EVIDENCE_KINDS.find((known) => known === values.as);
     if (values.as !== undefined && kind === undefined)
-      throw new CmcpError("USAGE", `--as is one of ${SHOWN_KINDS.join(", ")}`);
+      throw new CmcpError("USAGE", `--as is one of ${EVIDENCE_KINDS.join(", ")}`);
     const bytes = await readFileOf(path);
-    const shown = readEvidenceInput(() => showEvidence(bytes, kind));
+    const shown = readEvidenceInput(() => describeEvidence(bytes, kind));
     if (values.json) {
       out.write(`${JSON.stringify({ ok: true, ...shown })}\n`);
       return EXIT.ok;

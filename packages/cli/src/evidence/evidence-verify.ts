@@ -2,7 +2,7 @@ import { nodeCrypto } from "@cmcp/attestation/node-crypto";
 import { toHex } from "@cmcp/boundary";
 import {
   attestationResult,
-  policyForEarlier,
+  earlierEvidencePolicy,
   verifyEvidence,
   type EvidenceFiles,
   type EvidenceVerdict,
@@ -75,7 +75,7 @@ Example:    cmcp evidence verify --platform sev-snp --evidence report.bin --cert
             earlier: await verifyEvidence(
               platform,
               { ...NOTHING_BESIDE, evidence: await readFileOf(values.earlier) },
-              { policy: policyForEarlier(policy), expected: {}, at },
+              { policy: earlierEvidencePolicy(policy), expected: {}, at },
               nodeCrypto,
             ),
           };

@@ -14,7 +14,7 @@ import {
   hardwareSession,
   MEASUREMENT,
   type HardwareSession,
-  type SessionWish,
+  type SessionOptions,
 } from "../../../verify/src/testing/hardware-session.ts";
 import { Instance } from "../../../verify/src/testing/instance.ts";
 import { ISSUED_AT } from "../../../verify/src/testing/session.ts";
@@ -45,11 +45,11 @@ describe("cmcp verify --evidence", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  const session = async (wish: SessionWish = {}, document = DOCUMENT, signer = key): Promise<HardwareSession> =>
+  const session = async (options: SessionOptions = {}, document = DOCUMENT, signer = key): Promise<HardwareSession> =>
     await hardwareSession(machine, signer, document, {
       catalogHash: catalogHash(CATALOG),
       policies: [{ hash: FIRST.bundle.hash, version: FIRST.bundle.version }],
-      ...wish,
+      ...options,
     });
 
   const writtenAs = async (name: string, content: unknown): Promise<string> => {

@@ -116,8 +116,8 @@ const REFUSED: Readonly<Record<string, readonly [RegExp, () => Uint8Array]>> = {
   "an entry longer than the table": [/entry's length/, () => patched(SEV_FIRMWARE, TABLE_END - 18, 0xff, 0x7f)],
   "an entry shorter than its trailer": [/entry's length/, () => patched(SEV_FIRMWARE, TABLE_END - 18, 0, 0)],
   "a table that ends inside of an entry": [/inside of an entry/, () => patched(SEV_FIRMWARE, TABLE_END, 18 + 10, 0)],
-  "an entry that stands twice": [
-    /stands twice/,
+  "a duplicate entry": [
+    /duplicate entry/,
     () => buildFirmware({ ...SEV_FIRMWARE, entries: [[GUID.resetBlock, new Uint8Array(4)]] }),
   ],
   "too many entries": [/more than 64 entries/, () => buildFirmware({ entries: rows(65) })],

@@ -12,7 +12,7 @@ const FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d";
 
 /**
  * Reads the GUIDed table before the reset vector (edk2 OvmfPkg/ResetVector, QEMU pc_sysfw_ovmf.c), from its end to its
- * start. Each entry is data ‖ u16 length ‖ GUID. A GUID that stands twice is refused: readers differ in which they take.
+ * start. Each entry is data ‖ u16 length ‖ GUID. A duplicate GUID is refused: readers differ in which one they use.
  * @throws CmcpError `MEASURE_INPUT_INVALID`
  */
 export function footerTable(firmware: ByteReader): ReadonlyMap<string, Uint8Array> {
@@ -29,7 +29,7 @@ export function footerTable(firmware: ByteReader): ReadonlyMap<string, Uint8Arra
     if (length < TRAILER_BYTES || length > end - start)
       throw invalid("firmware table", "an entry's length leaves the table");
     const guid = guidText(firmware.slice(end - 16, 16));
-    if (entries.has(guid)) throw invalid("firmware table", `entry ${guid} stands twice`);
+    if (entries.has(guid)) throw invalid("firmware table", `duplicate entry ${guid}`);
     if (entries.size === MAX_ENTRIES) throw invalid("firmware table", `more than ${MAX_ENTRIES} entries`);
     entries.set(guid, firmware.slice(end - length, length - TRAILER_BYTES));
     end -= length;

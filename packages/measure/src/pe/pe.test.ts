@@ -140,7 +140,11 @@ test("sections of a unified kernel image are what lies in memory", () => {
 
 const UKI_REFUSED: Readonly<Record<string, readonly [string, RegExp, Buffer]>> = {
   "no kernel": [INVALID, /no kernel section/, buildPe(FILE)],
-  "a section twice": [INVALID, /\.linux stands twice/, buildPe([...UKI, { name: ".linux", content: text("other") }])],
+  "a section twice": [
+    INVALID,
+    /duplicate section \.linux/,
+    buildPe([...UKI, { name: ".linux", content: text("other") }]),
+  ],
   "memory beyond the data": [
     "MEASURE_NOT_PREDICTABLE",
     /more memory than data/,

@@ -45,7 +45,7 @@ export function openUki(bytes: Uint8Array): Uki {
   const sections = new Map<UkiSection, Uint8Array>();
   for (const name of UKI_SECTIONS) {
     const [section, second] = image.sections.filter((candidate) => candidate.name === name);
-    if (second !== undefined) throw invalid("UKI", `section ${name} stands twice`);
+    if (second !== undefined) throw invalid("UKI", `duplicate section ${name}`);
     if (section !== undefined) sections.set(name, content(image, section));
   }
   const linux = sections.get(".linux");

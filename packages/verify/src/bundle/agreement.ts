@@ -1,6 +1,6 @@
 import { canonicalText } from "@cmcp/boundary";
 import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
-import { CallFold, parseFirmwareText, type Claim } from "@cmcp/claim/schema";
+import { CallSummaryBuilder, parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import { policyHistory } from "./policy-history.ts";
 
@@ -18,7 +18,7 @@ export function checkAgreement(
   list: Checklist,
 ): void {
   const { trace, gateway } = claim;
-  const fold = new CallFold();
+  const fold = new CallSummaryBuilder();
   for (const entry of bundle.entries) fold.add(entry);
   const facts = fold.finish();
   list.require(

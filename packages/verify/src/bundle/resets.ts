@@ -2,7 +2,7 @@ import { resetDetailSchema, resetSigningInput, resetStatementSchema, type AuditE
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
-/** Every reset of the session's sensitivity carries the signature of the operator it names, over exactly this place of the chain. */
+/** Every reset of the session's sensitivity carries the signature of the operator it names, over exactly this position in the chain. */
 export async function checkResets(
   crypto: VerifierCrypto,
   entries: readonly AuditEntry[],

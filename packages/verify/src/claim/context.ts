@@ -3,7 +3,7 @@ import type { Checklist } from "../checklist.ts";
 import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 
-/** What every check of a claim works with. */
+/** The arguments that all checks of a claim share. */
 export interface ClaimContext {
   readonly crypto: VerifierCrypto;
   readonly claim: Claim;

@@ -1,5 +1,5 @@
 import {
-  policyForEarlier,
+  earlierEvidencePolicy,
   readEvidenceFile,
   verifyEvidenceParts,
   withCertificates,
@@ -16,7 +16,7 @@ import type { Expectations } from "../expectations.ts";
 /** Platforms, as claims name them, whose evidence can be verified. */
 const VERIFIABLE: readonly string[] = ["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2"];
 
-/** Evidence of a claim as files, all of it somebody else's. */
+/** The evidence of a claim as files. Its sender chooses every byte. */
 export interface EvidenceRecord {
   /** The evidence file beside the claim. */
   readonly evidence?: Uint8Array;
@@ -29,13 +29,13 @@ export interface EvidenceRecord {
 }
 
 /** What an evidence file and the files beside it hold. Nothing of it is verified. */
-export interface GivenEvidence extends EndorsedParts {
+export interface ClaimEvidenceFiles extends EndorsedParts {
   readonly file: EvidenceFile;
   readonly earlier: EndorsedParts | null;
 }
 
 /** Reads what was given for a claim of a hardware platform; `null` when there is nothing to verify, and why is a check. */
-export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checklist): GivenEvidence | null {
+export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checklist): ClaimEvidenceFiles | null {
   const { platform } = claim.trace.runtime;
   if (!VERIFIABLE.includes(platform)) {
     list.fail("platform evidence", "UNSUPPORTED_PROVIDER", `this version cannot verify evidence of ${platform}`);
@@ -58,10 +58,10 @@ export function readEvidence(claim: Claim, record: EvidenceRecord, list: Checkli
       : list.attempt("earlier evidence file", "EVIDENCE_MALFORMED", "of the documented form", () =>
           endorsed(readEvidenceFile(untrusted(earlierEvidence)), record),
         );
-  const given = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () =>
+  const parts = list.attempt("evidence given beside the file", "EVIDENCE_MALFORMED", "certificates can be read", () =>
     endorsed(file, record),
   );
-  return given === null ? null : { ...given, file, earlier };
+  return parts === null ? null : { ...parts, file, earlier };
 }
 
 /** The evidence file beside a claim, of the platform that the claim names. */
@@ -90,9 +90,9 @@ function endorsed(
 }
 
 /** The verdict on earlier evidence of the same machine. */
-export async function verifyEarlier(
+export async function verifyEarlierEvidence(
   crypto: VerifierCrypto,
-  { earlier }: GivenEvidence,
+  { earlier }: ClaimEvidenceFiles,
   { appraisal, now }: Expectations,
 ): Promise<{ readonly earlier?: EvidenceVerdict }> {
   return earlier === null
@@ -100,7 +100,7 @@ export async function verifyEarlier(
     : {
         earlier: await verifyEvidenceParts(
           earlier,
-          { policy: policyForEarlier(appraisal), expected: {}, at: now },
+          { policy: earlierEvidencePolicy(appraisal), expected: {}, at: now },
           crypto,
         ),
       };

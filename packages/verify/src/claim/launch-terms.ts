@@ -1,4 +1,4 @@
-/** What a launch document says, as far as claims are held to it. Hashes are `sha256:` and hex. */
+/** The values of a launch document that a claim is compared with. Hashes are `sha256:` and hex. */
 export interface LaunchTerms {
   /** Software attestation, unconfined processes and callers without a token were allowed. */
   readonly development: boolean;
@@ -18,6 +18,6 @@ export interface LaunchTerms {
 /** The launch document that a machine must have been started with. */
 export interface ExpectedLaunch {
   readonly document: Uint8Array;
-  /** Reads the document. Handed in, because hashes of bundles and catalogs are made where Node is. @throws CmcpError for a document that is none */
+  /** Reads the document. Handed in, because hashes of bundles and catalogs are made where Node is. @throws CmcpError if it is not a launch document */
   readonly read: (document: Uint8Array) => LaunchTerms;
 }

@@ -8,7 +8,7 @@ import type { LaunchTerms } from "./launch-terms.ts";
 
 const POLICY = "policy of launch document";
 
-/** The claim's catalog and policies are those of the launch document, or follow from it. Its digest is held to evidence and chain elsewhere. */
+/** The claim's catalog and policies are those of the launch document, or follow from it. Another check compares its digest with evidence and chain. */
 export function checkLaunch(
   claim: Claim,
   entries: CoveredEntries | null,

@@ -4,7 +4,7 @@ import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { checkReportDataOfFile, reportDataOf } from "./binding.ts";
 import type { ClaimContext } from "./context.ts";
-import { verifyEarlier, type GivenEvidence } from "./evidence.ts";
+import { verifyEarlierEvidence, type ClaimEvidenceFiles } from "./evidence.ts";
 import { checkRootEntry } from "./root-entry.ts";
 
 /** What the evidence of a platform is worth, once it is verified. */
@@ -14,25 +14,25 @@ export type PlatformAssurance = Assurance | "functional only";
  * The evidence of a hardware platform: appraised, and held to the claim's own key and chain and to the expected launch.
  * @returns what the evidence is worth if every check holds
  */
-export async function checkHardware(context: ClaimContext, given: GivenEvidence): Promise<Assurance> {
+export async function checkHardware(context: ClaimContext, evidence: ClaimEvidenceFiles): Promise<Assurance> {
   const { crypto, claim, expected, list } = context;
   const { runtime } = claim.trace;
-  await checkRootEntry(context, given.file);
-  const launchDigest = await launchDigestFor(crypto, given.parts.provider, expected);
+  await checkRootEntry(context, evidence.file);
+  const launchDigest = await launchDigestFor(crypto, evidence.parts.provider, expected);
   // Report data and launch document are what tie evidence to this claim and this configuration: no policy waives them.
   const policy = {
     ...expected.appraisal,
     required: [...new Set([...expected.appraisal.required, "report_data" as const, "launch" as const])],
   };
-  await checkReportDataOfFile(crypto, claim, given.file, list);
+  await checkReportDataOfFile(crypto, claim, evidence.file, list);
   const expectations = {
     reportData: await reportDataOf(crypto, claim),
     ...(launchDigest === null ? {} : { launchDigest }),
     ...(expected.measurements === undefined ? {} : { measurements: expected.measurements }),
     ...(expected.image === undefined ? {} : { image: expected.image }),
-    ...(await verifyEarlier(crypto, given, expected)),
+    ...(await verifyEarlierEvidence(crypto, evidence, expected)),
   };
-  const verdict = await verifyEvidenceParts(given, { policy, expected: expectations, at: expected.now }, crypto);
+  const verdict = await verifyEvidenceParts(evidence, { policy, expected: expectations, at: expected.now }, crypto);
   list.include(verdict.checks);
   if (verdict.verified !== null)
     list.require(

@@ -6,7 +6,7 @@ import type { ClaimContext } from "../claim/context.ts";
 import { verifyEd25519 } from "../crypto.ts";
 import type { CoveredEntries } from "../session/covered.ts";
 
-/** What a claim somebody kept says of the one that is judged: nothing against it, or why both cannot be one history. */
+/** The result of comparing a held claim with the verified one: consistent, or why both cannot be of one history. */
 type Comparison = { readonly status: "agrees" | "contradicts" | "open"; readonly why: string };
 
 const contradicts = (why: string): Comparison => ({ status: "contradicts", why });
@@ -54,7 +54,7 @@ async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim)
   return { status: "agrees", why: step > 0 ? "the claim before this one" : "the claim after this one" };
 }
 
-/** Whether a claim that somebody kept and the one that is judged can be of one history. A fork leaves two that cannot. */
+/** Compares a held claim with the verified one. Both must be of one history; after a fork they are not. */
 export async function checkHeldClaim(
   { crypto, claim: shown, list }: ClaimContext,
   held: Claim,

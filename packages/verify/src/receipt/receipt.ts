@@ -45,7 +45,7 @@ export async function checkReceipt(
     })
   )
     return { signed, covers: 0 };
-  return { signed, covers: checkPlace(receipt, context, list) ? receipt.sequence_number + 1 : 0 };
+  return { signed, covers: checkChainPosition(receipt, context, list) ? receipt.sequence_number + 1 : 0 };
 }
 
 /** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
@@ -63,7 +63,7 @@ async function isSigned(crypto: VerifierCrypto, receipt: Receipt, jwk: SigningJw
 }
 
 /** A receipt is of this session and stands in the chain exactly where it says. */
-export function checkPlace(receipt: Receipt, context: Omit<ReceiptContext, "jwk">, list: Checklist): boolean {
+export function checkChainPosition(receipt: Receipt, context: Omit<ReceiptContext, "jwk">, list: Checklist): boolean {
   const name = `receipt ${receipt.sequence_number}`;
   if (receipt.session_id !== context.session) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");

@@ -33,7 +33,7 @@ export function modeOfClaim({ trace }: Claim): EnforcementMode {
   return MODES[trace.policy.enforcement_mode];
 }
 
-/** What entries say of their own session: a finding where a signature covers them, and somebody's word otherwise. */
+/** What entries say of their own session. It is proven only where a verified signature covers the entries. */
 export function conditionsOf(entries: readonly AuditEntry[]): Conditions {
   const root = rootDetailSchema.safeParse(entries[0]?.detail).data;
   return {

@@ -3,7 +3,7 @@ import { writeEvidenceFile, type Evidence, type EvidenceJson } from "@cmcp/appra
 import { sessionReportData } from "@cmcp/attestation";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import { Machine, signedReport, type ReportWish } from "../../../appraise/src/sev-snp/testing/machine.ts";
+import { Machine, signedReport, type ReportOptions } from "../../../appraise/src/sev-snp/testing/machine.ts";
 import type { Issued } from "../../../appraise/src/testing/authority.ts";
 import { Instance, relink } from "./instance.ts";
 import { CATALOG_HASH, POLICY_HASH, altered, claimOf, entriesOf } from "./session.ts";
@@ -12,14 +12,14 @@ import { CATALOG_HASH, POLICY_HASH, altered, claimOf, entriesOf } from "./sessio
 export const MEASUREMENT = "aa".repeat(48);
 
 /** What a session is to be; what is left out is as on a sound machine. */
-export interface SessionWish {
+export interface SessionOptions {
   readonly instance?: Instance;
   readonly hostData?: Uint8Array;
   readonly reportData?: (right: Uint8Array) => Uint8Array;
   /** POLICY of the report. */
   readonly guestPolicy?: bigint;
   /** Other fields of the report. */
-  readonly fields?: ReportWish["fields"];
+  readonly fields?: ReportOptions["fields"];
   /** Policy bundles in the order they came into force. */
   readonly policies?: readonly { readonly hash: string; readonly version: string }[];
   readonly catalogHash?: string;
@@ -37,7 +37,7 @@ export interface HardwareSession {
 function entriesUnder(
   instance: Instance,
   launchDigest: string,
-  { policies = [], catalogHash = CATALOG_HASH }: SessionWish,
+  { policies = [], catalogHash = CATALOG_HASH }: SessionOptions,
 ): AuditEntry[] {
   const [first = { hash: POLICY_HASH, version: "1.0.0" }, ...later] = policies;
   const entries = entriesOf(instance).map((entry, index) => ({
@@ -64,18 +64,18 @@ export async function hardwareSession(
   machine: Machine,
   key: Issued,
   launchDocument: Uint8Array,
-  wish: SessionWish = {},
+  options: SessionOptions = {},
 ): Promise<HardwareSession> {
-  const { instance = new Instance(), policies = [], catalogHash = CATALOG_HASH } = wish;
+  const { instance = new Instance(), policies = [], catalogHash = CATALOG_HASH } = options;
   const launchDigest = createHash("sha256").update(launchDocument).digest();
-  const entries = entriesUnder(instance, launchDigest.toString("hex"), wish);
+  const entries = entriesUnder(instance, launchDigest.toString("hex"), options);
   const reportData = sessionReportData(instance.thumbprint, entries[0]?.entry_hash ?? "");
   const report = await signedReport(machine.product, key, {
     fields: [
-      [0x50, (wish.reportData ?? ((right) => right))(reportData)],
-      [0xc0, wish.hostData ?? new Uint8Array(launchDigest)],
-      ...(wish.guestPolicy === undefined ? [] : [[0x08, wish.guestPolicy, 8] as const]),
-      ...(wish.fields ?? []),
+      [0x50, (options.reportData ?? ((right) => right))(reportData)],
+      [0xc0, options.hostData ?? new Uint8Array(launchDigest)],
+      ...(options.guestPolicy === undefined ? [] : [[0x08, options.guestPolicy, 8] as const]),
+      ...(options.fields ?? []),
     ],
   });
   const evidence: Evidence = {

@@ -3,7 +3,7 @@
  * the event log, and of the devices there are. What the machine was launched with is built in; reports are not signed, because the enclave
  * checks no signature of its own processor.
  */
-import { PlayedKernel, systemError } from "../../../../attestation/src/configfs-tsm/testing/kernel.ts";
+import { FakeKernel, systemError } from "../../../../attestation/src/configfs-tsm/testing/kernel.ts";
 import type { Machine } from "../../../../attestation/src/machine/machine.ts";
 
 /** Set when this is bundled. `quote` is a TDX quote of the right form, base64. */
@@ -37,11 +37,11 @@ function tdxQuote(reportData: Uint8Array): Uint8Array {
 
 export const kernelFiles =
   PLAYED.platform === "sev-snp"
-    ? new PlayedKernel(
+    ? new FakeKernel(
         { provider: "sev_guest", privilegeFloor: 0, report: (inblob) => ({ outblob: snpReport(inblob) }) },
         "/sys/kernel/config/tsm/report",
       )
-    : new PlayedKernel(
+    : new FakeKernel(
         { provider: "tdx_guest", report: (inblob) => ({ outblob: tdxQuote(inblob) }) },
         "/sys/kernel/config/tsm/report",
       );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { showEvidence } from "../../appraisal/show.ts";
+import { describeEvidence } from "../../appraisal/describe-evidence.ts";
 import type { Evidence, EvidenceParts } from "../evidence.ts";
 import { Machine, signedReport } from "../../sev-snp/testing/machine.ts";
 import { writeEvidenceFile, type EvidenceContext } from "./write.ts";
@@ -14,7 +14,9 @@ const shown = (parts: EvidenceParts, context: EvidenceContext = {}): Record<stri
     generatedAt: 0,
     parts,
   };
-  const { kind, rows } = showEvidence(new TextEncoder().encode(JSON.stringify(writeEvidenceFile(evidence, context))));
+  const { kind, rows } = describeEvidence(
+    new TextEncoder().encode(JSON.stringify(writeEvidenceFile(evidence, context))),
+  );
   assert.equal(kind, "evidence-file");
   return Object.fromEntries(rows.map(({ label, value }) => [label, value]));
 };

@@ -7,7 +7,7 @@ import { readCertificates } from "../../sev-snp/certificates.ts";
 import { describeSnpReport } from "../../sev-snp/describe.ts";
 import { parseSnpReport } from "../../sev-snp/report.ts";
 import { describeTdxQuote } from "../../tdx/describe.ts";
-import { parseQuote } from "../../tdx/quote.ts";
+import { parseTdxQuote } from "../../tdx/quote.ts";
 import { describeTpmEvidence, readRows } from "../../tpm/describe.ts";
 import type { EvidenceFile } from "./read.ts";
 
@@ -42,7 +42,7 @@ function partsRows(parts: EvidenceParts): readonly Row[] {
     case "tdx": {
       const { eventLog } = parts;
       return [
-        ...readRows("quote", () => describeTdxQuote(parseQuote(parts.quote))),
+        ...readRows("quote", () => describeTdxQuote(parseTdxQuote(parts.quote))),
         ...(eventLog === null ? [] : readRows("event log", () => describeEventLog(parseEventLog(eventLog), "cc"))),
       ];
     }

@@ -13,7 +13,7 @@ import { fromBase64 } from "../../bytes/base64.ts";
 import { EVIDENCE_FILE_LIMITS } from "./limits.ts";
 import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
 
-/** An evidence file as somebody handed it over: well formed, and nothing of it verified. */
+/** An evidence file as received: well formed, and not verified. */
 export interface EvidenceFile {
   readonly platform: Platform;
   /** What it says it was made for. A verifier computes report data itself. */

@@ -11,7 +11,7 @@ import {
   type PlatformInfoBit,
 } from "../bits.ts";
 import type { SevSnpPolicy } from "../policy.ts";
-import type { VerifiedSnpReport } from "../verified.ts";
+import type { VerifiedSnpReport } from "../verified-report.ts";
 
 type Rule = "required" | "forbidden" | "any";
 

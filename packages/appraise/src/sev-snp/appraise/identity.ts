@@ -2,7 +2,7 @@ import { isZero, toHex } from "@cmcp/boundary";
 import type { CheckRecorder } from "../../checks/check.ts";
 import type { SevSnpPolicy } from "../policy.ts";
 import { chipIdBytes } from "../product.ts";
-import type { VerifiedSnpReport } from "../verified.ts";
+import type { VerifiedSnpReport } from "../verified-report.ts";
 
 const CODE = "EVIDENCE_POLICY_VIOLATION";
 

@@ -1,7 +1,7 @@
 import type { CheckRecorder } from "../../checks/check.ts";
 import { bytesEqual, isZero, toHex } from "@cmcp/boundary";
 import type { SevSnpPolicy } from "../policy.ts";
-import type { VerifiedSnpReport } from "../verified.ts";
+import type { VerifiedSnpReport } from "../verified-report.ts";
 
 /** What the relying party knows and the policy file does not. */
 export interface SnpExpectations {

@@ -3,7 +3,7 @@ import { DEFAULT_FLOORS } from "../floors.ts";
 import type { SevSnpPolicy } from "../policy.ts";
 import type { FirmwareVersion } from "../report.ts";
 import { tcbAtLeast, tcbEqual, tcbText } from "../tcb.ts";
-import type { VerifiedSnpReport } from "../verified.ts";
+import type { VerifiedSnpReport } from "../verified-report.ts";
 
 const CODE = "EVIDENCE_TCB_NOT_ACCEPTED";
 

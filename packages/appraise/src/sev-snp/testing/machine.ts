@@ -21,7 +21,7 @@ export const TCB: Readonly<Record<Product, Tcb>> = {
 };
 
 /** What the certificate of the endorsement key is to say. */
-export interface KeyWish {
+export interface KeyOptions {
   readonly product?: Product;
   readonly kind?: "VCEK" | "VLEK";
   readonly tcb?: Tcb;
@@ -67,9 +67,9 @@ export class Machine {
     return new Machine(product, root, { VCEK, VLEK });
   }
 
-  async key(wish: KeyWish = {}): Promise<Issued> {
-    const { kind = "VCEK", tcb = TCB[this.product], productName = this.product } = wish;
-    const hwId = wish.hwId ?? chipId(this.product).subarray(0, this.product === "Turin" ? 8 : 64);
+  async key(options: KeyOptions = {}): Promise<Issued> {
+    const { kind = "VCEK", tcb = TCB[this.product], productName = this.product } = options;
+    const hwId = options.hwId ?? chipId(this.product).subarray(0, this.product === "Turin" ? 8 : 64);
     const usual: readonly (readonly [string, Uint8Array])[] = [
       [`${AMD}.1`, integer(0)],
       [`${AMD}.2`, ia5(productName)],
@@ -79,20 +79,21 @@ export class Machine {
       [`${AMD}.3.8`, integer(tcb.microcode)],
       ...(tcb.fmc === undefined ? [] : [[`${AMD}.3.9`, integer(tcb.fmc)] as const]),
       kind === "VCEK"
-        ? [`${AMD}.4`, wish.wrapHwId === true ? der(4, hwId) : hwId]
-        : [`${AMD}.5`, ia5(wish.cspId ?? "CN=cc-us-east-2.example.com")],
+        ? [`${AMD}.4`, options.wrapHwId === true ? der(4, hwId) : hwId]
+        : [`${AMD}.5`, ia5(options.cspId ?? "CN=cc-us-east-2.example.com")],
     ];
-    const extensions = [...usual.filter(([oid]) => oid !== `${AMD}${wish.without ?? "-"}`), ...(wish.extra ?? [])].map(
-      ([oid, value]) => extension(oid, false, value),
-    );
+    const extensions = [
+      ...usual.filter(([oid]) => oid !== `${AMD}${options.without ?? "-"}`),
+      ...(options.extra ?? []),
+    ].map(([oid, value]) => extension(oid, false, value));
     return issue(
       {
-        subject: `${ORGANISATION}, CN=${wish.subject ?? `SEV-${kind}`}`,
-        serial: wish.serial ?? "00",
+        subject: `${ORGANISATION}, CN=${options.subject ?? `SEV-${kind}`}`,
+        serial: options.serial ?? "00",
         extensions,
-        ...(wish.keys && { keys: wish.keys }),
+        ...(options.keys && { keys: options.keys }),
       },
-      this.signing[wish.signedBy ?? kind],
+      this.signing[options.signedBy ?? kind],
     );
   }
 
@@ -105,8 +106,8 @@ export class Machine {
   /** Checks of a report by this machine that differs from a sound one as told. */
   async verify(
     change: {
-      readonly report?: ReportWish;
-      readonly key?: KeyWish;
+      readonly report?: ReportOptions;
+      readonly key?: KeyOptions;
       readonly policy?: Readonly<Record<string, unknown>>;
       readonly input?: Partial<SnpInput>;
       readonly at?: Date;
@@ -131,7 +132,7 @@ export function chipId(product: Product): Uint8Array {
 }
 
 /** Fields of a report by offset, width and value; what is left out is as on a sound machine. */
-export interface ReportWish {
+export interface ReportOptions {
   readonly version?: number;
   readonly fields?: readonly (readonly [number, number | bigint | Uint8Array, (1 | 4 | 8)?])[];
   readonly tcb?: Partial<Record<"current" | "reported" | "committed" | "launch", Tcb>>;
@@ -176,10 +177,10 @@ function tcbBytes(product: Product, tcb: Tcb): Uint8Array {
 }
 
 /** The 0x2a0 signed bytes of a report. */
-export function reportBody(product: Product, wish: ReportWish = {}): Uint8Array<ArrayBuffer> {
+export function reportBody(product: Product, options: ReportOptions = {}): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(0x2a0);
   const view = new DataView(bytes.buffer);
-  const version = wish.version ?? 3;
+  const version = options.version ?? 3;
   view.setUint32(0, version, true);
   view.setBigUint64(AT.policy, 0x3_0000n, true);
   view.setUint32(AT.algorithm, 1, true);
@@ -190,11 +191,11 @@ export function reportBody(product: Product, wish: ReportWish = {}): Uint8Array<
   bytes.set(chipId(product), AT.chipId);
   for (const at of [AT.currentVersion, AT.committedVersion]) bytes.set([40, 55, 1], at);
   const sound = TCB[product];
-  bytes.set(tcbBytes(product, wish.tcb?.current ?? sound), 0x38);
-  bytes.set(tcbBytes(product, wish.tcb?.reported ?? sound), 0x180);
-  bytes.set(tcbBytes(product, wish.tcb?.committed ?? sound), 0x1e0);
-  bytes.set(tcbBytes(product, wish.tcb?.launch ?? sound), 0x1f0);
-  for (const [at, value, width = 4] of wish.fields ?? []) {
+  bytes.set(tcbBytes(product, options.tcb?.current ?? sound), 0x38);
+  bytes.set(tcbBytes(product, options.tcb?.reported ?? sound), 0x180);
+  bytes.set(tcbBytes(product, options.tcb?.committed ?? sound), 0x1e0);
+  bytes.set(tcbBytes(product, options.tcb?.launch ?? sound), 0x1f0);
+  for (const [at, value, width = 4] of options.fields ?? []) {
     if (value instanceof Uint8Array) bytes.set(value, at);
     else if (width === 8) view.setBigUint64(at, BigInt(value), true);
     else if (width === 4) view.setUint32(at, Number(value), true);
@@ -207,9 +208,9 @@ export function reportBody(product: Product, wish: ReportWish = {}): Uint8Array<
 export async function signedReport(
   product: Product,
   key: Issued,
-  wish: ReportWish = {},
+  options: ReportOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const body = reportBody(product, wish);
+  const body = reportBody(product, options);
   const signature = new Uint8Array(
     await webcrypto.subtle.sign({ name: "ECDSA", hash: "SHA-384" }, key.keys.privateKey, body),
   );

@@ -6,9 +6,9 @@ import {
   issue,
   issueList,
   SIGNS_DATA,
-  type CertificateWish,
+  type CertificateOptions,
   type Issued,
-  type ListWish,
+  type ListOptions,
 } from "../../testing/authority.ts";
 import { Certificate } from "../../x509/certificate.ts";
 import { INTEL_TD_QE_MRSIGNER } from "../anchors.ts";
@@ -38,7 +38,7 @@ const integer = (value: number): Uint8Array =>
 const field = (last: readonly number[], value: Uint8Array): Uint8Array => der(0x30, concat(oid(...last), value));
 
 /** What a PCK certificate's SGX extension is to say. */
-export interface SgxWish {
+export interface SgxOptions {
   readonly components?: readonly number[];
   readonly pceSvn?: number;
   readonly pceId?: Uint8Array;
@@ -56,7 +56,7 @@ export function sgxExtension({
   pceId = Uint8Array.of(0, 0),
   fmspc = FMSPC,
   extra = [],
-}: SgxWish = {}): Uint8Array {
+}: SgxOptions = {}): Uint8Array {
   const svns = components.map((svn, index) => field([2, index + 1], integer(svn)));
   const tcb = der(
     0x30,
@@ -78,7 +78,7 @@ export function sgxExtension({
 export const sgxOctets = (last: readonly number[], ...values: readonly Uint8Array[]): Uint8Array =>
   field(last, concat(...values.map((bytes) => der(0x04, bytes))));
 
-const CA: Partial<CertificateWish> = { ca: true, uses: CA_USES };
+const CA: Partial<CertificateOptions> = { ca: true, uses: CA_USES };
 const ROOT_NAME = "CN=Intel SGX Root CA";
 const p256 = (): ReturnType<typeof ecKeys> => ecKeys("P-256");
 
@@ -92,7 +92,10 @@ export const tcbSigner = await issue(
   root,
 );
 
-export async function issuePck(sgx: Uint8Array = sgxExtension(), wish: Partial<CertificateWish> = {}): Promise<Issued> {
+export async function issuePck(
+  sgx: Uint8Array = sgxExtension(),
+  options: Partial<CertificateOptions> = {},
+): Promise<Issued> {
   return issue(
     {
       subject: "CN=Intel SGX PCK Certificate",
@@ -101,7 +104,7 @@ export async function issuePck(sgx: Uint8Array = sgxExtension(), wish: Partial<C
       uses: SIGNS_DATA,
       keys: await p256(),
       extensions: [extension(SGX_EXTENSION, false, sgx)],
-      ...wish,
+      ...options,
     },
     platformCa,
   );
@@ -129,7 +132,7 @@ async function sign(keys: webcrypto.CryptoKeyPair, bytes: Uint8Array): Promise<U
 }
 
 /** What a quote is to be; what is left out is as a sound one of TDX 1.0 has it. */
-export interface QuoteWish {
+export interface QuoteOptions {
   readonly version?: 4 | 5;
   /** Body type of version 5: 2 for TDX 1.0, 3 for 1.5. */
   readonly bodyType?: number;
@@ -164,8 +167,8 @@ const SOUND_QE = {
   258: u16(6),
 } as const;
 
-export async function makeQuote(wish: QuoteWish = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const { version = 4, bodyType = 2, pck: signer = pck } = wish;
+export async function makeQuote(options: QuoteOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const { version = 4, bodyType = 2, pck: signer = pck } = options;
   const header = overlay(
     48,
     {
@@ -174,13 +177,13 @@ export async function makeQuote(wish: QuoteWish = {}): Promise<Uint8Array<ArrayB
       4: u32(0x81),
       12: Uint8Array.from(Buffer.from("939a7233f79c4ca9940a0db3957f0607", "hex")),
     },
-    wish.header,
+    options.header,
   );
   const body = overlay(
     version === 5 && bodyType === 3 ? 648 : 584,
     SOUND_BODY,
     version === 5 && bodyType === 3 ? { 584: Uint8Array.of(6, 1, 5) } : {},
-    wish.body,
+    options.body,
   );
   const signed = version === 5 ? concat(header, u16(bodyType), u32(body.length), body) : concat(header, body);
   const attestation = await p256();
@@ -190,9 +193,9 @@ export async function makeQuote(wish: QuoteWish = {}): Promise<Uint8Array<ArrayB
     384,
     SOUND_QE,
     { 320: Uint8Array.from(createHash("sha256").update(point).update(authentication).digest()) },
-    wish.qe,
+    options.qe,
   );
-  const { type, data } = wish.certification ?? { type: 5, data: Buffer.from(pem(signer, platformCa, root)) };
+  const { type, data } = options.certification ?? { type: 5, data: Buffer.from(pem(signer, platformCa, root)) };
   const certification = concat(
     qe,
     await sign(signer.keys, qe),
@@ -291,35 +294,35 @@ export function qeIdentity(other: object = {}): object {
 }
 
 /** What a bundle of collateral is to hold; `null` leaves a member out. */
-export interface CollateralWish {
+export interface CollateralOptions {
   readonly info?: object | string;
   readonly identity?: object | string;
   readonly infoSigner?: Issued;
   readonly identitySigner?: Issued;
-  readonly rootList?: ListWish;
-  readonly pckList?: ListWish;
+  readonly rootList?: ListOptions;
+  readonly pckList?: ListOptions;
   /** Replaces members; `null` leaves one out. */
   readonly members?: Readonly<Record<string, string | null>>;
 }
 
 /** Collateral as one JSON object, signed by the test's TCB signer. */
-export async function makeCollateral(wish: CollateralWish = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const { info = tcbInfo(), identity = qeIdentity(), infoSigner = tcbSigner, identitySigner = tcbSigner } = wish;
+export async function makeCollateral(options: CollateralOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const { info = tcbInfo(), identity = qeIdentity(), infoSigner = tcbSigner, identitySigner = tcbSigner } = options;
   const text = (document: object | string): string =>
     typeof document === "string" ? document : JSON.stringify(document);
   const hex = async (signer: Issued, document: string): Promise<string> =>
     Buffer.from(await sign(signer.keys, Buffer.from(document))).toString("hex");
   const members: Record<string, string | null> = {
     pck_crl_issuer_chain: pem(platformCa, root),
-    root_ca_crl: Buffer.from(await issueList(root, wish.rootList)).toString("hex"),
-    pck_crl: Buffer.from(await issueList(platformCa, wish.pckList)).toString("hex"),
+    root_ca_crl: Buffer.from(await issueList(root, options.rootList)).toString("hex"),
+    pck_crl: Buffer.from(await issueList(platformCa, options.pckList)).toString("hex"),
     tcb_info_issuer_chain: pem(infoSigner, root),
     tcb_info: text(info),
     tcb_info_signature: await hex(infoSigner, text(info)),
     qe_identity_issuer_chain: pem(identitySigner, root),
     qe_identity: text(identity),
     qe_identity_signature: await hex(identitySigner, text(identity)),
-    ...wish.members,
+    ...options.members,
   };
   return Uint8Array.from(
     Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null)))),

@@ -1,6 +1,6 @@
 import { ByteReader, CmcpError } from "@cmcp/boundary";
 import { hashAlgorithm } from "../../event-log/hash-algorithm.ts";
-import { registersOf } from "../attest.ts";
+import { registersOf } from "../quote.ts";
 import type { RegisterValues } from "../evidence.ts";
 
 /** Entries of the C array in TPML_PCR_SELECTION, 8 bytes each, and of that in TPML_DIGEST, 66 bytes each. */

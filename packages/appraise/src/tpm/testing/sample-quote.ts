@@ -41,7 +41,7 @@ export function sized(bytes: Uint8Array): Buffer {
 }
 
 /** What a sample quote says; what is left out is as in an ordinary one. */
-export interface QuoteWish {
+export interface QuoteOptions {
   readonly extraData?: Uint8Array;
   readonly clock?: bigint;
   readonly resetCount?: number;
@@ -60,23 +60,23 @@ export function bitmapOf(registers: readonly number[]): Buffer {
 }
 
 /** TPMS_ATTEST of a quote. */
-export function sampleAttest(wish: QuoteWish): Buffer {
-  const selections = wish.selections ?? [];
+export function sampleAttest(options: QuoteOptions): Buffer {
+  const selections = options.selections ?? [];
   const clock = Buffer.alloc(8);
-  clock.writeBigUInt64BE(wish.clock ?? 1000n);
+  clock.writeBigUInt64BE(options.clock ?? 1000n);
   return Buffer.concat([
-    u32(wish.magic ?? 0xff544347),
-    u16(wish.type ?? 0x8018),
+    u32(options.magic ?? 0xff544347),
+    u16(options.type ?? 0x8018),
     sized(Buffer.alloc(34, 7)),
-    sized(wish.extraData ?? Buffer.alloc(0)),
+    sized(options.extraData ?? Buffer.alloc(0)),
     clock,
-    u32(wish.resetCount ?? 3),
-    u32(wish.restartCount ?? 0),
-    Buffer.of(wish.safe ?? 1),
+    u32(options.resetCount ?? 3),
+    u32(options.restartCount ?? 0),
+    Buffer.of(options.safe ?? 1),
     Buffer.alloc(8, 2),
     u32(selections.length),
     ...selections.map(([bankId, registers]) => Buffer.concat([u16(bankId), Buffer.of(3), bitmapOf(registers)])),
-    sized(wish.pcrDigest ?? Buffer.alloc(32)),
+    sized(options.pcrDigest ?? Buffer.alloc(32)),
   ]);
 }
 
@@ -106,13 +106,13 @@ export function sampleSignature(key: SampleKey, bytes: Uint8Array, saltLength?: 
 export function sampleEvidence(
   key: SampleKey,
   values: ReadonlyMap<number, Uint8Array>,
-  wish: QuoteWish = {},
+  options: QuoteOptions = {},
   bank: Bank = "sha256",
 ): TpmEvidence {
   const registers = [...values.keys()].toSorted((left, right) => left - right);
   const digest = createHash(key.hash);
   for (const register of registers) digest.update(values.get(register) ?? new Uint8Array());
-  const quote = sampleAttest({ selections: [[BANKS[bank].id, registers]], pcrDigest: digest.digest(), ...wish });
+  const quote = sampleAttest({ selections: [[BANKS[bank].id, registers]], pcrDigest: digest.digest(), ...options });
   return {
     quote,
     signature: sampleSignature(key, quote),

@@ -7,7 +7,7 @@ import type { EvidenceVerdict, VerifiedEvidence } from "./verdict.ts";
  * How earlier evidence of the same machine is verified before its clock is believed: signature and chain under the same
  * trust anchors, and nothing appraised, for what the machine was then is not asked.
  */
-export function policyForEarlier(policy: AppraisalPolicy): AppraisalPolicy {
+export function earlierEvidencePolicy(policy: AppraisalPolicy): AppraisalPolicy {
   return {
     ...policy,
     required: [],
@@ -29,7 +29,11 @@ export function earlierClockOf(earlier: EvidenceVerdict | undefined): { readonly
 }
 
 /** Records the check `earlier evidence`: it is authentic and of the same key, so that its clock is the same clock. */
-export function checkEarlier(recorder: CheckRecorder, verified: VerifiedEvidence, earlier: EvidenceVerdict): void {
+export function checkEarlierEvidence(
+  recorder: CheckRecorder,
+  verified: VerifiedEvidence,
+  earlier: EvidenceVerdict,
+): void {
   const check = "earlier evidence";
   const [now, before] = [withClock(verified), withClock(earlier.verified)];
   if (now === null) return recorder.notApplicable(check, "evidence of this platform has no clock");

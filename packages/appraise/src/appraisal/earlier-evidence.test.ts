@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { hash, webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { QUOTED_REGISTERS } from "../tpm/quoted-registers.ts";
-import { sampleEvidence, sampleKey, type QuoteWish, type SampleKey } from "../tpm/testing/sample-quote.ts";
+import { sampleEvidence, sampleKey, type QuoteOptions, type SampleKey } from "../tpm/testing/sample-quote.ts";
 import { evidenceDocument } from "../tpm/testing/evidence-document.ts";
-import { policyForEarlier } from "./earlier.ts";
+import { earlierEvidencePolicy } from "./earlier-evidence.ts";
 import { preset } from "./load-policy.ts";
 import type { AppraisalPolicy } from "./policy.ts";
 import { verifyEvidence } from "./verify-evidence.ts";
@@ -21,12 +21,12 @@ const AT = new Date(0);
 
 async function verdict(
   key: SampleKey,
-  wish: QuoteWish,
+  options: QuoteOptions,
   policy: AppraisalPolicy,
   earlier?: EvidenceVerdict,
 ): Promise<EvidenceVerdict> {
   const values = new Map(QUOTED_REGISTERS.map((register) => [register, new Uint8Array(32)]));
-  const evidence = new TextEncoder().encode(JSON.stringify(evidenceDocument(sampleEvidence(key, values, wish))));
+  const evidence = new TextEncoder().encode(JSON.stringify(evidenceDocument(sampleEvidence(key, values, options))));
   return await verifyEvidence(
     "tpm",
     { evidence, certificates: [], collateral: [] },
@@ -36,8 +36,8 @@ async function verdict(
 }
 
 /** What a quote at clock 1000 after 3 resets is worth after this one. */
-async function after(key: SampleKey, wish: QuoteWish): Promise<readonly string[]> {
-  const { checks } = await verdict(KEY, {}, POLICY, await verdict(key, wish, policyForEarlier(POLICY)));
+async function after(key: SampleKey, options: QuoteOptions): Promise<readonly string[]> {
+  const { checks } = await verdict(KEY, {}, POLICY, await verdict(key, options, earlierEvidencePolicy(POLICY)));
   return checks.filter(({ status }) => status === "failed").map(({ name, code }) => `${name}: ${code}`);
 }
 

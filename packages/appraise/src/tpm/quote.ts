@@ -34,8 +34,8 @@ export interface PcrSelection {
   readonly registers: readonly number[];
 }
 
-/** A quote as parsed: nothing of it is believed before its signature was verified. */
-export interface ParsedQuote {
+/** A parsed quote. Its signature is not verified. */
+export interface TpmQuote {
   /** TPMS_ATTEST, the bytes that are signed. */
   readonly signed: Uint8Array;
   /** Name of the key that signed, as the TPM says it. */
@@ -55,7 +55,7 @@ export interface ParsedQuote {
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`, for every other kind of attestation too.
  */
-export function parseQuote(bytes: Uint8Array): ParsedQuote {
+export function parseTpmQuote(bytes: Uint8Array): TpmQuote {
   if (bytes.length > MAX_QUOTE_BYTES) throw malformed(`${bytes.length} bytes, more than ${MAX_QUOTE_BYTES}`);
   const signed = withoutLength(bytes);
   const reader = new ByteReader(signed, "TPM quote", "big");
@@ -77,7 +77,7 @@ export function parseQuote(bytes: Uint8Array): ParsedQuote {
 }
 
 /** True for bytes that begin as a quote does, bare or with its length before it. */
-export function looksLikeQuote(bytes: Uint8Array): boolean {
+export function looksLikeTpmQuote(bytes: Uint8Array): boolean {
   const begins = (at: number): boolean =>
     bytes.length >= at + 4 && new ByteReader(bytes, "TPM quote", "big").at(at).u32() === GENERATED;
   return begins(0) || begins(2);

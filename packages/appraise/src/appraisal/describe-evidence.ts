@@ -9,7 +9,7 @@ import { splitExtendedReport } from "../sev-snp/extended-report.ts";
 import { parseSnpReport } from "../sev-snp/report.ts";
 import { parseCollateral } from "../tdx/collateral.ts";
 import { describeTdxCollateral, describeTdxQuote } from "../tdx/describe.ts";
-import { parseQuote } from "../tdx/quote.ts";
+import { parseTdxQuote } from "../tdx/quote.ts";
 import { describeAttestationKey, describeTpmEvidence } from "../tpm/describe.ts";
 import { readTpmEvidence } from "../tpm/read-evidence.ts";
 import { evidenceBytes } from "./evidence-text.ts";
@@ -25,7 +25,7 @@ const READERS = {
   "evidence-file": (bytes: Uint8Array) => describeEvidenceFile(readEvidenceFile(untrusted(bytes))),
   "sev-snp": (bytes: Uint8Array) =>
     describeSnpReport(parseSnpReport(splitExtendedReport(evidenceBytes("sev-snp", bytes)).report)),
-  tdx: (bytes: Uint8Array) => describeTdxQuote(parseQuote(evidenceBytes("tdx", bytes))),
+  tdx: (bytes: Uint8Array) => describeTdxQuote(parseTdxQuote(evidenceBytes("tdx", bytes))),
   certificates: (bytes: Uint8Array) =>
     (looksLikePem(bytes) ? parsePemCertificates(bytes, MAX_CERTIFICATES) : [Certificate.parse(bytes)]).flatMap(
       describeCertificate,
@@ -40,12 +40,12 @@ const READERS = {
 } as const satisfies Readonly<Record<string, (bytes: Uint8Array) => readonly Row[]>>;
 
 /** Kinds of files that can be shown. */
-export const SHOWN_KINDS = Object.keys(READERS) as readonly (keyof typeof READERS)[];
-export type ShownKind = keyof typeof READERS;
+export const EVIDENCE_KINDS = Object.keys(READERS) as readonly (keyof typeof READERS)[];
+export type EvidenceKind = keyof typeof READERS;
 
 /** A file for a person to read. It shows what the bytes say; nothing of it was verified. */
-export interface Shown {
-  readonly kind: ShownKind;
+export interface EvidenceDescription {
+  readonly kind: EvidenceKind;
   readonly rows: readonly Row[];
 }
 
@@ -53,9 +53,9 @@ export interface Shown {
  * Reads a file as what it is, or as what it is said to be.
  * @throws CmcpError `EVIDENCE_MALFORMED` when it is nothing that is known here
  */
-export function showEvidence(bytes: Uint8Array, kind?: ShownKind): Shown {
+export function describeEvidence(bytes: Uint8Array, kind?: EvidenceKind): EvidenceDescription {
   if (kind !== undefined) return { kind, rows: READERS[kind](bytes) };
-  for (const tried of SHOWN_KINDS) {
+  for (const tried of EVIDENCE_KINDS) {
     try {
       const rows = READERS[tried](bytes);
       // Forms of several parts are read part by part; one whose first part is unreadable is another form.
@@ -65,5 +65,5 @@ export function showEvidence(bytes: Uint8Array, kind?: ShownKind): Shown {
       if (!(thrown instanceof CmcpError)) throw asCmcpError(thrown, "INTERNAL", "a reader failed");
     }
   }
-  throw new CmcpError("EVIDENCE_MALFORMED", `the file is none of ${SHOWN_KINDS.join(", ")}`);
+  throw new CmcpError("EVIDENCE_MALFORMED", `the file is none of ${EVIDENCE_KINDS.join(", ")}`);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
 import { ELICITATION_COMPLETE, UpstreamRefusal, readClientCapabilities, type Peer } from "@cmcp/mcp";
 import { agentPeer, inspectedPeer } from "../testing/calls.ts";
 import { canonicalHash } from "./canonical-hash.ts";
@@ -67,7 +67,7 @@ test("a server's questions and notifications are rebuilt from the shape of their
     ["notifications/progress", { progress: 1, progressToken: 5 }],
   ]);
   for (const method of ["tools/call", "constructor", ""])
-    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR" });
+    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR", detail: { sent: 1 } });
 });
 
 test("only progress carries the agent's token, and an agent without a token gets none", async () => {
@@ -150,7 +150,7 @@ test("a server can ask only for what the agent declared", async () => {
   };
   const asked = inspectedPeer(peer, { questions });
   const form = { method: "elicitation/create", params: FORM };
-  assert.throws(() => asked.permitInputRequests({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED" });
+  assert.throws(() => asked.permitInputRequests({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
   assert.deepEqual(asked.permitInputRequests({ a: { method: "roots/list" } }), {
     a: { method: "roots/list", params: {} },
   });
@@ -179,7 +179,7 @@ test("where fields are redacted, a server can send progress numbers and ask for 
   assert.equal(inspected.wantsLog, false);
   await inspected.notify("notifications/message", LOG);
   await inspected.notify("notifications/progress", { progress: 1, message: "SECRET" });
-  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY" });
+  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY", detail: { sent: 1 } });
   assert.throws(() => inspected.permitInputRequests({ a: { method: "elicitation/create", params: FORM } }), {
     code: "POLICY_DENY",
   });
@@ -239,6 +239,11 @@ test("messages over the size limit end the call, at the server too, in the order
       [delivered, true, "RESPONSE_SIZE_EXCEEDED"],
     );
   }
+  const bytes = canonicalText(LOG).length;
+  await inspectedPeer(agentPeer().peer, { maxBytes: bytes }).notify("notifications/message", LOG);
+  await assert.rejects(inspectedPeer(agentPeer().peer, { maxBytes: bytes - 1 }).notify("notifications/message", LOG), {
+    code: "RESPONSE_SIZE_EXCEEDED",
+  });
   const { peer, heard } = agentPeer();
   const asked = inspectedPeer(peer, { maxBytes: 10 });
   await assert.rejects(asked.ask("elicitation/create", FORM), { code: "RESPONSE_SIZE_EXCEEDED" });

@@ -83,7 +83,10 @@ test("a changed, foreign or malformed state opens nothing", () => {
 
 test("a state is no larger than what an agent may send back", () => {
   const states = new RequestStates(() => 0);
-  assert.throws(() => states.seal(context, waitingFor("x".repeat(65_536))), { code: "RESPONSE_SIZE_EXCEEDED" });
+  assert.throws(() => states.seal(context, waitingFor("x".repeat(65_536))), {
+    code: "RESPONSE_SIZE_EXCEEDED",
+    detail: { sent: 1 },
+  });
   const most = states.seal(context, waitingFor("x".repeat(49_000)));
   assert.equal(states.open(context, most).serverState?.length, 49_000);
 });

@@ -42,8 +42,11 @@ commits: setup ## subject and body of each commit
 
 check: format-check lint types prose ## layout, lint, types and prose
 
-test: check build ## layout, lint, types and every test that needs nothing but this folder
-	@$(NODE) scripts/test.ts
+test: check build ## layout, lint, types, prose and the tests that run in one process
+	@$(NODE) scripts/test.ts fast
+
+test-all: build ## the tests that make test leaves out, and only those: processes, browsers, long runs
+	@$(NODE) scripts/test.ts rest
 
 taint: build ## markers in every free place of every message (ARGS=--mutants: each guard of the call deleted in turn)
 	@$(NODE) --disable-warning=ExperimentalWarning test/taint/main.ts $(ARGS)

@@ -3,20 +3,15 @@
  * replace the default set.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { NO_SHARED_FOLDER } from "../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../packages/measure/src/testing/downloads.ts";
 import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";
+import { EVERY_TEST, setOf } from "./test-sets.ts";
 
-const EVERYTHING = [
-  "packages/*/src/**/*.test.ts",
-  "attestation/src/**/*.test.ts",
-  "host-proxy/src/**/*.test.ts",
-  "enclave-image/src/**/*.test.ts",
-  "test/**/*.test.ts",
-];
 /** What cannot be brought here: skips for these reasons are no failure where nothing may be skipped. */
 const EXCUSED: readonly string[] = [
   NO_SHARED_FOLDER,
@@ -26,7 +21,11 @@ const EXCUSED: readonly string[] = [
 const LOG = ".cache/test.log";
 
 mkdirSync(".cache", { recursive: true });
-const wanted = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const words = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const every = globSync([...EVERY_TEST], { exclude: (path) => path.includes("node_modules") });
+const [set] = words;
+const wanted =
+  set === "fast" || set === "rest" ? every.filter((path) => (setOf(path) === "fast") === (set === "fast")) : words;
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
 const reporters = [
   "--test-reporter=dot",
@@ -39,10 +38,10 @@ const run = spawnSync(
   [
     "--disable-warning=ExperimentalWarning",
     "--test",
-    "--test-concurrency=2",
+    `--test-concurrency=${availableParallelism()}`,
     ...options,
     ...reporters,
-    ...(wanted.length > 0 ? wanted : EVERYTHING),
+    ...(wanted.length > 0 ? wanted : every),
   ],
   { stdio: "inherit" },
 );

@@ -61,5 +61,5 @@ export class Project {
 }
 
 function isForTests(file: string): boolean {
-  return /\.test\.ts$|\/testing\/|\/node_modules\//.test(file);
+  return /\.test\.ts$|\/test-support\.ts$|\/testing\/|\/node_modules\//.test(file);
 }

@@ -163,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/answer-task.ts`,
     edits: [
       [
-        "const shown = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));",
-        "const shown = { ...withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions)), statusMessage: JSON.stringify(status) };",
+        "const visibleState = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));",
+        "const visibleState = { ...withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions)), statusMessage: JSON.stringify(status) };",
       ],
     ],
   },

@@ -46,6 +46,24 @@ test("a long export comes in pieces, and is the same text", () => {
   const bundle = bundleOf(entries);
   assert.deepEqual(bundle.entries, entries);
   assert.ok(verifies(createHash("sha256").update(canonicalText(entries)).digest(), bundle.bundle_signature));
+  for (const length of [256, 257, 512])
+    assert.equal(bundleOf(Array.from({ length }, () => call)).entries.length, length);
+});
+
+test("other work goes on between the pieces of a long export, and a short one does not wait for it", async () => {
+  for (const [length, others] of [
+    [257, true],
+    [256, false],
+  ] as const) {
+    let worked = false;
+    const turn = setImmediate(() => (worked = true));
+    await bundleSignature(
+      Array.from({ length }, () => call),
+      instance.sign,
+    );
+    assert.equal(worked, others);
+    clearImmediate(turn);
+  }
 });
 
 test("the signature that is kept of an export is the export's own, however long that is", async () => {

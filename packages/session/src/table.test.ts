@@ -113,6 +113,23 @@ void describe("bounds", () => {
     assert.equal(sessions.byId("b", other.id), other, "another principal's session stays");
   });
 
+  void it("holds the sessions that are not closed, the one not used for longest first", () => {
+    const sessions = table();
+    const [first, second] = [sessions.open("a"), sessions.open("b")];
+    assert.deepEqual([sessions.size, sessions.sessions()], [2, [first, second]]);
+    sessions.touch(first);
+    assert.deepEqual(sessions.sessions(), [second, first]);
+    sessions.close(second);
+    assert.deepEqual([sessions.size, sessions.sessions()], [1, [first]]);
+  });
+
+  void it("has room for a principal that it does not know", () => {
+    const sessions = table({ maxPerPrincipal: 1 });
+    assert.equal(sessions.isFull("a"), false);
+    sessions.open("a");
+    assert.deepEqual([sessions.isFull("a"), sessions.isFull("b")], [true, false]);
+  });
+
   void it("keeps a principal that has seen nothing, and whose last session gives way, in the table", () => {
     const sessions = table({ maxPerPrincipal: 1 });
     sessions.open("a");

@@ -50,7 +50,6 @@ export class FrameLink {
   #idle: NodeJS.Timeout | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
-  #flushScheduled = false;
   #drain: PromiseWithResolvers<void> | undefined;
   #deaf = false;
   #closed: CmcpError | undefined;
@@ -97,12 +96,10 @@ export class FrameLink {
   send(frame: Frame): void {
     if (this.#closed !== undefined) throw this.#closed;
     const wire = encodeFrame(frame);
-    if (this.#pendingBytes + wire.length > MAX_WIRE_FRAME_BYTES) this.#flush();
+    if (this.#pendingBytes + wire.length > MAX_WIRE_FRAME_BYTES) this.flush();
+    if (this.#pending.length === 0) flushSoon(this);
     this.#pending.push(wire);
     this.#pendingBytes += wire.length;
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    flushSoon(this);
   }
 
   /** True when the peer takes less than is sent: wait for {@link FrameLink.drained} before sending more. */
@@ -134,9 +131,8 @@ export class FrameLink {
   finish(): void {
     if (this.#closed !== undefined || this.#deaf) return;
     this.#deaf = true;
-    this.#flush();
+    this.flush();
     this.#stream.end();
-    this.#stream.resume();
     this.watchIdle(LINGER_MS);
   }
 
@@ -170,11 +166,6 @@ export class FrameLink {
 
   /** Sends what is queued. */
   flush(): void {
-    this.#flushScheduled = false;
-    this.#flush();
-  }
-
-  #flush(): void {
     if (this.#pending.length === 0 || this.#closed !== undefined) return;
     const [first] = this.#pending;
     const wire =

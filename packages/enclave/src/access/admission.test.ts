@@ -43,7 +43,9 @@ async function fill(admission: Admission, principal: string): Promise<Held[]> {
   return held;
 }
 
-test("no more run than may, and principals take turns for what becomes free", { timeout: 30_000 }, async () => {
+test("at most the allowed number of requests run, and principals take turns for a free slot", {
+  timeout: 30_000,
+}, async () => {
   const clock = new TestClock();
   const admission = new Admission({ maxRunning: 1, maxPerPrincipal: 10 }, clock.now);
   const first = new Held(admission, "many");
@@ -72,7 +74,7 @@ test("two principals that ask for every slot leave the third one", { timeout: 30
   assert.equal(admission.running, 0);
 });
 
-test("where every slot is held, a newcomer starts with the first that becomes free, before a second of anybody else", {
+test("when every slot is taken, a new principal gets the first free one, before a second of anybody else", {
   timeout: 30_000,
 }, async () => {
   const clock = new TestClock();
@@ -89,7 +91,7 @@ test("where every slot is held, a newcomer starts with the first that becomes fr
   assert.deepEqual([newcomer.started, waiting.some(({ started }) => started)], [true, false]);
 });
 
-test("who holds slots for long waits longer: slow requests count by their time", { timeout: 30_000 }, async () => {
+test("a principal that holds slots for long waits longer", { timeout: 30_000 }, async () => {
   const clock = new TestClock();
   const admission = new Admission({ maxRunning: 1 }, clock.now);
   const slow = [new Held(admission, "slow"), new Held(admission, "slow")];
@@ -150,7 +152,7 @@ test("whatever principals ask for, on any clock, each request starts, bounds hol
   );
 });
 
-test("principals that are equal take turns, even where the clock stands still", async () => {
+test("principals with equal balances take turns, even if the clock stands still", async () => {
   const admission = new Admission({ maxRunning: 1 }, () => 0);
   const order: string[] = [];
   const run = (name: string): Promise<unknown> => admission.run(name, forever, async () => void order.push(name));
@@ -158,7 +160,7 @@ test("principals that are equal take turns, even where the clock stands still", 
   assert.deepEqual(order, ["a", "a", "b", "c", "a", "b"]);
 });
 
-test("a principal has a bound of its own; others are not affected", { timeout: 30_000 }, async () => {
+test("a principal has a limit of its own, which does not affect others", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxRunning: 10, maxPerPrincipal: 2 });
   const held = [new Held(admission, "a"), new Held(admission, "a")];
   await assert.rejects(new Held(admission, "a").done, { code: "OVERLOADED" });
@@ -171,7 +173,7 @@ test("a principal has a bound of its own; others are not affected", { timeout: 3
   assert.ok(next.started);
 });
 
-test("who goes away while waiting does not run and takes no place", { timeout: 30_000 }, async () => {
+test("a request that is cancelled while waiting does not run and takes no slot", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxRunning: 1, maxPerPrincipal: 10 });
   const first = new Held(admission, "a");
   const leaving = new AbortController();
@@ -185,7 +187,7 @@ test("who goes away while waiting does not run and takes no place", { timeout: 3
   assert.deepEqual([left.started, next.started, admission.running], [false, true, 1]);
 });
 
-test("whatever comes and fails, everything runs once and nothing stays counted", { timeout: 30_000 }, async () => {
+test("whatever requests come and fail, each runs once and no count is left", { timeout: 30_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ principal: fc.constantFrom("a", "b", "c"), fails: fc.boolean(), turns: fc.nat(3) }), {
@@ -249,7 +251,7 @@ class Asking {
   }
 }
 
-test("a request whose agent is asked takes no place of those that run, and waits for one with its answer", {
+test("a request whose agent is asked holds no slot, and waits for one after the answer", {
   timeout: 30_000,
 }, async () => {
   const admission = new Admission({ maxRunning: 1 });
@@ -274,7 +276,9 @@ test("a request whose agent is asked takes no place of those that run, and waits
   assert.equal(admission.running, 0);
 });
 
-test("a question put while its request waits to go on does not make it wait twice", { timeout: 30_000 }, async () => {
+test("a question asked while its request waits for a slot does not make it wait twice", {
+  timeout: 30_000,
+}, async () => {
   const admission = new Admission({ maxRunning: 1 });
   const asking = new Asking(admission, "a");
   await turn();
@@ -293,7 +297,7 @@ test("a question put while its request waits to go on does not make it wait twic
   assert.equal(admission.running, 0);
 });
 
-test("questions have bounds of their own, one for each principal and one for all", { timeout: 30_000 }, async () => {
+test("questions have limits of their own, for each principal and in all", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxQuestions: 3, maxQuestionsPerPrincipal: 2 });
   const [one, two] = [new Asking(admission, "a"), new Asking(admission, "b")];
   await turn();
@@ -313,7 +317,7 @@ test("questions have bounds of their own, one for each principal and one for all
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
-test("of all places of questions a principal has no more than stay free beside it, so that whoever comes next finds one", {
+test("a principal takes no more question slots than it leaves free, so that the next principal finds one", {
   timeout: 30_000,
 }, async () => {
   const admission = new Admission({ maxQuestions: 16, maxQuestionsPerPrincipal: 12 });
@@ -333,7 +337,7 @@ test("of all places of questions a principal has no more than stay free beside i
   assert.deepEqual(taken, [8, 4, 2]);
 });
 
-test("questions that outlive their requests are still their principal's", { timeout: 30_000 }, async () => {
+test("questions that outlive their requests still count for their principal", { timeout: 30_000 }, async () => {
   const admission = new Admission({ maxQuestionsPerPrincipal: 2 });
   const answers: (() => Promise<void>)[] = [];
   for (let request = 0; request < 2; request += 1) {
@@ -359,7 +363,7 @@ test("questions that outlive their requests are still their principal's", { time
   assert.deepEqual([admission.running, admission.questions], [0, 0]);
 });
 
-test("however questions overlap, fail and outlive their request, nothing stays counted", {
+test("however questions overlap, fail and outlive their request, no count is left", {
   timeout: 30_000,
 }, async () => {
   await fc.assert(
@@ -399,7 +403,7 @@ test("however questions overlap, fail and outlive their request, nothing stays c
   );
 });
 
-test("an agent that goes away with a question open leaves its request without a place and takes none from others", {
+test("an agent that goes away with an open question holds no slot", {
   timeout: 30_000,
 }, async () => {
   const admission = new Admission({ maxRunning: 1 });
@@ -417,7 +421,7 @@ test("an agent that goes away with a question open leaves its request without a 
   assert.equal(admission.running, 0);
 });
 
-test("stopping waits for what runs, not for agents that are asked, and no longer than it says", {
+test("shutdown waits for running requests, not for agents that are asked, and for a limited time", {
   timeout: 30_000,
 }, async () => {
   const admission = new Admission();

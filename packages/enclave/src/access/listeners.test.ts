@@ -14,7 +14,7 @@ function sessionOf(principalId: string, id = principalId): ListeningSession {
   return { id, principalId, inUse: 0 };
 }
 
-test("a principal has so many streams, all principals together too; each that leaves makes room", () => {
+test("streams are limited, for each principal and in all, and one that ends makes room", () => {
   const listeners = new Listeners();
   const add = (principal: string): AbortController => {
     const leaving = new AbortController();
@@ -39,7 +39,7 @@ test("a principal has so many streams, all principals together too; each that le
   assert.throws(() => add("dan"), { code: "OVERLOADED" });
 });
 
-test("a session that is listened to is in use until its stream ends; one that ended before counts for nothing", () => {
+test("a session with a listening stream is in use until the stream ends; a stream that ended before does not count", () => {
   const listeners = new Listeners();
   const session = sessionOf("alice");
   const leaving = new AbortController();
@@ -50,7 +50,7 @@ test("a session that is listened to is in use until its stream ends; one that en
   assert.deepEqual([listeners.size, session.inUse], [0, 0]);
 });
 
-test("each stream hears what it asked for, of resources only its own session's", () => {
+test("each stream gets the notifications it asked for, and updates only of its own session's resources", () => {
   const listeners = new Listeners();
   const heard: string[] = [];
   const add = (name: string, filter: Partial<ListenFilter>, session = name): void =>

@@ -16,10 +16,10 @@ export class Operators {
 
   /** @throws CmcpError `OPERATOR_STATEMENT_INVALID` unless a measured key signed the statement */
   authenticate({ key, signature, statement }: SignedReset): void {
-    const known = this.#keys.get(key);
+    const publicKey = this.#keys.get(key);
     if (
-      known === undefined ||
-      !verify(null, resetSigningInput(statement), known, fromBase64Url(signature) ?? new Uint8Array())
+      publicKey === undefined ||
+      !verify(null, resetSigningInput(statement), publicKey, fromBase64Url(signature) ?? new Uint8Array())
     ) {
       throw new CmcpError(
         "OPERATOR_STATEMENT_INVALID",

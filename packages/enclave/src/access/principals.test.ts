@@ -74,13 +74,13 @@ async function principals(
 
 const enter = (who: Principals, token: string): Promise<Caller> => who.authenticate(`Bearer ${token}`, null);
 
-test("nobody is let in before tokens are provisioned, JWTs not either", async (t) => {
+test("nobody is authenticated before tokens are provisioned, not even with a JWT", async (t) => {
   const { who } = await principals(t, IDENTITY, null);
   for (const header of [null, "Bearer secret", `Bearer ${jwt("anna")}`])
     await assert.rejects(who.authenticate(header, null), { code: "NOT_PROVISIONED" });
 });
 
-test("a provisioned token may look like a JWT; a JWT is one only where issuers are measured", async (t) => {
+test("a provisioned token may look like a JWT, and JWTs are accepted only if issuers are measured", async (t) => {
   const { who } = await principals(t);
   for (const [token, id, source] of [
     ["secret", "default", "bearer"],
@@ -97,7 +97,7 @@ test("a provisioned token may look like a JWT; a JWT is one only where issuers a
   });
 });
 
-test("a token that a measured issuer vouches for is its subject's, whatever principal the host gives its hash to", async (t) => {
+test("a JWT of a measured issuer is its subject's, whatever principal the host gives its hash to", async (t) => {
   const { who } = await principals(t, IDENTITY, {
     tokens: [{ principal: "default", sha256: hash("sha256", jwt("anna")) }],
   });
@@ -105,7 +105,7 @@ test("a token that a measured issuer vouches for is its subject's, whatever prin
   assert.deepEqual([caller.principalId, caller.source], ["desk", "jwt"]);
 });
 
-test("a token is of one principal for as long as the instance lives, left out meanwhile or not", async (t) => {
+test("a token belongs to one principal for the life of the instance, even if a provisioning omits it", async (t) => {
   const { who } = await principals(t, {});
   const give = (...given: readonly (readonly [string, string])[]): void => {
     const message = {
@@ -125,7 +125,7 @@ test("a token is of one principal for as long as the instance lives, left out me
   assert.equal((await enter(who, "secret")).principalId, "default");
 });
 
-test("an instance remembers so many tokens and takes no more", async (t) => {
+test("an instance takes a limited number of tokens", async (t) => {
   const { who } = await principals(t, {}, null);
   const message = (from: number) =>
     ({
@@ -160,7 +160,7 @@ test("a refusal says whether a token was sent at all", async (t) => {
     assert.deepEqual(await reason(header), ["UNAUTHENTICATED", false], header.slice(0, 20));
 });
 
-test("a token over the bound is none, even one that was provisioned", async (t) => {
+test("a token over the length limit is refused, even a provisioned one", async (t) => {
   const [longest, over] = ["y".repeat(8192), "y".repeat(8193)];
   const { who } = await principals(t, IDENTITY, {
     tokens: [longest, over].map((token) => ({ principal: "default", sha256: hash("sha256", token) })),
@@ -169,14 +169,14 @@ test("a token over the bound is none, even one that was provisioned", async (t) 
   await assert.rejects(enter(who, over), { code: "UNAUTHENTICATED" });
 });
 
-test("without tokens in development, a token that is sent must still be one", async (t) => {
+test("in development without tokens, a token that is sent must still be valid", async (t) => {
   const { who } = await principals(t, IDENTITY, { tokens: [], tokenless: true });
   assert.equal((await who.authenticate(null, null)).source, "tokenless");
   await assert.rejects(enter(who, "secret"), { code: "UNAUTHENTICATED" });
   assert.equal((await enter(who, jwt("anna"))).source, "jwt");
 });
 
-test("workflows: the principal's, narrowed by the subject's, and of any_subject its own alone", async (t) => {
+test("workflows are the principal's, narrowed by the subject's, and for any_subject only the subject's", async (t) => {
   const { who } = await principals(t);
   const may = async (token: string): Promise<boolean[]> => {
     const caller = await enter(who, token);
@@ -207,7 +207,7 @@ test("a host that sets the clock back, or stops it, brings no expired token back
   await assert.rejects(enter(who, later), { code: "UNAUTHENTICATED" });
 });
 
-test("what let a caller in counts until it ends: a JWT with its time, whatever the host's clock says then, a token with the next provision message", async (t) => {
+test("a JWT is valid until it expires, whatever the host's clock says, and a token until a provision message omits it", async (t) => {
   const { who, at } = await principals(t, IDENTITY, {
     tokens: [
       { principal: "desk", sha256: hash("sha256", "secret") },
@@ -239,7 +239,7 @@ test("what let a caller in counts until it ends: a JWT with its time, whatever t
   assert.deepEqual(counting(), [false, false, false, false]);
 });
 
-test("a clock that is set back before the start comes no further back than the policy was written, the latest of them", (t) => {
+test("a clock that is set back before the start goes back no further than the date of the latest policy", (t) => {
   t.mock.method(Date, "now", () => 0);
   let authored = "2026-11-01T09:00:00Z";
   const clock = new TokenClock(new Clock(), () => ({ bundle: { manifest: { authored_at: authored } } }));
@@ -252,7 +252,7 @@ test("a clock that is set back before the start comes no further back than the p
   assert.equal(clock.now(), START);
 });
 
-test("rules and record see who it was, a claim's members one by one", async (t) => {
+test("rules and the record see the caller's identity, with a claim's members one by one", async (t) => {
   const { who } = await principals(t);
   const caller = await enter(who, jwt("anna", { groups: ["a", "b=c"], level: 3, secret: "x" }));
   assert.deepEqual(principalFacts(caller), {
@@ -270,7 +270,7 @@ test("rules and record see who it was, a claim's members one by one", async (t) 
   );
 });
 
-test("the host's word stands beside what was proved and changes nothing of it", async (t) => {
+test("what the host asserts is separate from the verified identity and does not change it", async (t) => {
   const { who } = await principals(t);
   const spiffeId = "spiffe://bank.example/desk";
   const word = readHostAsserted(untrusted(spiffeId), { trust_domains: ["bank.example"] });

@@ -30,7 +30,7 @@ function start(): {
   return { streams, counted, ended, open };
 }
 
-test("streams end within a second of their tokens, and no others", (t) => {
+test("a stream ends within a second of its token, and no other stream does", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { streams, counted, ended, open } = start();
   const opened = ["alice", "bob", "carol"].map((name) => open(name).caller);
@@ -41,7 +41,7 @@ test("streams end within a second of their tokens, and no others", (t) => {
   assert.deepEqual([ended, streams.size], [["alice", "bob"], 1]);
 });
 
-test("one that is opened while its token ends ends at once, and one that its agent left is not looked at", (t) => {
+test("a stream whose token has already expired ends at once, and a stream that ended is not checked", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { streams, counted, ended, open } = start();
   const end = (): void => void ended.push("late");

@@ -67,7 +67,7 @@ test("a higher signed bundle is put in force and answered with a report that nam
   assert.deepEqual([held.current.bundle.version, binding.policy_hash], ["2.0", held.current.bundle.hash]);
 });
 
-test("the bundle in force, given again, is answered as it was and changes nothing", async () => {
+test("the bundle in force can be sent again and changes nothing", async () => {
   const held = activePolicy();
   await held.reload(core(), messageOf("2.0"));
   const inForce = held.current;
@@ -78,7 +78,7 @@ test("the bundle in force, given again, is answered as it was and changes nothin
   await assert.rejects(held.reload(core(), messageOf("2")), { code: "POLICY_VERSION_NOT_HIGHER" });
 });
 
-test("of two reloads at one time the second is held to what the first put in force", async () => {
+test("of two concurrent reloads the second is checked against the policy of the first", async () => {
   const held = activePolicy();
   const at = core();
   const [higher, lower] = await Promise.allSettled([

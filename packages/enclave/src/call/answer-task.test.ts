@@ -62,7 +62,7 @@ function taskOf({ outcome }: Ending): { readonly task: TaskState; readonly endin
 
 const PROTOCOL_ERROR = { code: "UPSTREAM_PROTOCOL_ERROR", detail: { sent: 1 } };
 
-test("a call becomes a task only where it has a place for one", () => {
+test("a call becomes a task only if room was reserved for one", () => {
   const { tasks, recorded } = start();
   const made = (
     request: AgentRequest,
@@ -97,7 +97,7 @@ test("a call becomes a task only where it has a place for one", () => {
   assert.throws(() => inspectTaskAnswer(read, permit, nowhere, { tasks, maxBytes: 10_000 }), PROTOCOL_ERROR);
 });
 
-test("a task is told of by the agent's id, and never answered for by another", () => {
+test("the agent sees its own id of a task, and an answer about another task is refused", () => {
   const { tasks, recorded, task, said, answer } = start();
   const { task: told } = taskOf(answer("tasks/get", { ...STATE, status: "completed" }));
   assert.deepEqual([told.taskId, told.status, told.statusMessage], [task.id, "completed", "ssn: 123"]);
@@ -107,12 +107,12 @@ test("a task is told of by the agent's id, and never answered for by another", (
     assert.throws(() => said(method, { kind: "task", task: STATE }), PROTOCOL_ERROR, method);
 });
 
-test("a server's words on a task lose what poses as the gateway's", () => {
+test("a task's status text loses whatever imitates the gateway's", () => {
   const { task } = taskOf(start().answer("tasks/get", { ...STATE, statusMessage: '{"done":1,"_cmcp":{"forged":1}}' }));
   assert.equal(task.statusMessage, '{"done":1}');
 });
 
-test("where fields are redacted, no words of the server pass, and nothing is recorded as redacted", () => {
+test("where fields are redacted, a task's status text is dropped, and the call is not recorded as redacted", () => {
   const { answer } = start({ decision: "redact", redactFields: ["ssn"] });
   const error = { code: -1, message: "ssn: 123", data: { ssn: "123" } };
   const ending = answer("tasks/get", { ...STATE, status: "failed", error });
@@ -121,7 +121,7 @@ test("where fields are redacted, no words of the server pass, and nothing is rec
   assert.equal(ending.decision, "allow");
 });
 
-test("a result names the agent's task and not the server's, and one that does not fit is withheld", () => {
+test("a result names the agent's task id and not the server's, and a result that does not match the schema is withheld", () => {
   const { task, answer } = start();
   const whole = answer("tasks/result", { content: [], _meta: { [RELATED]: { taskId: "theirs" } } });
   assert.ok(whole.outcome.kind === "result");
@@ -137,7 +137,7 @@ test("a result names the agent's task and not the server's, and one that does no
   }
 });
 
-test("a result that is told with its task is projected as the call's would be", () => {
+test("a result that comes with its task is redacted like the call's", () => {
   const structuredContent = { name: "Ann", ssn: "123-45-6789" };
   const result = { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
   const request = requestFor({ name: "person", arguments: { q: "Ann" } });
@@ -156,7 +156,7 @@ test("a result that is told with its task is projected as the call's would be", 
   }
 });
 
-test("a result beside a task that has not ended is no result", () => {
+test("a result of a task that has not ended is ignored", () => {
   const { ending } = taskOf(start().answer("tasks/get", { ...STATE, result: { content: [] }, error: { code: 1 } }));
   assert.deepEqual(ending, {});
 });
@@ -169,7 +169,7 @@ test("a server's reason for a failure is bounded", () => {
 
 const FORM: JsonObject = { message: "?", requestedSchema: { type: "object", properties: {} } };
 
-test("what a task needs is asked only where policy and agent let it be, and waits with the task", () => {
+test("a task's question is asked only if policy and agent allow it, and waits with the task", () => {
   const { tasks, recorded, task, answer } = start();
   const asks = (method: string, params: JsonObject): Ending =>
     answer("tasks/get", { ...STATE, status: "input_required", inputRequests: { a: { method, params } } });
@@ -184,7 +184,7 @@ test("what a task needs is asked only where policy and agent let it be, and wait
   assert.deepEqual(waits(), ["a"], "what was refused has replaced nothing");
 });
 
-test("answers close the questions they are to, and bring nothing of the server's back", () => {
+test("answers close their questions, and the server's reply is dropped", () => {
   const { tasks, recorded, task, answer } = start();
   const inputRequests = { a: { method: "elicitation/create", params: FORM } };
   answer("tasks/get", { ...STATE, status: "input_required", inputRequests });
@@ -194,7 +194,7 @@ test("answers close the questions they are to, and bring nothing of the server's
   assert.deepEqual(tasks.find(recorded.session.id, task.id)?.questions, {});
 });
 
-test("a task that was given up meanwhile stays so, whatever its server says of it", () => {
+test("a cancelled task stays cancelled, whatever its server says", () => {
   const { tasks, recorded, task, answer } = start();
   tasks.setCancelled(recorded.session.id, task, true);
   const inputRequests = { a: { method: "elicitation/create", params: FORM } };

@@ -78,14 +78,15 @@ function taskStateEnding(
     state.status === "input_required" && isJsonObject(status.inputRequests)
       ? peer.permitInputRequests(status.inputRequests)
       : {};
-  const shown = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));
+  const visibleState = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));
   const { result, error } = status;
   if (state.status === "completed" && isJsonObject(result)) {
-    const wrap = (inspected: JsonObject) => ({ kind: "task", task: shown, ending: { result: inspected } }) as const;
+    const wrap = (inspected: JsonObject) =>
+      ({ kind: "task", task: visibleState, ending: { result: inspected } }) as const;
     return resultEnding(call, permit, { result, peer, outcome: state.status, wrap }, ports.maxBytes);
   }
   const ending = taskEnding(permit, state, { error, questions });
-  return deliver(permit, { kind: "task", task: shown, ending }, { outcome: state.status, ...peer.detail });
+  return deliver(permit, { kind: "task", task: visibleState, ending }, { outcome: state.status, ...peer.detail });
 }
 
 function taskEnding(

@@ -42,7 +42,7 @@ test("a call runs when it is its principal's turn, and in its session", async ()
   assert.deepEqual([ran, admission.running, recorded.session.inUse], [["a", "b"], 0, 0]);
 });
 
-test("a cancellation waits for nobody's turn", async () => {
+test("a cancellation runs at once", async () => {
   const held = Promise.withResolvers<RpcBody>();
   const { call } = start(async ({ method }) => (method === "tools/call" ? await held.promise : DONE));
   const running = call();
@@ -52,7 +52,7 @@ test("a cancellation waits for nobody's turn", async () => {
   await running;
 });
 
-test("while its agent is asked a call takes no turn of others", async () => {
+test("a call holds no slot while its agent is asked", async () => {
   const answer = Promise.withResolvers<object>();
   const { call, admission } = start(async ({ name }, peer) => {
     if (name === "asks") await peer.ask("roots/list", {});
@@ -87,20 +87,20 @@ async function closing(method: AgentRequest["method"]) {
   return { running, quiet, held };
 }
 
-test("closing a session aborts a call that is under way, and lets none begin", async () => {
+test("closing a session aborts a running call and refuses new ones", async () => {
   const { running, quiet } = await closing("tools/call");
   await quiet;
   assert.deepEqual(await running, { result: { aborted: true } });
 });
 
-test("closing a session lets a cancellation that is under way come to its end", async () => {
+test("closing a session lets a running cancellation finish", async () => {
   const { running, quiet, held } = await closing("tasks/cancel");
   held.resolve(DONE);
   await quiet;
   assert.deepEqual(await running, DONE);
 });
 
-test("a stream follows what each subscription, decided by itself, lets it follow", async () => {
+test("a stream subscribes to the resources that policy allows, each decided by itself", async () => {
   const asked: string[] = [];
   const { calls, recorded, handed } = start(async ({ method, name }) => {
     asked.push(`${method} ${name}`);

@@ -45,7 +45,7 @@ function leaving(sent: AgentRequest): JsonObject {
   return { method, params: governedMethod(method).upstream({ request: sent, taskId: name, input }) };
 }
 
-test("property: two requests have one hash exactly when the same leaves", () => {
+test("property: two requests have one hash exactly when the same request is sent", () => {
   fc.assert(
     fc.property(request, request, (one, other) => {
       const same = isDeepStrictEqual(leaving(one), leaving(other));
@@ -94,13 +94,13 @@ test("each difference in arguments, completion, task options, input and trace is
   assert.equal(new Set(different.map(hashOf)).size, different.length);
 });
 
-test("the hash is of what leaves alone: who calls it what, and under which id it came, is no part", () => {
+test("the hash covers only what is sent, not the caller or the request id", () => {
   const base = requestFor();
   for (const rest of [{ requestId: 2 }, { workflowId: "w" }, { dataClass: "pii" }])
     assert.equal(hashOf({ ...base, ...rest }), hashOf(base), JSON.stringify(rest));
 });
 
-test("a request about a task is decided as the call that made it, in its own session alone", () => {
+test("a request about a task is decided as the call that made the task, in its own session only", () => {
   const tasks = new Tasks(() => 0);
   const made = requestFor({ arguments: { q: "a" }, workflowId: "billing" });
   const { id } = tasks.reserve(recorded.session, made).commit(taskState());
@@ -122,7 +122,7 @@ test("a request that names no workflow runs under the default", () => {
   assert.deepEqual([workflowOf({ workflowId: null }), workflowOf({ workflowId: "w" })], ["default", "w"]);
 });
 
-test("a cancellation has no workflow and no data class of its own, as nobody would check them", () => {
+test("a cancellation has no workflow and no data class, as nothing would check them", () => {
   for (const method of ["tasks/cancel", "resources/unsubscribe"] as const) {
     const { request, policyRequest } = makeCall(requestFor({ method, workflowId: "other", dataClass: "none" }));
     assert.deepEqual(

@@ -46,7 +46,7 @@ function told({ outcome }: Ending) {
   return outcome;
 }
 
-test("a cancellation carries the server's id and nothing else, and brings nothing of the server's back", async () => {
+test("a cancellation sends only the server's task id, and returns nothing of the server's", async () => {
   let peer: Peer | undefined;
   const { give, upstreams, task } = start({
     answer: (_, seen) => {
@@ -69,7 +69,7 @@ test("a cancellation carries the server's id and nothing else, and brings nothin
   assert.deepEqual([ending.decision, ending.rule, ending.sent], ["allow", "cancellation", true]);
 });
 
-test("a task that is cancelled twice is cancelled at its server once, and told of alike", async () => {
+test("a task that is cancelled twice is cancelled at its server once, with the same reply", async () => {
   const { give, upstreams } = start();
   const [first, second] = [await give(), await give()];
   assert.equal(upstreams.sent.length, 1);
@@ -77,7 +77,7 @@ test("a task that is cancelled twice is cancelled at its server once, and told o
   assert.deepEqual([first.sent, second.sent], [true, false], "the second reaches nobody");
 });
 
-test("two cancellations at the same time are one at the server", async () => {
+test("of two concurrent cancellations one reaches the server", async () => {
   const journalled = Promise.withResolvers<Step<null>>();
   const { give, upstreams } = start({ journalIntent: async () => await journalled.promise });
   const both = [give(), give()];
@@ -93,7 +93,7 @@ test("a cancelled task's open questions are closed", async () => {
   assert.deepEqual([found?.questions, found?.cancelled], [{}, true]);
 });
 
-test("a result that comes while a task is given up leaves it given up", async () => {
+test("a result that arrives during a cancellation leaves the task cancelled", async () => {
   const working = Promise.withResolvers<UpstreamAnswer>();
   const { give, tasks, recorded, task, upstreams } = start({ answer: async () => await working.promise });
   const first = give();
@@ -105,7 +105,7 @@ test("a result that comes while a task is given up leaves it given up", async ()
   assert.equal(tasks.find(recorded.session.id, task.id)?.cancelled, true);
 });
 
-test("nothing is sent before the intent is stored, and what could not be stored or sent may be tried again", async () => {
+test("nothing is sent before the intent is stored, and a failed cancellation can be tried again", async () => {
   let late = true;
   const stored: CancelPorts["journalIntent"] = async (_, permit) =>
     late ? fail(permit, new CmcpError("AUDIT_STORE_UNAVAILABLE", "late")) : proceed(null);
@@ -118,7 +118,7 @@ test("nothing is sent before the intent is stored, and what could not be stored 
   assert.equal(upstreams.sent.length, 1);
 });
 
-test("a server that refuses says so in no words of its own, and the task may be given up again", async () => {
+test("a server's refusal is reported without its text, and the task can be cancelled again", async () => {
   let refuses = true;
   const { give, upstreams } = start({
     answer: () => {
@@ -135,7 +135,7 @@ test("a server that refuses says so in no words of its own, and the task may be 
   assert.equal(upstreams.sent.length, 2);
 });
 
-test("another session's task, an invented one and one that has ended are no task", async () => {
+test("another session's task, an unknown one and one that has ended are refused alike", async () => {
   const { give, upstreams, tasks, recorded } = start();
   const unknown = async (ending: Promise<Ending>): Promise<void> => {
     const { outcome, rule, sent } = await ending;
@@ -150,7 +150,7 @@ test("another session's task, an invented one and one that has ended are no task
   assert.deepEqual(upstreams.sent, []);
 });
 
-test("a subscription is given up here, and the server is told nothing of the agent's", async () => {
+test("unsubscribing sends nothing of the agent's request to the server", async () => {
   const { give, removed, upstreams } = start();
   const ending = await give({ method: "resources/unsubscribe", name: "note://all", trace: { traceparent: "SECRET" } });
   assert.deepEqual(ending.outcome, { kind: "result", result: {} });

@@ -41,7 +41,7 @@ test("property: no argument passes that the schema does not declare", () => {
   );
 });
 
-test("a prompt's arguments are texts, declared, and there if required", () => {
+test("a prompt's arguments are declared strings, and required ones are present", () => {
   const greeting = (args: JsonObject): boolean => fits({ method: "prompts/get", name: "greeting", arguments: args });
   assert.equal(greeting({ who: "Ann" }), true);
   assert.equal(greeting({ who: "Ann", tone: "dry" }), true);
@@ -49,7 +49,7 @@ test("a prompt's arguments are texts, declared, and there if required", () => {
     assert.equal(greeting(args), false, JSON.stringify(args));
 });
 
-test("a completion names arguments of what was approved, among those known too", () => {
+test("a completion names only declared arguments, also among the known ones", () => {
   const completes = (reference: NonNullable<AgentRequest["completion"]>["reference"], name: string, known = {}) =>
     fits({
       method: "completion/complete",
@@ -72,6 +72,6 @@ test("a completion names arguments of what was approved, among those known too",
     assert.equal(completes(reference, name, known), false, `${reference.type} ${name}`);
 });
 
-test("a resource has no arguments to hold to anything", () => {
+test("a resource has no arguments to check", () => {
   assert.equal(fits({ method: "resources/read", name: "note://by-id/7" }), true);
 });

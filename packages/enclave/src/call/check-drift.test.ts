@@ -45,12 +45,12 @@ function codeOf(ending: Ending | null): unknown {
   return [ending.rule, ending.decision, ending.outcome.code];
 }
 
-test("what is still as approved goes on, and nothing is recorded", async () => {
+test("a call without drift continues, and nothing is recorded", async () => {
   const { ending, recorded } = await checked({});
   assert.deepEqual([ending, recorded], [null, []]);
 });
 
-test("what drifted is on record before the call ends, and ends it", async () => {
+test("drift is recorded and ends the call", async () => {
   for (const drift of ["changed", "withdrawn"] as const) {
     const { ending, recorded, target } = await checked({ drift });
     assert.deepEqual(codeOf(ending), ["catalog-drift", "deny", "CATALOG_DRIFT_DETECTED"]);
@@ -58,12 +58,12 @@ test("what drifted is on record before the call ends, and ends it", async () => 
   }
 });
 
-test("where the configuration only warns of drift, the call goes on with the drift on record", async () => {
+test("under warn_only drift is recorded and the call continues", async () => {
   const { ending, recorded } = await checked({ drift: "changed", policy: "warn_only" });
   assert.deepEqual([ending, recorded.length], [null, 1]);
 });
 
-test("what nobody could look at, or put on record, fails the call before it is sent", async () => {
+test("a call fails before it is sent if drift cannot be checked or recorded", async () => {
   const unseen = new CmcpError("UPSTREAM_UNAVAILABLE", "no", { detail: { sent: 0 } });
   assert.deepEqual(codeOf((await checked({ drift: unseen })).ending), ["r", "fault", "UPSTREAM_UNAVAILABLE"]);
   const recording = new CmcpError("AUDIT_STORE_UNAVAILABLE", "late");
@@ -73,7 +73,7 @@ test("what nobody could look at, or put on record, fails the call before it is s
   }
 });
 
-test("a call has the form that its server takes: a task, none, or either", async () => {
+test("a call has the form that its server supports: as a task, plain, or either", async () => {
   const wrong = ["task-support", "deny", "TASK_NOT_SUPPORTED"];
   const task = { task: { ttlMs: null } };
   assert.deepEqual(codeOf((await checked({ support: null }, task)).ending), wrong);
@@ -88,7 +88,7 @@ test("a call has the form that its server takes: a task, none, or either", async
     assert.equal((await checked({ support }, rest)).ending, null, support);
 });
 
-test("what is asked of a task has no form of its own", async () => {
+test("a request about a task is not checked for its form", async () => {
   const target = targetOf(catalog, requestFor());
   const call = makeCall(requestFor({ method: "tasks/get", name: "t" }));
   const step = await checkDrift(call, permitFor(target), {

@@ -20,7 +20,7 @@ function checked(rest: Partial<AgentRequest>): unknown {
   return [step.rule, step.outcome.code];
 }
 
-test("a caller runs under the workflows its principal has, and under the default where it names none", () => {
+test("a caller may use the workflows of its principal, and the default if it names none", () => {
   assert.equal(checked({}), null);
   assert.equal(checked({ workflowId: "billing" }), null);
   for (const workflowId of ["payroll", "", "constructor"])

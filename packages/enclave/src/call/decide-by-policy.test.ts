@@ -56,7 +56,7 @@ function stopped(step: Step<Permit>): Ending {
   return step;
 }
 
-test("what policy allows has its leave, with the rule and what leaves the result", () => {
+test("a call that policy allows gets a permit with its rule and redactions", () => {
   const { target, ...plain } = permitted(policyRequest("a"));
   assert.equal(target.kind, "tool");
   assert.deepEqual(plain, { decision: "allow", rule: "notes", redactFields: [], keepFields: [], advisory: null });
@@ -64,7 +64,7 @@ test("what policy allows has its leave, with the rule and what leaves the result
   assert.deepEqual([decision, redactFields, keepFields], ["redact", ["ssn"], ["name"]]);
 });
 
-test("what policy refuses ends here, in words that name no rule", () => {
+test("a call that policy refuses ends, with a message that names no rule", () => {
   for (const [q, seen, decision, rule, code] of [
     ["secret", "public", "deny", "no-secrets", "POLICY_DENY"],
     ["a", "pii", "deny", "clean", "SESSION_SENSITIVITY_POLICY_DENY"],
@@ -78,12 +78,12 @@ test("what policy refuses ends here, in words that name no rule", () => {
   }
 });
 
-test("what no rule permits is refused", () => {
+test("a call that no rule permits is refused", () => {
   const nothing = policyStub(() => ({ decision: "deny", cause: "no-policy", rule: "default-deny" }));
   assert.equal(stopped(policyRequest("a", { by: nothing })).rule, "default-deny");
 });
 
-test("where the mode does not enforce, a refused call goes on and its permit says so", () => {
+test("under a mode that does not enforce, a refused call continues and its permit says so", () => {
   for (const mode of ["advisory", "silent"] as const) {
     const secret = permitted(policyRequest("secret", { mode, tool: "person" }));
     assert.deepEqual(
@@ -105,7 +105,7 @@ test("where the mode does not enforce, a refused call goes on and its permit say
   }
 });
 
-test("no mode lets through what the engine has not judged, or whose redaction is not known", () => {
+test("no mode lets a call through if the engine failed or the redaction is unknown", () => {
   const causes = ["policy", "no-policy", "sensitivity", "error", "request-invalid", "context-bound"] as const;
   const refusing = (cause: Verdict["cause"], rest: Partial<CompiledPolicy> = {}): CompiledPolicy =>
     policyStub(() => ({ decision: "deny", cause }), rest);
@@ -119,7 +119,7 @@ test("no mode lets through what the engine has not judged, or whose redaction is
   }
 });
 
-test("a refusal is for what does not let through alone", () => {
+test("only decisions that refuse have a refusal", () => {
   const of = (decision: Verdict["decision"]) => refusalOf(verdict({ decision }));
   assert.deepEqual([of("allow"), of("redact")], [null, null]);
   for (const decision of ["deny", "step_up", "defer"] as const) assert.notEqual(of(decision), null);

@@ -38,7 +38,7 @@ function scene({ forbidden = [], mode = "enforcing", call = () => ({}) }: Scene 
   return { questions, lines, install, id: made.id };
 }
 
-test("a server asks what policy lets it ask", () => {
+test("a server may ask what policy allows", () => {
   const { questions } = scene({ forbidden: [ASKED[1]] });
   questions.permit(ASKED[0]).permitAnswer();
   assert.deepEqual(questions.detail, {});
@@ -46,7 +46,7 @@ test("a server asks what policy lets it ask", () => {
   assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "no" });
 });
 
-test("an answer goes out only while the call itself may", () => {
+test("an answer is sent only if policy still allows the call", () => {
   let open = true;
   const { questions } = scene({ call: () => (open ? {} : { decision: "deny", rule: "closed" }) });
   const question = questions.permit(ASKED[0]);
@@ -55,7 +55,7 @@ test("an answer goes out only while the call itself may", () => {
   assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "closed" });
 });
 
-test("an answer is held to the policy in force when it comes", () => {
+test("an answer is decided under the policy in force when it arrives", () => {
   const { questions, install } = scene();
   const question = questions.permit(ASKED[0]);
   install(policyStub((facts) => (facts.requestMethod === undefined ? {} : { decision: "deny", rule: "newer" })));
@@ -63,7 +63,7 @@ test("an answer is held to the policy in force when it comes", () => {
   assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "newer" });
 });
 
-test("answers to several methods go out only if each may", () => {
+test("answers to several questions are sent only if each is allowed", () => {
   for (const method of ASKED) {
     const { questions } = scene({ forbidden: [method] });
     assert.equal(questions.refusalOfAnswers(ASKED)?.code, "POLICY_DENY", method);
@@ -72,12 +72,12 @@ test("answers to several methods go out only if each may", () => {
   assert.equal(scene().questions.refusalOfAnswers(ASKED), null);
 });
 
-test("a refusal that agents are told of names no rule", () => {
+test("a refusal for an agent names no rule", () => {
   const refusal = scene({ forbidden: ASKED }).questions.refusalOfAnswers(ASKED);
   assert.equal(refusal?.message, "policy does not allow these answers to go to the server");
 });
 
-test("what only the mode lets through is counted once, and told of to whoever watches the log", () => {
+test("a question that only the mode lets through is counted once and logged", () => {
   const { questions, lines, id } = scene({ forbidden: ASKED, mode: "silent" });
   questions.permit(ASKED[0]).permitAnswer();
   assert.deepEqual(questions.detail, { questions_advisory_deny: 1, question_rule: "no" });
@@ -86,7 +86,7 @@ test("what only the mode lets through is counted once, and told of to whoever wa
   assert.deepEqual(questions.detail, { questions_advisory_deny: 2, question_rule: "no" });
 });
 
-test("no mode lets a question through that the engine has not judged", () => {
+test("no mode lets a question through if the engine failed", () => {
   const { questions, install } = scene({ mode: "advisory" });
   install(policyStub(() => ({ decision: "deny", cause: "fault", rule: "engine-failure" })));
   assert.throws(() => questions.permit(ASKED[0]), { code: "POLICY_DENY" });

@@ -27,7 +27,7 @@ test("each stage decides before the next: the catalog, the workflow, the argumen
   assert.equal(stage({}, policyStub()), null);
 });
 
-test("policy is not asked about what an earlier stage refuses", () => {
+test("policy is not asked about a call that an earlier stage refuses", () => {
   let asked = 0;
   const policy = policyStub(() => {
     asked += 1;
@@ -40,7 +40,7 @@ test("policy is not asked about what an earlier stage refuses", () => {
   assert.equal(asked, 1);
 });
 
-test("a question has a verdict of its own, under the mode as the call", () => {
+test("a question has a decision of its own, under the same mode as the call", () => {
   const methods: unknown[] = [];
   const policy = policyStub((facts: GovernedFacts) => {
     methods.push("requestMethod" in facts ? facts.requestMethod : null);
@@ -69,7 +69,7 @@ function listed(policy: CompiledPolicy, { mode = "enforcing", name = "lookup" }:
   return deciderOver(catalog, mode).isListed(makeCall(requestFor(), { recorded, policy }), target, () => true);
 }
 
-test("what a session has seen takes nothing off the list, and what no session may call is not listed", () => {
+test("a session's sensitivity removes nothing from lists, and a tool that no session may call is not listed", () => {
   const clean = policyStub((facts) =>
     facts.sessionMaxSensitivity === "public" && facts.sensitivityLevelInt === 0 ? {} : { decision: "deny" },
   );
@@ -79,7 +79,7 @@ test("what a session has seen takes nothing off the list, and what no session ma
   assert.equal(listed(policyStub(() => ({ decision: "step_up" }))), false);
 });
 
-test("what some arguments could change is listed, and so is what only arguments settle", () => {
+test("a tool is listed if some arguments would be allowed, or only arguments could decide", () => {
   const could = policyStub(() => ({ decision: "deny", cause: "policy" }), { couldAllow: () => true });
   assert.equal(listed(could), true);
   for (const cause of ["error", "request-invalid"] as const) assert.equal(listed(deny(cause)), true, cause);
@@ -87,7 +87,7 @@ test("what some arguments could change is listed, and so is what only arguments 
   assert.equal(listed(failed), false, "an engine that failed lists nothing");
 });
 
-test("no mode lists what cannot be called; a mode that lets everything through lists the rest", () => {
+test("no mode lists a tool whose server cannot be called; a mode that does not enforce lists all others", () => {
   assert.equal(listed(policyStub(), { name: "unpinned" }), false);
   assert.equal(listed(deny(), { mode: "silent", name: "unpinned" }), false);
   for (const mode of ["silent", "advisory"] as const) assert.equal(listed(deny(), { mode }), true);

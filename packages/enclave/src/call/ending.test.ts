@@ -10,7 +10,7 @@ const target = targetOf(callCatalog(), requestFor());
 const permit = permitFor(target);
 const redacting = permitFor(target, { decision: "redact", redactFields: ["ssn"] });
 
-test("a refusal has not been sent, and tells the agent its code and nothing of the rule", () => {
+test("a refused call is not sent, and the agent gets a code but not the rule", () => {
   const ending = refuse(target, { rule: "the-rule", code: "POLICY_DENY", message: "no" });
   assert.deepEqual(
     [ending.decision, ending.rule, ending.sent, ending.inspection, ending.detail],
@@ -33,7 +33,7 @@ test("a refusal has not been sent, and tells the agent its code and nothing of t
   assert.deepEqual([asking.decision, asking.outcome.data], ["step_up", { error_code: "POLICY_DENY", uri: "a" }]);
 });
 
-test("a failure is a fault that says how far the call had come", () => {
+test("a failed call is a fault that says how far the call came", () => {
   const unsent = { detail: { sent: 0 } };
   for (const [thrown, outcome] of [
     [new CmcpError("UPSTREAM_UNAVAILABLE", "no", unsent), "not-sent"],
@@ -49,14 +49,14 @@ test("a failure is a fault that says how far the call had come", () => {
   }
 });
 
-test("what is not the gateway's own error is told in fixed words", () => {
+test("an unexpected error reaches the agent with a fixed message", () => {
   const { outcome } = fail(permit, new Error("SECRET"));
   assert.ok(outcome.kind === "error");
   assert.deepEqual([outcome.code, outcome.message], ["TEE_FAULT", "the call failed inside the gateway"]);
   assert.equal(JSON.stringify(outcome).includes("SECRET"), false);
 });
 
-test("a server's own error passes as inspection leaves it, and in no words of its own where fields are removed", () => {
+test("a server's error is inspected, and loses its text where fields are redacted", () => {
   const refusal = new UpstreamRefusal({ code: -32_002, message: "ssn 123", data: { uri: "note://all", ssn: "123" } });
   const { outcome } = fail(permit, refusal);
   assert.ok(outcome.kind === "error");
@@ -68,7 +68,7 @@ test("a server's own error passes as inspection leaves it, and in no words of it
   assert.equal(JSON.stringify(withheld).includes("123"), false);
 });
 
-test("a caller that went away is on record as that, with how far the call had come", () => {
+test("a call whose caller went away is recorded as cancelled, with how far it came", () => {
   const sent = cancellationError(new CmcpError("UPSTREAM_TIMEOUT", "no", { detail: { sent: 0 } }));
   assert.deepEqual([sent.code, sent.detail["sent"]], ["REQUEST_CANCELLED", 0]);
   assert.equal(cancellationError(new Error("x")).detail["sent"], undefined);

@@ -43,7 +43,7 @@ test("a plain result is inspected and delivered", () => {
   assert.deepEqual([ending.outcome, ending.decision], [{ kind: "result", result: { content: [] } }, "allow"]);
 });
 
-test("what a server needs is told rebuilt, with a state that is good for this request", () => {
+test("a server's questions reach the agent rebuilt, with a state that is bound to this request", () => {
   const ending = inspected(needs({ a: { method: "elicitation/create", params: FORM, extra: 1 } }));
   assert.ok(ending.outcome.kind === "input");
   const asked = { a: { method: "elicitation/create", params: FORM } };
@@ -54,13 +54,13 @@ test("what a server needs is told rebuilt, with a state that is good for this re
   assert.deepEqual([ending.detail["outcome"], ending.sent, ending.inspection], ["input_required", true, "n/a"]);
 });
 
-test("a server that only wants the request again asks nothing", () => {
+test("a server may require the request again without a question", () => {
   const { outcome } = inspected(needs(null));
   assert.ok(outcome.kind === "input");
   assert.equal(outcome.inputRequests, null);
 });
 
-test("what a server may not ask, or asks in another form, ends the call as a fault that was sent", () => {
+test("a question that is not allowed or malformed ends the call as a fault after sending", () => {
   const refuseQuestion = (): never => {
     throw new CmcpError("POLICY_DENY", "not this", { detail: { sent: 1 } });
   };
@@ -79,27 +79,27 @@ test("what a server may not ask, or asks in another form, ends the call as a fau
   }
 });
 
-test("needing input is not recorded as redacted", () => {
+test("an answer that requires input is not recorded as redacted", () => {
   const terms = { withholdText: true };
   const permit = { decision: "redact", redactFields: ["ssn"] } as const;
   const ending = inspected(needs({ a: { method: "roots/list" } }), { permit, terms });
   assert.deepEqual([ending.outcome.kind, ending.decision], ["input", "allow"]);
 });
 
-test("a subscription is acknowledged in the gateway's words", () => {
+test("a subscription is acknowledged with the gateway's own result", () => {
   const rest = { method: "resources/subscribe", name: "note://all" } as const;
   const ending = inspected({ kind: "complete", result: { words: "SECRET" } }, { rest });
   assert.deepEqual(ending.outcome, { kind: "result", result: {} });
   assert.deepEqual([ending.detail, ending.inspection], [{ outcome: "subscribed" }, "n/a"]);
 });
 
-test("a task that nobody asked for is a fault that was sent", () => {
+test("a task that was not requested is a fault after sending", () => {
   const ending = inspected({ kind: "task", task: {} });
   assert.ok(ending.outcome.kind === "error");
   assert.deepEqual([ending.outcome.code, ending.sent], ["UPSTREAM_PROTOCOL_ERROR", true]);
 });
 
-test("what is said of a task is told as one, under the agent's id", () => {
+test("a task's state reaches the agent as a task, under the agent's id", () => {
   const tasks = new Tasks(() => 0);
   const task = tasks.reserve(recorded.session, requestFor()).commit(taskState());
   const call = makeCall(requestFor({ method: "tasks/get", name: task.id }), { recorded, tasks });

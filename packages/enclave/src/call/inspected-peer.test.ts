@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { CmcpError, canonicalText, type JsonObject } from "@cmcp/boundary";
 import { ELICITATION_COMPLETE, UpstreamRefusal, readClientCapabilities, type Peer } from "@cmcp/mcp";
 import { agentPeer, inspectedPeer } from "../testing/calls.ts";
 import { canonicalHash } from "./canonical-hash.ts";
@@ -15,7 +15,7 @@ const LOG: JsonObject = { level: "info", data: "x" };
 const RELATED = "io.modelcontextprotocol/related-task";
 const bothModes = readClientCapabilities({ elicitation: { form: {}, url: {} }, sampling: {}, roots: {} });
 
-test("before the agent hears anything the session has seen it, and a question is the agent's for as long as the server leaves it open", async () => {
+test("data counts as seen before the agent gets anything, and a question stays open as long as the server keeps it open", async () => {
   const order: string[] = [];
   let open: AbortSignal | undefined;
   const { peer } = agentPeer({
@@ -40,7 +40,7 @@ test("before the agent hears anything the session has seen it, and a question is
   assert.deepEqual(order, ["seen", "told", "told"]);
 });
 
-test("a question that policy refuses is not asked, and an answer that it refuses does not go back", async () => {
+test("a refused question is not asked, and a refused answer is not returned", async () => {
   const refusal = new CmcpError("POLICY_DENY", "no");
   const permit = (): never => {
     throw refusal;
@@ -54,7 +54,7 @@ test("a question that policy refuses is not asked, and an answer that it refuses
   assert.equal(second.heard.length, 1);
 });
 
-test("what the server asks and says is rebuilt from the shape of its method", async () => {
+test("a server's questions and notifications are rebuilt from the shape of their method", async () => {
   const { peer, heard } = agentPeer({ progressToken: 5 });
   const inspected = inspectedPeer(peer, { maxBytes: 10_000 });
   await inspected.ask("elicitation/create", { ...FORM, _meta: { a: "SECRET" }, extra: "SECRET" });
@@ -67,10 +67,10 @@ test("what the server asks and says is rebuilt from the shape of its method", as
     ["notifications/progress", { progress: 1, progressToken: 5 }],
   ]);
   for (const method of ["tools/call", "constructor", ""])
-    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR" });
+    await assert.rejects(inspected.ask(method, {}), { code: "UPSTREAM_PROTOCOL_ERROR", detail: { sent: 1 } });
 });
 
-test("progress carries the agent's token, nothing else does, and an agent without one hears of none", async () => {
+test("only progress carries the agent's token, and an agent without a token gets none", async () => {
   const progress = { progress: 1, progressToken: "servers" };
   for (const [progressToken, expected] of [
     [
@@ -97,7 +97,7 @@ test("progress carries the agent's token, nothing else does, and an agent withou
   }
 });
 
-test("what is about a task names the agent's task alone", async () => {
+test("messages about a task name only the agent's task id", async () => {
   const { peer, heard } = agentPeer();
   const inspected = inspectedPeer(peer, { taskId: "agents" });
   const meta = { _meta: { [RELATED]: { taskId: "theirs" } } };
@@ -115,7 +115,7 @@ test("an agent's answer is rebuilt from what was asked", async () => {
   assert.deepEqual(await inspectedPeer(peer).ask("elicitation/create", FORM), { action: "decline" });
 });
 
-test("of an agent that refuses, or answers something else, a server hears fixed words", async () => {
+test("a server gets a fixed message if the agent refuses or answers in another form", async () => {
   const refusing = (): never => {
     throw new UpstreamRefusal({ code: -32_000, message: "SECRET", data: { a: "SECRET" } });
   };
@@ -138,7 +138,7 @@ test("of an agent that refuses, or answers something else, a server hears fixed 
   }
 });
 
-test("a server asks for what the agent declared, and nothing else reaches the agent", async () => {
+test("a server can ask only for what the agent declared", async () => {
   const { peer, heard } = agentPeer({ capabilities: { roots: {} } });
   const inspected = inspectedPeer(peer);
   await assert.rejects(inspected.ask("elicitation/create", FORM), UpstreamRefusal);
@@ -150,13 +150,13 @@ test("a server asks for what the agent declared, and nothing else reaches the ag
   };
   const asked = inspectedPeer(peer, { questions });
   const form = { method: "elicitation/create", params: FORM };
-  assert.throws(() => asked.permitInputRequests({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED" });
+  assert.throws(() => asked.permitInputRequests({ a: form }), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
   assert.deepEqual(asked.permitInputRequests({ a: { method: "roots/list" } }), {
     a: { method: "roots/list", params: {} },
   });
 });
 
-test("where one of several questions may not be asked, none is", () => {
+test("if one of several questions is refused, none is asked", () => {
   const seen: string[] = [];
   const permit = (method: string): PermittedQuestion => {
     if (method === "roots/list") throw new CmcpError("POLICY_DENY", "no");
@@ -173,13 +173,13 @@ test("where one of several questions may not be asked, none is", () => {
   });
 });
 
-test("where fields are removed, a server says how far it is and asks for roots, and nothing in words", async () => {
+test("where fields are redacted, a server can send progress numbers and ask for roots, but no text", async () => {
   const { peer, heard } = agentPeer({ progressToken: 1, wantsLog: true }, () => ({ roots: [] }));
   const inspected = inspectedPeer(peer, { withholdText: true });
   assert.equal(inspected.wantsLog, false);
   await inspected.notify("notifications/message", LOG);
   await inspected.notify("notifications/progress", { progress: 1, message: "SECRET" });
-  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY" });
+  await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "POLICY_DENY", detail: { sent: 1 } });
   assert.throws(() => inspected.permitInputRequests({ a: { method: "elicitation/create", params: FORM } }), {
     code: "POLICY_DENY",
   });
@@ -190,7 +190,7 @@ test("where fields are removed, a server says how far it is and asks for roots, 
   ]);
 });
 
-test("the transcript holds every message as the agent has it, in order, and the detail what the agent answered", async () => {
+test("the transcript covers every message as the agent gets it, and the detail covers the agent's answers", async () => {
   const transcript = new Transcript();
   const { peer } = agentPeer({ progressToken: 3 }, () => ({ action: "accept", content: { year: 1 }, _meta: {} }));
   const inspected = inspectedPeer(peer, { transcript, maxBytes: 10_000 });
@@ -213,7 +213,7 @@ test("the transcript holds every message as the agent has it, in order, and the 
   });
 });
 
-test("a question that has no answer is on record as asked", async () => {
+test("a question without an answer is recorded as asked", async () => {
   const transcript = new Transcript();
   const { peer } = agentPeer({
     ask: () => Promise.reject(new CmcpError("REQUEST_CANCELLED", "gone")),
@@ -224,7 +224,7 @@ test("a question that has no answer is on record as asked", async () => {
   assert.deepEqual(inspected.detail, { questions_asked: 1 });
 });
 
-test("more than a result may have before it ends the call, at the server too, in the order that the mode says", async () => {
+test("messages over the size limit end the call, at the server too, in the order of the inspection mode", async () => {
   const many = { level: "info", data: "x".repeat(60) };
   for (const [mode, delivered] of [
     ["buffered", 1],
@@ -239,13 +239,18 @@ test("more than a result may have before it ends the call, at the server too, in
       [delivered, true, "RESPONSE_SIZE_EXCEEDED"],
     );
   }
+  const bytes = canonicalText(LOG).length;
+  await inspectedPeer(agentPeer().peer, { maxBytes: bytes }).notify("notifications/message", LOG);
+  await assert.rejects(inspectedPeer(agentPeer().peer, { maxBytes: bytes - 1 }).notify("notifications/message", LOG), {
+    code: "RESPONSE_SIZE_EXCEEDED",
+  });
   const { peer, heard } = agentPeer();
   const asked = inspectedPeer(peer, { maxBytes: 10 });
   await assert.rejects(asked.ask("elicitation/create", FORM), { code: "RESPONSE_SIZE_EXCEEDED" });
   assert.deepEqual(heard, [], "questions count too");
 });
 
-test("a server hears of tasks only where its answer may become one, and the rest of the agent as it is", () => {
+test("a server sees the agent's task capability only if its answer may become a task, and all other capabilities", () => {
   const capabilities = readClientCapabilities({ roots: {}, extensions: { "io.modelcontextprotocol/tasks": {} } });
   const { peer } = agentPeer({ capabilities, logLevel: "error", era: "legacy", progressToken: 9 });
   assert.deepEqual(inspectedPeer(peer, { mayBecomeTask: true }).capabilities, capabilities);
@@ -256,7 +261,7 @@ test("a server hears of tasks only where its answer may become one, and the rest
   assert.deepEqual(plain.present({ kind: "result", result }), peer.present({ kind: "result", result }));
 });
 
-test("a caller that goes aborts what its server does, until the server has answered", () => {
+test("a caller that goes away aborts the call at the server, until the server has answered", () => {
   const [going, answered] = [new AbortController(), new AbortController()];
   const [aborted, released] = [going, answered].map(({ signal }) => inspectedPeer(agentPeer({ signal }).peer));
   going.abort();
@@ -269,7 +274,7 @@ function elicitation(elicitationId: string): JsonObject {
   return { mode: "url", message: "Sign in", url: "https://a.example/", elicitationId };
 }
 
-test("that an elicitation is complete reaches the agent that was asked for it in this call, once, and nobody else", async () => {
+test("the completion of an elicitation reaches the agent of this call once, and nobody else", async () => {
   let permitted = true;
   const permit = (): PermittedQuestion => {
     if (!permitted) throw new CmcpError("POLICY_DENY", "not this");

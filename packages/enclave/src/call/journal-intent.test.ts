@@ -10,7 +10,7 @@ const catalog = callCatalog();
 const vocabulary = new Vocabulary();
 type Recorded = Parameters<IntentPorts["recordIntent"]>;
 
-test("the intent names what is to leave, under which policy, and the label that the session may have after it", async () => {
+test("the intent names the request, the policy and the sensitivity that the session may have after it", async () => {
   const intents: Recorded[] = [];
   const recordIntent = async (...intent: Recorded): Promise<void> => void intents.push(intent);
   const recorded = sessionOf();
@@ -35,7 +35,7 @@ test("the intent names what is to leave, under which policy, and the label that 
   ]);
 });
 
-test("a label that the caller declares, or that the session has, counts where it is higher", async () => {
+test("a label of the caller or of the session counts if it is higher", async () => {
   const labels: string[] = [];
   const recordIntent: IntentPorts["recordIntent"] = async (_, { session_sensitivity: label }) =>
     void labels.push(label);
@@ -54,7 +54,7 @@ test("a label that the caller declares, or that the session has, counts where it
   assert.deepEqual(labels, ["public", "pii", vocabulary.max("mnpi", "pii")]);
 });
 
-test("a call whose intent the host does not hold is not sent", async () => {
+test("a call whose intent is not stored is not sent", async () => {
   const target = targetOf(catalog, requestFor());
   const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "late"));
   const step = await journalIntent(makeCall(), permitFor(target), { vocabulary, recordIntent });

@@ -20,7 +20,7 @@ export interface IntentPorts {
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
   const { recorded, policyRequest, request } = call;
   const { target } = permit;
-  const shown = sensitivityOfCall(ports.vocabulary, invokedToolOf(target), request.dataClass);
+  const sensitivity = sensitivityOfCall(ports.vocabulary, invokedToolOf(target), request.dataClass);
   try {
     await ports.recordIntent(recorded, {
       call_id: call.id,
@@ -29,7 +29,7 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
       workflow_id: workflowOf(policyRequest),
       request_hash: call.requestHash,
       policy_hash: call.policy.bundle.hash,
-      session_sensitivity: ports.vocabulary.max(recorded.session.sensitivity, shown),
+      session_sensitivity: ports.vocabulary.max(recorded.session.sensitivity, sensitivity),
     });
     return proceed(null);
   } catch (thrown) {

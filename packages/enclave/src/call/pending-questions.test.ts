@@ -8,7 +8,7 @@ const ASKED: PendingQuestions = {
   c: { method: "elicitation/create", params: { message: "?" } },
 };
 
-test("questions are told by their ids, each as it was put", () => {
+test("questions reach the agent under their ids, unchanged", () => {
   assert.deepEqual(toInputRequests(ASKED), ASKED);
   assert.deepEqual(toInputRequests({}), {});
 });

@@ -106,7 +106,7 @@ test("a call that policy allows is journalled, sent, inspected, recorded and ans
   assert.equal(entry?.request_payload_hash, canonicalHash({ method: method ?? "", params: params ?? {} }));
 });
 
-test("each call that is refused leaves one entry, and neither an intent nor anything sent", async () => {
+test("a refused call has one entry and no intent, and nothing is sent", async () => {
   const denying = await start({ policy: policyStub(() => ({ decision: "deny" })) });
   const allowing = await start();
   const drifting = await start({ drifted: true });
@@ -131,7 +131,7 @@ test("each call that is refused leaves one entry, and neither an intent nor anyt
   }
 });
 
-test("an answer to no question leaves nothing of it, at the server or in the hash over what left", async () => {
+test("an answer to no question is neither sent nor hashed", async () => {
   const { run, entries, upstreams } = await start();
   await run({});
   await run({ input: { responses: { a: { action: "accept" } }, state: null } });
@@ -141,7 +141,7 @@ test("an answer to no question leaves nothing of it, at the server or in the has
   assert.equal(other?.request_payload_hash, one?.request_payload_hash);
 });
 
-test("what a server says and asks before its result is on record with the result", async () => {
+test("messages and questions before the result are recorded with it", async () => {
   const { run, entries } = await start({
     answer: async (_, peer) => {
       await peer.notify("notifications/message", { level: "info", data: "x" });
@@ -163,7 +163,7 @@ test("what a server says and asks before its result is on record with the result
   );
 });
 
-test("the session has seen what a server can return before the agent hears of it, and keeps it if the call fails", async () => {
+test("data counts as seen before the agent gets a message, also if the call fails", async () => {
   let seen = "";
   const { run, recorded, entries } = await start({
     answer: async (_, peer) => {
@@ -181,7 +181,7 @@ test("the session has seen what a server can return before the agent hears of it
   assert.deepEqual([seen, entry?.session_sensitivity_after, entry?.policy_decision], ["pii", "pii", "fault"]);
 });
 
-test("what only the mode lets through says so in its entry, whatever became of it", async () => {
+test("the entry of a call that only the mode lets through says so", async () => {
   const policy = policyStub(() => ({ decision: "step_up", rule: "ask" }));
   const advised = { advisory_decision: "step_up", advisory_rule: "ask", advisory_code: "POLICY_DENY" };
   const detailOf = (detail: Readonly<Record<string, unknown>> | null | undefined): object => {
@@ -199,7 +199,7 @@ test("what only the mode lets through says so in its entry, whatever became of i
   assert.deepEqual([stopped?.policy_decision, detailOf(stopped?.detail)], ["deny", advised]);
 });
 
-test("what is removed from a result is removed where a question, a log message or an error could repeat it", async () => {
+test("text that could repeat redacted fields is removed from questions, log messages and errors", async () => {
   const policy = policyStub(() => ({ decision: "redact", redactFields: ["ssn"] }));
   const { run } = await start({
     policy,
@@ -216,7 +216,7 @@ test("what is removed from a result is removed where a question, a log message o
   assert.equal(codeOf(body), "POLICY_DENY");
 });
 
-test("a place for a task is given back by a call that became none, and kept by one that did", async () => {
+test("a task reservation is released by a call that becomes no task, and kept by one that does", async () => {
   const capabilities = readClientCapabilities({ extensions: { "io.modelcontextprotocol/tasks": {} } });
   const { peer } = agentPeer({ capabilities });
   const plain = await start();
@@ -230,7 +230,7 @@ test("a place for a task is given back by a call that became none, and kept by o
   assert.equal(failing.tasks.size, 0);
 });
 
-test("a task is given up once, whatever label or workflow the cancellation names, and policy is not asked", async () => {
+test("a task is cancelled once, whatever label or workflow the request names, and policy is not asked", async () => {
   let asked = 0;
   const policy = policyStub(() => {
     asked += 1;
@@ -266,7 +266,7 @@ test("a task's session is the one it was made in", async () => {
   assert.deepEqual(other.upstreams.sent, []);
 });
 
-test("what the host does not hold is not sent, and has no answer", async () => {
+test("without the host's acknowledgement nothing is sent or answered", async () => {
   const { run, room, upstreams, entries } = await start();
   await run();
   room.journal.behind = true;
@@ -277,7 +277,7 @@ test("what the host does not hold is not sent, and has no answer", async () => {
   assert.ok(entries().length > 1);
 });
 
-test("a session holds as many entries as a claim can", async () => {
+test("a session has a limit of entries", async () => {
   const { run, recorded, upstreams } = await start();
   await run();
   while (recorded.chain.length < 40_000) recorded.chain.append({ entry_type: "catalog_drift" });
@@ -285,7 +285,7 @@ test("a session holds as many entries as a claim can", async () => {
   assert.equal(upstreams.sent.length, 1);
 });
 
-test("the gateway's members are beside what is hashed, for a result and an error", async () => {
+test("the gateway's members are not hashed, in a result and in an error", async () => {
   for (const [rest, scene] of [
     [{}, {}],
     [{ name: "none" }, {}],
@@ -302,7 +302,7 @@ test("the gateway's members are beside what is hashed, for a result and an error
   }
 });
 
-test("a server hears that its answer may become a task only where there is a place for one", async () => {
+test("a server sees that its answer may become a task only if room was reserved", async () => {
   const capabilities = readClientCapabilities({ roots: {}, extensions: { "io.modelcontextprotocol/tasks": {} } });
   const heard: unknown[] = [];
   const { run } = await start({

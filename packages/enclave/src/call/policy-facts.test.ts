@@ -31,7 +31,7 @@ test("rules see the action of each method, and the arguments that leave", () => 
   }
 });
 
-test("of a completion rules see which argument it completes and those known, not the typed text", () => {
+test("for a completion rules see its argument and the known ones, not the typed text", () => {
   const known = { tone: "dry" };
   const method = "completion/complete";
   const ofPrompt = factsFor({
@@ -67,7 +67,7 @@ test("rules see the session's labels, caller, workflow and gateway", () => {
   assert.deepEqual([facts.enforcementMode, facts.catalogHash], ["enforcing", catalog.hash]);
 });
 
-test("rules find the tools that the configuration gives a workflow, every tool where it says nothing, none for one it does not name", () => {
+test("rules see the tools of a workflow: every tool if none are configured, none for an unknown workflow", () => {
   const found = (workflowId: string | null, workflowTools: GatewayFacts["workflowTools"]) =>
     factsFor({ workflowId }, { ...gateway, workflowTools }).workflowAllowedTools;
   assert.deepEqual(found("any", undefined), ["lookup", "person", "unpinned"]);

@@ -52,7 +52,7 @@ const found = (request: AgentRequest): Ending =>
 const denied = (request: AgentRequest): Ending =>
   refuse(targetOf(catalog, request), { rule: "the-rule", code: "POLICY_DENY", message: "no" });
 
-test("the entry says what was asked, decided and returned, and the receipt stands for it", async () => {
+test("the entry says what was requested, decided and returned, and the receipt commits to it", async () => {
   const { reply, recorded } = await start();
   const { body, entry, call } = await reply({ arguments: { q: "a" }, workflowId: "billing" }, found);
   assert.deepEqual(
@@ -77,7 +77,7 @@ test("the entry says what was asked, decided and returned, and the receipt stand
   assert.equal(recorded.session.callsAllowed, 1);
 });
 
-test("the response's hash covers everything said before, then the result, without the gateway's members", async () => {
+test("the response hash covers all messages and the result, without the gateway's members", async () => {
   const { reply } = await start();
   const said = [
     { method: "notifications/message", params: { level: "info", data: "x" } },
@@ -89,7 +89,7 @@ test("the response's hash covers everything said before, then the result, withou
   assert.equal(alone.response_payload_hash, canonicalHash([{ result: { content: [] } }]));
 });
 
-test("the response's hash covers an error, and the receipt goes beside its code", async () => {
+test("the response hash covers an error, and the receipt is in its data", async () => {
   const { reply } = await start();
   const { body, entry, call } = await reply({}, denied);
   assert.ok("error" in body);
@@ -103,7 +103,7 @@ test("the response's hash covers an error, and the receipt goes beside its code"
   assert.equal(JSON.stringify(body).includes("the-rule"), false);
 });
 
-test("what was sent raises the session to what the target and the caller say; what was not leaves it", async () => {
+test("a sent call raises the session to the label of target and caller; a call that was not sent does not", async () => {
   const { reply, recorded } = await start();
   const { entry: first } = await reply({ name: "person", dataClass: "mnpi" }, denied);
   assert.deepEqual([first.session_sensitivity_before, first.session_sensitivity_after], ["public", "public"]);
@@ -116,13 +116,13 @@ test("what was sent raises the session to what the target and the caller say; wh
   assert.equal(recorded.session.sensitivity, "mnpi");
 });
 
-test("a label that is none is recorded of no call that was refused for it", async () => {
+test("an unknown label is not recorded for the call that it refuses", async () => {
   const { reply } = await start();
   const { entry } = await reply({ name: "person", dataClass: "none" }, denied);
   assert.equal(entry.effective_data_class, "pii");
 });
 
-test("a name that is in no catalog is on record as the agent wrote it, with nothing of a target", async () => {
+test("an unknown name is recorded as the agent wrote it, without a target", async () => {
   const { reply } = await start();
   const ending = refuse(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
   const { entry } = await reply({ name: "invented" }, () => ending);
@@ -132,14 +132,14 @@ test("a name that is in no catalog is on record as the agent wrote it, with noth
   );
 });
 
-test("a method other than a tool's call is named", async () => {
+test("a method other than tools/call is named in the entry", async () => {
   const { reply } = await start();
   const { entry: read } = await reply({ method: "resources/read", name: "note://all" }, found);
   const { entry: called } = await reply({}, found);
   assert.deepEqual([read.detail?.["method"], called.detail?.["method"]], ["resources/read", undefined]);
 });
 
-test("where each call has a claim, its place in the session's claims goes with it", async () => {
+test("if each call has a claim, its sequence number goes to the agent", async () => {
   const { reply, recorded } = await start({ claims: true });
   const { body } = await reply({}, found);
   const { latestClaim } = recorded;
@@ -153,7 +153,7 @@ test("where each call has a claim, its place in the session's claims goes with i
   assert.ok("error" in error && isJsonObject(error.error.data?.["claim"]));
 });
 
-test("an agent has no answer that the host does not hold", async () => {
+test("an agent gets no answer before its entry is stored", async () => {
   const { recorded } = await start();
   const ports: RecordPorts = {
     vocabulary: recordRoom(new HostStore()).vocabulary,

@@ -96,8 +96,8 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
 /** The sensitivity of a call's data: the catalog's label, or the label that the caller declared if that is higher. */
 function dataClassOf(vocabulary: Vocabulary, target: Target | null, declared: string | null): string | null {
   if (target === null) return null;
-  const known = sensitivityOfTool(vocabulary, invokedToolOf(target));
-  return declared !== null && vocabulary.has(declared) ? vocabulary.max(known, declared) : known;
+  const approvedClass = sensitivityOfTool(vocabulary, invokedToolOf(target));
+  return declared !== null && vocabulary.has(declared) ? vocabulary.max(approvedClass, declared) : approvedClass;
 }
 
 function claimReference(claim: Claim): JsonObject {

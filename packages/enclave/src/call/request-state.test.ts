@@ -17,7 +17,7 @@ function waitingFor(serverState: string | null): WaitingState {
   return { serverState, questions: {} };
 }
 
-test("a state comes back as the server gave it, with what it asked by, once", () => {
+test("a state opens once, to the server's state and its questions", () => {
   const states = new RequestStates(() => 0);
   const params = fc
     .dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3, noNullPrototype: true })
@@ -83,12 +83,15 @@ test("a changed, foreign or malformed state opens nothing", () => {
 
 test("a state is no larger than what an agent may send back", () => {
   const states = new RequestStates(() => 0);
-  assert.throws(() => states.seal(context, waitingFor("x".repeat(65_536))), { code: "RESPONSE_SIZE_EXCEEDED" });
+  assert.throws(() => states.seal(context, waitingFor("x".repeat(65_536))), {
+    code: "RESPONSE_SIZE_EXCEEDED",
+    detail: { sent: 1 },
+  });
   const most = states.seal(context, waitingFor("x".repeat(49_000)));
   assert.equal(states.open(context, most).serverState?.length, 49_000);
 });
 
-test("a state ends with time, with its session, and when many newer ones wait", () => {
+test("a state expires with time, with its session, and when many newer ones wait", () => {
   let now = 0;
   const states = new RequestStates(() => now);
   const [closed, busy] = [

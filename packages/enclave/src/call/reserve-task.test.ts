@@ -10,7 +10,7 @@ const permit = permitFor(targetOf(callCatalog(), requestFor()));
 const understands = readClientCapabilities({ extensions: { "io.modelcontextprotocol/tasks": {} } });
 const large = { q: "x".repeat(65_536) };
 
-test("a call that may become a task has a place for it", () => {
+test("room is reserved for a call that may become a task", () => {
   for (const [request, capabilities] of [
     [requestFor({ task: { ttlMs: null } }), {}],
     [requestFor(), understands],
@@ -24,7 +24,7 @@ test("a call that may become a task has a place for it", () => {
   }
 });
 
-test("a call whose agent understands no tasks takes no place, nor does any other method", () => {
+test("no room is reserved for an agent without tasks, or for any other method", () => {
   const tasks = new Tasks(() => 0);
   for (const [request, capabilities] of [
     [requestFor(), {}],
@@ -36,7 +36,7 @@ test("a call whose agent understands no tasks takes no place, nor does any other
   assert.equal(tasks.size, 0);
 });
 
-test("where there is no place, a call that asked for one fails before it is sent, and any other is a plain one", () => {
+test("without room, a call that requested a task fails before it is sent, and any other becomes a plain call", () => {
   const tasks = new Tasks(() => 0);
   const asked = reserveTask(makeCall(requestFor({ task: { ttlMs: null }, arguments: large })), permit, {}, tasks);
   assert.ok(asked.kind === "ending" && asked.outcome.kind === "error");
@@ -45,7 +45,7 @@ test("where there is no place, a call that asked for one fails before it is sent
   assert.deepEqual(left, { kind: "continue", value: null });
 });
 
-test("a failure that is none of the gateway's own codes is no answer", () => {
+test("an unexpected error is thrown", () => {
   const reserve = (): never => {
     throw new TypeError("a defect");
   };

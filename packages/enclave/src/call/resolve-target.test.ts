@@ -16,7 +16,7 @@ function resolved(rest: Parameters<typeof requestFor>[0]): unknown {
   return [step.rule, step.outcome.code];
 }
 
-test("each method finds what the catalog has under its own kind of name", () => {
+test("each method finds its target by its own kind of name", () => {
   assert.equal(resolved({ name: "lookup" }), "tool");
   assert.equal(resolved({ method: "prompts/get", name: "greeting" }), "prompt");
   for (const method of ["resources/read", "resources/subscribe", "resources/unsubscribe"] as const)
@@ -28,7 +28,7 @@ test("each method finds what the catalog has under its own kind of name", () => 
   assert.equal(resolved({ method: "completion/complete", name: uri, completion: template }), "resource");
 });
 
-test("a completion is about the template itself, not about what fits it", () => {
+test("a completion names the template itself, not a URI that matches it", () => {
   const name = "note://by-id/7";
   const completion = { reference: { type: "ref/resource", uri: name }, argument, known: {} } as const;
   assert.deepEqual(resolved({ method: "completion/complete", name, completion }), [
@@ -44,18 +44,18 @@ test("a name of another kind, of nothing or of the language is not in the catalo
   assert.deepEqual(resolved({ method: "resources/read" }), ["not-in-catalog", "RESOURCE_NOT_IN_CATALOG"]);
 });
 
-test("a task is in no catalog, whatever it is called", () => {
+test("a task is never found in the catalog", () => {
   const methods = METHODS.filter(isGoverned).map(({ name }) => name);
   for (const method of methods.filter(isTaskMethod))
     assert.deepEqual(resolved({ method, name: "lookup" }), ["not-in-catalog", "TASK_UNKNOWN"], method);
 });
 
-test("a resource that is not there is named to the agent that named it", () => {
+test("the refusal of an unknown resource names its URI", () => {
   const step = resolveTarget(requestFor({ method: "resources/read", name: "note://none" }), catalog);
   assert.ok(step.kind === "ending" && step.outcome.kind === "error");
   assert.deepEqual(step.outcome.data, { error_code: "RESOURCE_NOT_IN_CATALOG", uri: "note://none" });
 });
 
-test("what stands on a server that cannot be called is refused", () => {
+test("a target on a server that cannot be called is refused", () => {
   assert.deepEqual(resolved({ name: "unpinned" }), ["server-not-callable", "NOT_SUPPORTED"]);
 });

@@ -21,7 +21,7 @@ function structured(value: JsonObject): JsonObject {
   return { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: value };
 }
 
-test("a result that fits is delivered under its permit", () => {
+test("a result that matches its schema is delivered under its permit", () => {
   const text = { content: [{ type: "text", text: "found" }] };
   const { decision, rule, sent, outcome, inspection, detail } = ended(requestFor(), text);
   assert.deepEqual([decision, rule, sent, inspection], ["allow", "r", true, "pass"]);
@@ -34,14 +34,14 @@ test("a result that fits is delivered under its permit", () => {
   );
 });
 
-test("what the schema does not declare leaves the result, and the record says how much", () => {
+test("undeclared members are removed from the result, and the record says how many", () => {
   const ending = ended(person, structured({ ...PERSON, surplus: "x" }));
   assert.deepEqual([ending.decision, ending.inspection], ["allow", "surplus_stripped"]);
   assert.ok(ending.outcome.kind === "result" && Number(ending.detail["removed"]) > 0);
   assert.equal(JSON.stringify(ending.outcome).includes("surplus"), false);
 });
 
-test("a result is recorded as redacted exactly when it was projected", () => {
+test("a result is recorded as redacted exactly when fields were redacted", () => {
   const { decision, inspection, outcome, detail } = ended(person, structured(PERSON), REDACT);
   assert.deepEqual([decision, inspection, detail["outcome"]], ["redact", "surplus_stripped", "delivered"]);
   assert.ok(outcome.kind === "result");
@@ -49,7 +49,7 @@ test("a result is recorded as redacted exactly when it was projected", () => {
   assert.deepEqual(outcome.result["structuredContent"], { name: "Ann", age: 7 });
 });
 
-test("what cannot be projected is withheld and recorded as denied; the session has seen it all the same", () => {
+test("a result that cannot be redacted is withheld and recorded as denied; its data still counts as seen", () => {
   const text = { content: [{ type: "text", text: "ssn 123-45-6789" }] };
   const resource = requestFor({ method: "resources/read", name: "note://all" });
   const prompt = requestFor({ method: "prompts/get", name: "greeting", arguments: { who: "Ann" } });

@@ -38,8 +38,8 @@ export function resumeInput(
   // `tasks/update` carries nothing but answers.
   if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
   if (!answered) return proceed(input.state === null ? null : { responses, state });
-  const stopped = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
-  return stopped === null ? proceed({ responses, state }) : refuse(target, stopped);
+  const refusal = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
+  return refusal === null ? proceed({ responses, state }) : refuse(target, refusal);
 }
 
 const UNREQUESTED_INPUT: Refusal = {

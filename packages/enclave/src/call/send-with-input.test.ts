@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import type { UpstreamAnswer } from "@cmcp/mcp";
+import { UpstreamRefusal, type UpstreamAnswer } from "@cmcp/mcp";
 import { agentPeer } from "../testing/calls.ts";
 import { sendWithInput } from "./send-with-input.ts";
 import type { Input } from "./resume-input.ts";
@@ -54,9 +54,20 @@ test("an agent that cannot be asked, or not for this, ends the call", async () =
     await assert.rejects(failing(request, rest), { code: "UPSTREAM_INPUT_REQUIRED", detail: { sent: 1 } });
 });
 
+test("an agent that refuses to answer ends a call that the server has", async () => {
+  const { peer } = agentPeer({}, () => {
+    throw new UpstreamRefusal({ code: -32_000, message: "no", data: null });
+  });
+  await assert.rejects(sendWithInput(inTurn(needs({ a: ROOTS })).send, peer, null), {
+    code: "UPSTREAM_INPUT_REQUIRED",
+    detail: { sent: 1 },
+  });
+});
+
 test("a server asks so many times, and for so much at once", async () => {
   const endless = inTurn(...Array.from({ length: 20 }, () => needs(null)));
-  await assert.rejects(sendWithInput(endless.send, agentPeer().peer, null), { code: "UPSTREAM_PROTOCOL_ERROR" });
+  const refusal = { code: "UPSTREAM_PROTOCOL_ERROR", detail: { sent: 1 } };
+  await assert.rejects(sendWithInput(endless.send, agentPeer().peer, null), refusal);
   assert.equal(endless.sent.length, 9);
   const asking = (count: number) =>
     sendWithInput(
@@ -65,5 +76,5 @@ test("a server asks so many times, and for so much at once", async () => {
       null,
     );
   assert.deepEqual(await asking(16), DONE);
-  await assert.rejects(asking(17), { code: "UPSTREAM_PROTOCOL_ERROR" });
+  await assert.rejects(asking(17), refusal);
 });

@@ -70,7 +70,7 @@ test("a task ends with its session", () => {
 test("a session has a bound; a task that has ended gives way, and other sessions are not affected", () => {
   const tasks = new Tasks(() => 0);
   const [first] = Array.from({ length: 64 }, () => tasks.reserve(s, call).commit(working));
-  assert.throws(() => tasks.reserve(s, call), { code: "OVERLOADED" });
+  assert.throws(() => tasks.reserve(s, call), { code: "OVERLOADED", detail: { sent: 0 } });
   tasks.reserve(t, call);
   assert.ok(first !== undefined);
   tasks.update("s", first, { ...working, status: "completed" });
@@ -93,9 +93,15 @@ test("all sessions together have a bound, of which each principal has a share", 
 
 test("arguments are kept up to a bound, in bytes", () => {
   const tasks = new Tasks(() => 0);
-  for (const text of ["x".repeat(65_536), "é".repeat(32_768)])
-    assert.throws(() => tasks.reserve(s, { ...call, arguments: { a: text } }), { code: "MCP_INVALID_REQUEST" });
+  const most = 65_536 - '{"a":""}'.length;
+  for (const text of ["x".repeat(most + 1), "é".repeat(32_768)])
+    assert.throws(() => tasks.reserve(s, { ...call, arguments: { a: text } }), {
+      code: "MCP_INVALID_REQUEST",
+      detail: { sent: 0 },
+    });
   assert.equal(tasks.size, 0);
+  tasks.reserve(s, { ...call, arguments: { a: "x".repeat(most) } });
+  assert.equal(tasks.size, 1);
 });
 
 test("a list has the tasks of one session as last seen, without the server's words", () => {

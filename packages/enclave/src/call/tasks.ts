@@ -88,13 +88,13 @@ export class Tasks {
     this.#sessions.set(session, tasks);
     return {
       commit: (state) => {
-        const shown = shownState(id, state);
-        stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
+        const visibleState = visibleTask(id, state);
+        stored.until = stored.since + (visibleState.ttlMs ?? MAX_TTL_MS);
         stored.task = {
           id,
           upstreamId: state.taskId,
           call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
-          state: shown,
+          state: visibleState,
           questions: {},
           cancelled: false,
         };
@@ -118,12 +118,12 @@ export class Tasks {
    * @returns the state for the agent
    */
   update(session: string, { id }: Task, serverState: TaskState, questions: PendingQuestions = {}): TaskState {
-    const shown = shownState(id, serverState);
+    const visibleState = visibleTask(id, serverState);
     this.#change(session, id, (stored, task) => {
-      stored.until = stored.since + (shown.ttlMs ?? MAX_TTL_MS);
-      stored.task = { ...task, state: shown, questions: task.cancelled ? {} : questions };
+      stored.until = stored.since + (visibleState.ttlMs ?? MAX_TTL_MS);
+      stored.task = { ...task, state: visibleState, questions: task.cancelled ? {} : questions };
     });
-    return shown;
+    return visibleState;
   }
 
   /** Removes questions that were answered. */
@@ -184,7 +184,7 @@ export class Tasks {
 }
 
 /** The state for the agent: the gateway's id, and at most the gateway's time to live. */
-function shownState(id: string, state: TaskState): TaskState {
+function visibleTask(id: string, state: TaskState): TaskState {
   return { ...state, taskId: id, ttlMs: Math.min(state.ttlMs ?? MAX_TTL_MS, MAX_TTL_MS) };
 }
 

@@ -59,7 +59,7 @@ function withoutReadable({ headers, ...answer }: HttpResponse): object {
 describe("a preflight", () => {
   const strangers = emptyGateway({ configuration, known: false });
 
-  test("from a listed origin is answered before anybody is authenticated, with what the path takes", async () => {
+  test("from a listed origin is answered before authentication, with the methods of the path", async () => {
     for (const origin of [LISTED, SECOND]) {
       const { status, headers, body } = await ask(strangers, "OPTIONS", "/mcp", { origin, ...ASKS });
       assert.deepEqual([status, body], [204, null]);
@@ -83,7 +83,7 @@ describe("a preflight", () => {
     }
   });
 
-  test("to a path without business of agents is refused as any other request there", async () => {
+  test("to a path that agents do not use is refused like any other request there", async () => {
     const codes = async (path: string): Promise<number> =>
       (await ask(strangers, "OPTIONS", path, { origin: LISTED, ...ASKS })).status;
     assert.deepEqual(
@@ -96,7 +96,7 @@ describe("a preflight", () => {
     );
   });
 
-  test("from any other origin is refused, without a word a browser could take for leave", async () => {
+  test("from any other origin is refused, without a header that allows anything", async () => {
     for (const origin of UNLISTED) {
       const { status, headers, body } = await ask(strangers, "OPTIONS", "/mcp", { origin, ...ASKS });
       assert.deepEqual(

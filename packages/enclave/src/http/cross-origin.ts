@@ -51,10 +51,10 @@ export function isPreflight({ method, headers }: HttpRequest): boolean {
 
 /** The response to a preflight. The request that follows is still authenticated and decided. */
 export function preflight({ headers }: HttpRequest, methods: readonly string[]): HttpResponse {
-  const asked = (headers.get("access-control-request-headers") ?? "")
+  const requestedHeaders = (headers.get("access-control-request-headers") ?? "")
     .split(",")
     .map((name) => name.trim().toLowerCase());
-  const parameters = asked.filter((name) => PARAMETER_HEADER.test(name)).slice(0, MAX_PARAMETER_HEADERS);
+  const parameters = requestedHeaders.filter((name) => PARAMETER_HEADER.test(name)).slice(0, MAX_PARAMETER_HEADERS);
   return {
     status: 204,
     headers: {

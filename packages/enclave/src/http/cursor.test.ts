@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { Cursors } from "./cursor.ts";
 
-test("a cursor leads back to its place, in its list alone", () => {
+test("a cursor leads to its offset, in its own list only", () => {
   const cursors = new Cursors();
   fc.assert(
     fc.property(
@@ -20,7 +20,7 @@ test("a cursor leads back to its place, in its list alone", () => {
   );
 });
 
-test("what nobody was given is no cursor", () => {
+test("a cursor that was never issued is refused", () => {
   const cursors = new Cursors();
   const given = cursors.make(["list"], 7);
   assert.throws(() => new Cursors().read(["list"], given), { code: "CURSOR_INVALID" });

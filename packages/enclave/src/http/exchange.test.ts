@@ -43,7 +43,7 @@ async function asked(
 const MORE = "and more";
 const textOf = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString();
 
-test("a body that is there is read at once, and then it is read", async (t) => {
+test("a complete body is read at once, and only once", async (t) => {
   const exchange = await asked(
     t,
     new BufferedBytes(),
@@ -59,7 +59,7 @@ test("a body that is there is read at once, and then it is read", async (t) => {
   assert.deepEqual((await exchange.head).headers, { body: "one two", rest: "0" });
 });
 
-test("a body whose end has not come is read as it comes", async (t) => {
+test("an incomplete body is read as it arrives", async (t) => {
   const exchange = await asked(
     t,
     new BufferedBytes(),
@@ -78,7 +78,7 @@ test("a body whose end has not come is read as it comes", async (t) => {
   assert.deepEqual((await exchange.head).headers, { whole: "not yet", first: MORE });
 });
 
-test("an answer counts until it was read, as its principal's once that is known", async (t) => {
+test("a response counts until it was read, for its principal once that is known", async (t) => {
   const buffered = new BufferedBytes(4 * 1024 * 1024);
   const exchange = await asked(t, buffered, async (request) => {
     request.buffered?.belongTo("principal:alice");
@@ -94,14 +94,14 @@ test("an answer counts until it was read, as its principal's once that is known"
   assert.equal(buffered.held, 1_000_000, "what bob has");
 });
 
-test("an answer there is no room for is refused before any of it is sent", async (t) => {
+test("a response without room is refused before any of it is sent", async (t) => {
   const buffered = new BufferedBytes(1_000_000);
   const exchange = await asked(t, buffered, async () => ({ status: 200, headers: {}, body: "x".repeat(600_000) }));
   await assert.rejects(exchange.head, { code: "OVERLOADED" });
   assert.equal(buffered.held, 0);
 });
 
-test("a handler that fails leaves nothing counted", async (t) => {
+test("a failing handler leaves no count", async (t) => {
   const buffered = new BufferedBytes();
   const exchange = await asked(t, buffered, async (request) => {
     request.buffered?.take(5);

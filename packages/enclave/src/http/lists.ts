@@ -31,19 +31,19 @@ const LISTING: AgentRequest = {
 /** A target with its definition as agents get it. */
 interface ListItem {
   readonly target: Target;
-  readonly shown: JsonObject;
+  readonly definition: JsonObject;
 }
 
 function showTool(tool: CatalogTool): ListItem {
   const { toolName: name, description, inputSchema, outputSchema } = tool;
   return {
     target: { kind: "tool", tool },
-    shown: { name, description, inputSchema, ...(outputSchema === null ? {} : { outputSchema }) },
+    definition: { name, description, inputSchema, ...(outputSchema === null ? {} : { outputSchema }) },
   };
 }
 
 function showPrompt(prompt: CatalogPrompt): ListItem {
-  const told = prompt.arguments.map(({ name, title, description, required }) => ({
+  const promptArguments = prompt.arguments.map(({ name, title, description, required }) => ({
     name,
     ...(title === null ? {} : { title }),
     description,
@@ -51,11 +51,11 @@ function showPrompt(prompt: CatalogPrompt): ListItem {
   }));
   return {
     target: { kind: "prompt", prompt },
-    shown: {
+    definition: {
       name: prompt.promptName,
       ...(prompt.title === null ? {} : { title: prompt.title }),
       description: prompt.description,
-      arguments: told,
+      arguments: promptArguments,
     },
   };
 }
@@ -64,7 +64,7 @@ function showResource(resource: CatalogResource): ListItem {
   const { id, template, name, title, description, mimeType } = resource;
   return {
     target: { kind: "resource", resource: { resource, uri: id, variables: NO_VARIABLES } },
-    shown: {
+    definition: {
       [template === null ? "uri" : "uriTemplate"]: id,
       name,
       ...(title === null ? {} : { title }),
@@ -82,7 +82,7 @@ const COMPARED = {
   templates: "resource",
 } as const satisfies Record<ListKind, Target["kind"]>;
 
-function offered(catalog: ListPorts["catalog"], kind: ListKind): ListItem[] {
+function listItems(catalog: ListPorts["catalog"], kind: ListKind): ListItem[] {
   switch (kind) {
     case "tools":
       return [...catalog.tools.values()].map(showTool);
@@ -121,9 +121,9 @@ export function list(parts: ListPorts, { recorded, caller, kind, cursor }: ListR
   const call = { recorded, caller, policyRequest: LISTING, policy };
   let looks = MAX_ARGUMENT_CHECKS;
   const mayCheckArguments = (): boolean => looks-- > 0;
-  const items = offered(catalog, kind)
+  const items = listItems(catalog, kind)
     .filter(({ target }) => decider.isListed(call, target, mayCheckArguments))
-    .map(({ shown }) => shown);
+    .map(({ definition }) => definition);
   drift.requireRecheck(COMPARED[kind]);
   const end = from + PAGE;
   return {

@@ -31,11 +31,15 @@ export interface RoutePorts {
 }
 
 /** The endpoints other than `/mcp`. */
-export function routes({ status: said, attestation: attested, sessions }: RoutePorts): readonly Route[] {
+export function routes({ status: statusPorts, attestation: attestationPorts, sessions }: RoutePorts): readonly Route[] {
   const ofSession = (end: string): RegExp => new RegExp(`^/sessions/([^/]{1,256})/${end}$`);
   return [
-    { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(said) },
-    { method: "GET", path: /^\/attestation$/, endpoint: ({ url, caller }) => attestation(attested, url, caller) },
+    { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(statusPorts) },
+    {
+      method: "GET",
+      path: /^\/attestation$/,
+      endpoint: ({ url, caller }) => attestation(attestationPorts, url, caller),
+    },
     { method: "GET", path: /^\/launch-document$/, endpoint: ({ caller }) => launchDocument(sessions, caller) },
     { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(sessions, url, caller) },
     { method: "POST", path: ofSession("close"), endpoint: ({ id, caller }) => closeById(sessions, caller, id) },

@@ -79,14 +79,14 @@ async function findSession(
 async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<JsonObject> {
   const earlier = await parts.lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
-  const kept = earlier.closed?.end?.evidence;
-  if (kept === undefined)
+  const storedEvidence = earlier.closed?.end?.evidence;
+  if (storedEvidence === undefined)
     throw new CmcpError("SESSION_INCOMPLETE", "the evidence of the session was not stored, and its instance is gone");
   const [rootEntry] = earlier.entries;
   const sameLaunch =
     rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);
   return {
-    ...kept,
+    ...storedEvidence,
     ...(rootEntry === undefined ? {} : { root_entry: asJson(rootEntry) }),
     ...(sameLaunch ? { launch_document: Buffer.from(parts.launchDocument).toString("base64") } : {}),
   };

@@ -5,7 +5,7 @@ import { hostError } from "./host-error.ts";
 
 const SENTENCES = { UPSTREAM_UNAVAILABLE: "not reached", OVERLOADED: "no room" };
 
-test("neither the code nor the words of a host's error go on, but for the codes it may have", () => {
+test("of a host's error only a listed code passes, and never its text", () => {
   for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
     const fault = hostError(new CmcpError(code, "the host's words"), SENTENCES, "UPSTREAM_UNAVAILABLE");
     const expected = code === "OVERLOADED" ? ["OVERLOADED", "no room"] : ["UPSTREAM_UNAVAILABLE", "not reached"];

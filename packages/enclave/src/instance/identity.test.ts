@@ -18,7 +18,7 @@ const machine = (secret: number): Sealing => ({
   again: () => Promise.resolve(new Uint8Array(32).fill(secret)),
 });
 
-test("an identity outlives its instance on the same machine with the same launch, and nowhere else", async () => {
+test("an identity stays the same on the same machine with the same launch, and nowhere else", async () => {
   const first = await openIdentity(machine(1), LAUNCH, none);
   assert.ok(first !== null && !first.continued);
   const kept = (): Promise<Uint8Array[]> => Promise.resolve([new Uint8Array(5), first.sealed]);
@@ -36,11 +36,11 @@ test("an identity outlives its instance on the same machine with the same launch
   }
 });
 
-test("where the platform keeps nothing there is no identity, and the host is not asked", async () => {
+test("without sealing there is no identity, and the host is not asked", async () => {
   assert.equal(await openIdentity({ kind: "none", why: "test" }, LAUNCH, () => assert.fail("not asked")), null);
 });
 
-test("an identity vouches for an instance's key, for that purpose alone", async () => {
+test("an identity signs an instance's key, for that purpose alone", async () => {
   const identity = await openIdentity(machine(1), LAUNCH, none);
   const { thumbprint } = new SigningKey();
   const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: identity?.publicKey ?? "" } });
@@ -49,7 +49,7 @@ test("an identity vouches for an instance's key, for that purpose alone", async 
   assert.ok(!verify(null, thumbprint, key, signature));
 });
 
-test("the host's store gives the latest blobs first, and what is none is passed over", async () => {
+test("the latest blobs are returned first, and records without one are skipped", async () => {
   const key = new SigningKey();
   const instance = toBase64Url(key.thumbprint);
   const hash = `sha256:${"0".repeat(64)}`;

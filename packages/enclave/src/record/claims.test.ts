@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { WrittenClaim } from "@cmcp/claim";
 import { ClaimSequence } from "./claims.ts";
 
-test("a claim that could not be written uses up no number, so that the next one links to the last that was", () => {
+test("a claim that cannot be written uses up no number, so that the next one links to the last written one", () => {
   const claims = new ClaimSequence();
   const seen: unknown[] = [];
   const write = (hash: string) => (number: number, previous: string | null) => {

@@ -174,6 +174,6 @@ export class Claims {
 /** What is stored with the claim of a closed session, so that a later instance with another key can return it. */
 async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
   const file = JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject;
-  const kept = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
-  return { bundle_signature: await bundleSignature(entries, sign), ...kept };
+  const storedEvidence = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
+  return { bundle_signature: await bundleSignature(entries, sign), ...storedEvidence };
 }

@@ -63,7 +63,7 @@ async function store(...change: ((records: StoredRecord[]) => StoredRecord[])[])
   return made;
 }
 
-test("a past that the host left as it was gives each principal its own label", async () => {
+test("unchanged journals give each principal its own label", async () => {
   const { labels, history } = await started(await store());
   assert.deepEqual([labels, history], [KNOWN, { state: "complete" }]);
   assert.deepEqual((await started(new HostStore())).history, { state: "complete" }, "no past is a whole one");
@@ -79,7 +79,7 @@ test("a journal without any one of its records but the last puts every principal
   }
 });
 
-test("what the host changed, repeated, moved or inserted is held against every principal", async () => {
+test("a changed, repeated, moved or inserted record puts every principal at the highest label", async () => {
   const other = new HostStore();
   const stranger = await ranBefore(other);
   const changes: Record<string, (records: StoredRecord[]) => StoredRecord[]> = {
@@ -96,7 +96,7 @@ test("what the host changed, repeated, moved or inserted is held against every p
   assert.notEqual(stranger.instance, "");
 });
 
-test("a reason says what is wrong", async () => {
+test("the reason of an incomplete history says what is wrong", async () => {
   const reasons: [string, (records: StoredRecord[]) => StoredRecord[]][] = [
     [
       "gap",
@@ -114,7 +114,7 @@ test("a reason says what is wrong", async () => {
     assert.deepEqual((await started(await store(change))).history, { state: "incomplete", reason });
 });
 
-test("an instance that a later one names and the store does not show is missing", async () => {
+test("an instance that a later one names and the store lacks is missing", async () => {
   const two = new HostStore();
   const first = await ranBefore(two);
   const records = two.records.length;
@@ -128,7 +128,7 @@ test("an instance that a later one names and the store does not show is missing"
   assert.deepEqual([labels, history], [UNKNOWN, { state: "incomplete", reason: "missing-instance" }]);
 });
 
-test("more instances than are read are held against every principal", async () => {
+test("more instances than are read put every principal at the highest label", async () => {
   const many = new HostStore();
   for (let begun = 0; begun < 1_024; begun += 1) await recordRoom(many).begin();
   assert.deepEqual((await started(many)).history, { state: "complete" });
@@ -137,7 +137,7 @@ test("more instances than are read are held against every principal", async () =
   assert.deepEqual([labels, history], [UNKNOWN, { state: "incomplete", reason: "too-many-instances" }]);
 });
 
-test("a host that breaks a scan off shows a gap, and one that cannot be asked is a fault of the start", async () => {
+test("a scan that breaks off is a gap, and a host that does not answer fails the start", async () => {
   const shown = await store();
   const room = recordRoom(shown);
   const failing = (code: "AUDIT_STORE_MISMATCH" | "AUDIT_STORE_UNAVAILABLE") => ({
@@ -153,7 +153,7 @@ test("a host that breaks a scan off shows a gap, and one that cannot be asked is
   });
 });
 
-test("an operator's reset in a later instance stands for its principal, and for nobody else", async () => {
+test("an operator's reset in a later instance counts for its principal and for nobody else", async () => {
   const made = await store((records) => records.toSpliced(2, 1));
   const { room } = await started(made);
   await room.begin();
@@ -171,7 +171,7 @@ test("an operator's reset in a later instance stands for its principal, and for 
   assert.equal(next.session.sensitivity, LOWEST_LABEL, "here, too");
 });
 
-test("a reset in an instance before the gap stands for nobody", async () => {
+test("a reset before the gap does not count", async () => {
   const made = await store();
   const room = recordRoom(made);
   await room.begin();
@@ -189,14 +189,14 @@ test("a reset in an instance before the gap stands for nobody", async () => {
   assert.deepEqual((await started(made)).labels, UNKNOWN);
 });
 
-test("a journal that ended longer ago than labels outlive sessions is held against nobody, and still said", async () => {
+test("a flawed journal older than the floor time raises nobody, and is still reported", async () => {
   const changed = await store((records) => records.toSpliced(2, 1));
   const { labels, history } = await started(changed, -DAY);
   assert.deepEqual(labels, { alice: LOWEST_LABEL, bob: LOWEST_LABEL, carol: LOWEST_LABEL });
   assert.equal(history.state, "incomplete");
 });
 
-test("every root entry says whether the past is whole, and why not", async () => {
+test("every root entry says whether the history is complete, and why not", async () => {
   const { facts } = recordRoom(new HostStore());
   assert.equal(rootDetail(facts, "alice")["history"], "complete");
   assert.ok(!("history_reason" in rootDetail(facts, "alice")));

@@ -33,38 +33,38 @@ export interface EarlierInstances {
 export async function readEarlierInstances(journal: Pick<Journal, "scan">, own: string): Promise<EarlierInstances> {
   const { names, unreadable } = await instanceNames(journal, own);
   const instances: EarlierInstance[] = [];
-  const shown = new Map<string, number>();
+  const recordCounts = new Map<string, number>();
   if (unreadable) instances.push({ recovered: null, flaw: "unreadable" });
   if (names.length > MAX_INSTANCES) instances.push({ recovered: null, flaw: "too-many-instances" });
   for (const name of names.slice(-MAX_INSTANCES)) {
     const recovered = await readInstance(journal, name);
-    shown.set(name, recovered?.records ?? 0);
+    recordCounts.set(name, recovered?.records ?? 0);
     instances.push({ recovered, flaw: flawOf(recovered) });
   }
-  const hidden = missingHistory(instances, shown, names.length > MAX_INSTANCES);
-  if (hidden !== null) instances.push({ recovered: null, flaw: hidden });
+  const missing = missingHistory(instances, recordCounts, names.length > MAX_INSTANCES);
+  if (missing !== null) instances.push({ recovered: null, flaw: missing });
   const reason = instances.find(({ flaw }) => flaw !== null)?.flaw ?? null;
   return {
     history: reason === null ? { state: "complete" } : { state: "incomplete", reason },
     instances,
-    latest: latestOf(names, shown),
+    latest: latestOf(names, recordCounts),
   };
 }
 
-function latestOf(names: readonly string[], shown: ReadonlyMap<string, number>): EarlierInstances["latest"] {
+function latestOf(names: readonly string[], recordCounts: ReadonlyMap<string, number>): EarlierInstances["latest"] {
   const instance = names.at(-1);
-  return instance === undefined ? null : { instance, records: shown.get(instance) ?? 0 };
+  return instance === undefined ? null : { instance, records: recordCounts.get(instance) ?? 0 };
 }
 
 /** Whether the store lacks records that a later instance saw. Instances beyond the limit are not read, so nothing is missing there. */
 function missingHistory(
   instances: readonly EarlierInstance[],
-  shown: ReadonlyMap<string, number>,
+  recordCounts: ReadonlyMap<string, number>,
   cut: boolean,
 ): HistoryReason | null {
   const seen = instances.map(({ recovered }) => recovered?.facts.previous).filter((previous) => previous !== undefined);
-  if (seen.some(({ instance, records }) => (shown.get(instance) ?? records) < records)) return "gap";
-  return !cut && seen.some(({ instance }) => !shown.has(instance)) ? "missing-instance" : null;
+  if (seen.some(({ instance, records }) => (recordCounts.get(instance) ?? records) < records)) return "gap";
+  return !cut && seen.some(({ instance }) => !recordCounts.has(instance)) ? "missing-instance" : null;
 }
 
 function flawOf(recovered: RecoveredInstance | null): HistoryReason | null {

@@ -24,7 +24,7 @@ async function closedBefore() {
 const without = (records: readonly StoredRecord[], hidden: readonly StoredRecord[]): StoredRecord[] =>
   records.filter((held) => !hidden.includes(held));
 
-test("a closed session comes with its last claim, an interrupted one with none, and another's not at all", async () => {
+test("a closed session has its last claim, an interrupted one has none, and another principal's is not found", async () => {
   const { id, last, store, reader } = await closedBefore();
   const found = await reader().read(alice, id);
   assert.deepEqual(found?.closed?.claim, last);
@@ -35,13 +35,13 @@ test("a closed session comes with its last claim, an interrupted one with none, 
   assert.deepEqual([interrupted?.closed, interrupted?.entries.length], [null, 1]);
 });
 
-test("a claim that names more of the chain than the store shows is no open prefix but a lie", async () => {
+test("a claim over more entries than the store shows is a contradiction, not an open prefix", async () => {
   const { id, store, reader } = await closedBefore();
   store.records = without(store.records, ofSession(store, id, "entry").slice(1));
   await assert.rejects(reader().read(alice, id), contradiction);
 });
 
-test("a record of the session that does not verify is no end of it", async () => {
+test("a record that does not verify is a contradiction", async () => {
   const { id, store, reader } = await closedBefore();
   const [, end] = ofSession(store, id, "entry");
   assert.ok(end !== undefined);
@@ -50,7 +50,7 @@ test("a record of the session that does not verify is no end of it", async () =>
   await assert.rejects(reader().read(alice, id), contradiction);
 });
 
-test("a host that lies between two answers is refused, whichever it tells first", async () => {
+test("a host that shows two states of a session is refused at the second, in either order", async () => {
   for (const first of ["closed", "interrupted"] as const) {
     const { id, store, reader } = await closedBefore();
     const all = store.records;
@@ -68,7 +68,7 @@ test("a host that lies between two answers is refused, whichever it tells first"
   }
 });
 
-test("a claim over the session while it was open is no end of it, though nothing came after", async () => {
+test("a claim over the open session is not the claim of a closed one, even if no entry follows", async () => {
   const store = new HostStore();
   const earlier = recordRoom(store);
   await earlier.begin();
@@ -80,7 +80,7 @@ test("a claim over the session while it was open is no end of it, though nothing
   assert.deepEqual([found?.entries.length, found?.closed], [1, null]);
 });
 
-test("a session that nobody was answered about may be absent", async () => {
+test("a session that was never returned may be absent", async () => {
   const { id, store, reader } = await closedBefore();
   store.records = without(store.records, ofSession(store, id, "entry"));
   assert.equal(await reader().read(alice, id), null);

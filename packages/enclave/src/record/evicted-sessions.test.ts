@@ -5,7 +5,7 @@ import type { RecordedSession } from "./recorded-session.ts";
 
 const sessionOf = (principalId: string): RecordedSession => ({ session: { principalId } }) as RecordedSession;
 
-test("a principal opens no more sessions while as many as it may have are waiting to be closed; another one does", async () => {
+test("a principal cannot open sessions while too many of its evicted ones wait for their close; others can", async () => {
   const evicted = new EvictedSessions({ max: 10, maxPerPrincipal: 2 });
   const [first, second] = [sessionOf("alice"), sessionOf("alice")];
   for (const session of [first, first, second]) evicted.add(session);
@@ -27,7 +27,7 @@ test("a principal opens no more sessions while as many as it may have are waitin
   assert.equal(evicted.size, 0);
 });
 
-test("there are no more of them in all than sessions may be open, and whoever arrived first goes first", async () => {
+test("evicted sessions are limited in all, and the first waiting caller goes first", async () => {
   const evicted = new EvictedSessions({ max: 2, maxPerPrincipal: 2 });
   const [one, other] = [sessionOf("alice"), sessionOf("bob")];
   evicted.add(one);
@@ -46,7 +46,7 @@ test("there are no more of them in all than sessions may be open, and whoever ar
   assert.deepEqual(order, ["carol", "dave"]);
 });
 
-test("an arrival waits so long and no longer", async (t) => {
+test("a caller waits for room for a limited time", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const evicted = new EvictedSessions({ max: 1, maxPerPrincipal: 1 });
   const session = sessionOf("alice");

@@ -71,7 +71,7 @@ describe("journal", () => {
   };
   const journal = (): Journal => new Journal(pool, instance, (bytes) => sign(null, bytes, privateKey));
 
-  test("a record the host fails to take is offered again until it does, numbered as before", async () => {
+  test("a record is retried with the same number until the host takes it", async () => {
     const seen: { seq: number; body: Uint8Array }[] = [];
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
@@ -90,7 +90,7 @@ describe("journal", () => {
     assert.equal(reader.finish()?.instance, instance, "what is stored verifies under the instance's key");
   });
 
-  test("records that gather while others are on their way go together, in their order, signed once for as many as go together, and each is believed alone", async () => {
+  test("records that arrive during an append go together in the next one, in order and under one signature, and each verifies alone", async () => {
     const appends: number[] = [];
     const stored: JournalRecord[] = [];
     let signatures = 0;
@@ -115,7 +115,7 @@ describe("journal", () => {
     assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
-  test("each of the receipts signed with them comes with the acknowledgement of its own record, and is in the record", async () => {
+  test("each receipt comes with the acknowledgement of its own record, and is in that record", async () => {
     const stored: JournalRecord[] = [];
     serve = async (exchange) => {
       stored.push(
@@ -156,7 +156,7 @@ describe("journal", () => {
     assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
-  test("a host that never acknowledges holds a caller for a bounded time and then everything new", async () => {
+  test("while the host does not acknowledge, a caller waits for a limited time, and then new records are refused", async () => {
     serve = () => new Promise(() => undefined);
     const held = journal();
     held.assertWritable();
@@ -167,7 +167,7 @@ describe("journal", () => {
       assert.throws(assertion, { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 
-  test("a host that acknowledges late, or more records than may wait at one time, is written to again", async () => {
+  test("after a late acknowledgement records are accepted again", async () => {
     const late = Promise.withResolvers<void>();
     serve = async (exchange) => {
       await bodyOf(exchange);
@@ -184,7 +184,7 @@ describe("journal", () => {
     kept.assertCaughtUp();
   });
 
-  test("records come back however the host cuts them, and a cut record is a mismatch", async () => {
+  test("records are read however the host splits them, and a truncated record is a mismatch", async () => {
     const records = ["one", "two", "x".repeat(100_000)].map((text) => Buffer.from(text));
     const framed = Buffer.concat(records.flatMap((record) => [lengthOf(record), record]));
     let sent = framed;

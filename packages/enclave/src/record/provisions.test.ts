@@ -61,7 +61,7 @@ test("a record says who may call, by hashes of hashes, and names credentials wit
   assert.equal(provisionFacts({ v: 1, tokens: [], tokenless: true }, 1).tokenless, true);
 });
 
-test("what is taken is stored first, then noted in every open session and named by every later root entry", async () => {
+test("a provisioning is stored first, then added to every open session and named by every later root entry", async () => {
   const { store, room, provisions } = provisioned();
   const open = await room.sessions.openOrJoin(callerOf("alice"), null);
   await room.recorder.ensureStarted(open);
@@ -88,7 +88,7 @@ test("what is taken is stored first, then noted in every open session and named 
   assert.equal(claim.gateway.audit_chain.length, 3);
 });
 
-test("what is refused, or cannot be recorded, changes nothing", async () => {
+test("a provisioning that is refused or cannot be recorded changes nothing", async () => {
   const { store, room, provisions } = provisioned();
   const refuse = (): never => {
     throw new Error("refused");
@@ -104,7 +104,7 @@ test("what is refused, or cannot be recorded, changes nothing", async () => {
   assert.equal(provisions.inForce?.sequence, 1, "one that failed does not stop those after it");
 });
 
-test("of two messages at one time the second is checked once the first is in force", async () => {
+test("of two concurrent messages the second is checked when the first is in force", async () => {
   const { provisions } = provisioned();
   const order: string[] = [];
   const steps = (name: string) => ({

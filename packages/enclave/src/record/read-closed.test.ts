@@ -54,7 +54,7 @@ function shown(records: WritingInstance["journal"]): SignedOwnJournal {
   return { jwk: instance.jwk, instance: instance.name, journal: { scan } };
 }
 
-test("a closed session is what its last claim says, for its principal alone", async () => {
+test("a closed session is read as its last claim says, only for its principal", async () => {
   const found = await readClosed(shown(instance.journal), callerOf("alice"), SESSION);
   assert.deepEqual(found?.claim, claims.at(-1));
   assert.deepEqual(
@@ -71,14 +71,14 @@ test("a closed session is what its last claim says, for its principal alone", as
   assert.deepEqual(reversed?.claim, claims.at(-1), "in whatever order the host shows them");
 });
 
-test("a host that keeps the last claim back shows no closed session", async () => {
+test("a host that hides the last claim shows no closed session", async () => {
   const withheld = instance.journal.filter(
     ({ statement }) => statement.kind !== "claim" || statement.body.sequence_number < claims.length,
   );
   assert.equal(await readClosed(shown(withheld), callerOf("alice"), SESSION), null);
 });
 
-test("claims that this instance did not sign count for nothing", async () => {
+test("claims that this instance did not sign are ignored", async () => {
   const stranger = new WritingInstance();
   writeSession(stranger);
   assert.equal(await readClosed(shown(stranger.journal), callerOf("alice"), SESSION), null);
@@ -99,7 +99,7 @@ test("claims that this instance did not sign count for nothing", async () => {
   assert.equal(await readClosed(shown(garbage), callerOf("alice"), SESSION), null);
 });
 
-test("entries that are not the claim's chain are a mismatch of the store", async () => {
+test("entries that are not the chain of the claim are a mismatch", async () => {
   for (const kept of [(at: number) => at !== 1, (at: number) => at !== 2]) {
     let at = -1;
     const missing = instance.journal.filter(({ statement }) => statement.kind !== "entry" || kept((at += 1)));

@@ -16,7 +16,7 @@ async function joined() {
   return { store, room, recorded: await room.sessions.openOrJoin(callerOf("alice"), null) };
 }
 
-test("a decision gives the receipt that was signed for its own entry", async () => {
+test("a decision returns the receipt of its own entry", async () => {
   const { room, recorded } = await joined();
   await room.recorder.ensureStarted(recorded);
   const receipt = await room.recorder.decision(recorded, decision);
@@ -26,14 +26,14 @@ test("a decision gives the receipt that was signed for its own entry", async () 
   );
 });
 
-test("a decision that was stored without a receipt is a fault, never an answer without one", async () => {
+test("a decision that was stored without a receipt is a fault", async () => {
   const { room, recorded } = await joined();
   await room.recorder.ensureStarted(recorded);
   room.journal.append = () => Promise.resolve(null);
   await assert.rejects(room.recorder.decision(recorded, decision), { code: "INTERNAL" });
 });
 
-test("a session whose first entry the host stored late is one like any other from then on", async () => {
+test("a session whose root entry was stored late goes on normally", async () => {
   const { store, room, recorded } = await joined();
   room.journal.behind = true;
   for (let call = 0; call < 2; call += 1)
@@ -46,7 +46,7 @@ test("a session whose first entry the host stored late is one like any other fro
   await assert.rejects(room.recorder.ensureStarted(recorded), { code: "INTERNAL" });
 });
 
-test("a note goes into every session that has begun and not ended, and into none without room", async () => {
+test("a note goes into every session that takes entries and has room", async () => {
   const { room, recorded } = await joined();
   const others = await Promise.all(
     ["ended", "full"].map((label) => room.sessions.openOrJoin(callerOf("alice"), label)),

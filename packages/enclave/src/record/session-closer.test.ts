@@ -25,7 +25,7 @@ function loseFirst(store: HostStore, { session }: RecordedSession): void {
   store.records = store.records.filter((held) => held !== first);
 }
 
-test("while the host is late there is no next session, each close is another attempt, and the session ends once", async () => {
+test("while the host is late no next session opens, each close is another attempt, and the session ends once", async () => {
   const { room, recorded } = await startedRoom();
   room.journal.behind = true;
   const closing = room.closing.close(recorded);
@@ -46,7 +46,7 @@ test("while the host is late there is no next session, each close is another att
   assert.notEqual(await room.sessions.openOrJoin(alice, null), recorded);
 });
 
-test("a platform that gives no report is waited for as a host is", async () => {
+test("a platform without a report is waited for, like a late host", async () => {
   const { room, recorded } = await startedRoom();
   room.platform.broken = true;
   for (let attempt = 0; attempt < 9; attempt += 1)
@@ -56,7 +56,7 @@ test("a platform that gives no report is waited for as a host is", async () => {
   assert.equal(recorded.lifecycle.phase, "claimed");
 });
 
-test("a record that the store lost ends its session as faulted, and its principal goes on in a new one with its label", async () => {
+test("a lost record ends its session as faulted, and its principal can open a new one at the same label", async () => {
   const { store, room, recorded } = await startedRoom();
   recorded.session.raise("hipaa_phi");
   loseFirst(store, recorded);
@@ -82,7 +82,7 @@ test("a record that the store lost ends its session as faulted, and its principa
   assert.equal(await room.closing.closeAll(), 1, "a session without a claim is counted when the gateway stops");
 });
 
-test("a store that shows the record again before the last attempt gets its claim", async () => {
+test("a record that reappears before the last attempt lets the session get its claim", async () => {
   const { store, room, recorded } = await startedRoom();
   const { records } = store;
   loseFirst(store, recorded);
@@ -92,7 +92,7 @@ test("a store that shows the record again before the last attempt gets its claim
   assert.equal(recorded.lifecycle.phase, "claimed");
 });
 
-test("an entry that no store will ever get makes its session due at once", async () => {
+test("an entry that cannot be stored schedules the close of its session at once", async () => {
   const { room, recorded } = await startedRoom();
   const append = room.journal.append.bind(room.journal);
   room.journal.append = () => Promise.reject(new Error("a journal record is larger than it may be"));
@@ -101,7 +101,7 @@ test("an entry that no store will ever get makes its session due at once", async
   assert.deepEqual(room.sessions.takeDue(), [recorded]);
 });
 
-test("an open session that the store holds no record of is due at once, and one whose platform is late is not", async () => {
+test("an open session whose record is lost is scheduled for its close at once, and one whose platform is late is not", async () => {
   const { store, room, recorded } = await startedRoom();
   room.platform.broken = true;
   await assert.rejects(room.claims.claimOpen(recorded), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
@@ -113,7 +113,7 @@ test("an open session that the store holds no record of is due at once, and one 
   assert.deepEqual(room.sessions.takeDue(), [recorded]);
 });
 
-test("a session that nobody used is discarded, and takes no call from whoever still holds it", async () => {
+test("an unused session is discarded and takes no call", async () => {
   const room = recordRoom(new HostStore(), { maxPerPrincipal: 1 });
   const held = await room.sessions.open(alice);
   await room.sessions.open(alice);
@@ -128,7 +128,7 @@ test("a session that nobody used is discarded, and takes no call from whoever st
   assert.deepEqual(room.sessions.takeDue(), [], "and is never due");
 });
 
-test("a close that fails is due again at the next turn, unless the host is late with its store", async (t) => {
+test("a failed close is tried again at the next sweep, unless the host is late", async (t) => {
   t.mock.method(process.stderr, "write", () => true);
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { room, recorded } = await startedRoom();

@@ -21,12 +21,12 @@ const NOT_IDS = [
   " 0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90",
 ];
 
-test("an id is what a gateway names a session, and nothing else", () => {
+test("only a lower-case UUID is a session id", () => {
   assert.ok(isSessionId(randomUUID()));
   assert.deepEqual(NOT_IDS.filter(isSessionId), []);
 });
 
-test("the host is not asked about a name that cannot be a session's id", async () => {
+test("the host is not asked about a name that cannot be a session id", async () => {
   const asked: string[] = [];
   const scan = async function* ({ session = "" }: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
     asked.push(session);

@@ -17,7 +17,7 @@ const LETTER: Readonly<Record<SessionEvent, string>> = {
   discard: "d",
 };
 
-test("whatever events come in whatever order, a session lives one of the lives there are, and a refused event changes nothing", () => {
+test("for any order of events a session takes one of the legal paths, and a refused event changes nothing", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 30 }), (events) => {
       const lifecycle = new SessionPhases();
@@ -41,7 +41,7 @@ test("whatever events come in whatever order, a session lives one of the lives t
   );
 });
 
-test("every phase is reached, and every step of the table is walked", () => {
+test("every phase is reached, and every step of the table is taken", () => {
   const walked = new Set<string>();
   for (const events of ["d", "scel", "scef", "scf"]) {
     const lifecycle = new SessionPhases();

@@ -22,7 +22,7 @@ function oneEach(): Sessions {
   return new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock());
 }
 
-test("who pushes nothing out waits for nobody's evicted sessions; who does waits for its own", {
+test("a caller that evicts nothing does not wait; one that evicts a session waits for its own", {
   timeout: 20_000,
 }, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -39,7 +39,7 @@ test("who pushes nothing out waits for nobody's evicted sessions; who does waits
   await refused;
 });
 
-test("of those that wait for a label's session to be closed, one opens the next, and the others need no room of their own", {
+test("of the requests that wait for the close of a labelled session, one opens the next and the others use it", {
   timeout: 20_000,
 }, async () => {
   const sessions = oneEach();

@@ -30,7 +30,7 @@ function monitored(
   return { monitor, asked };
 }
 
-test("a server is listed once for all who wait, and not again while the comparison is fresh", async () => {
+test("a server is listed once for all waiting calls, and not again while the comparison is fresh", async () => {
   const { monitor, asked } = monitored();
   const first = [monitor.driftOf(LOOKUP), monitor.driftOf(LOOKUP)];
   asked[0]?.resolve([PULLED]);
@@ -39,7 +39,7 @@ test("a server is listed once for all who wait, and not again while the comparis
   assert.equal(asked.length, 1);
 });
 
-test("what a server lists is compared anew after it says that it changed", async () => {
+test("a list is compared again after its server says that it changed", async () => {
   const { monitor, asked } = monitored();
   const first = monitor.driftOf(LOOKUP);
   asked[0]?.resolve([APPROVED]);
@@ -50,7 +50,7 @@ test("what a server lists is compared anew after it says that it changed", async
   assert.equal(await second, "changed");
 });
 
-test("a list that was under way when the server said so is not relied on, whenever it comes", async () => {
+test("a list that was being read when it changed is not used", async () => {
   for (const lateFirst of [false, true]) {
     const { monitor, asked } = monitored();
     const before = monitor.driftOf(LOOKUP);
@@ -67,7 +67,7 @@ test("a list that was under way when the server said so is not relied on, whenev
   }
 });
 
-test("a list that fails is nobody's verdict: nothing was sent, and the next call asks again", async () => {
+test("a failed list fails the call before it is sent, and the next call lists again", async () => {
   const { monitor, asked } = monitored();
   const failing = monitor.driftOf(LOOKUP);
   asked[0]?.reject(new CmcpError("UPSTREAM_TIMEOUT", "silent"));
@@ -80,7 +80,7 @@ test("a list that fails is nobody's verdict: nothing was sent, and the next call
   assert.equal(await next, "withdrawn");
 });
 
-test("what an agent was shown is compared anew before it is used, and not again within seconds", async () => {
+test("a list that an agent read is compared again before the next call, but not again within seconds", async () => {
   let now = 0;
   const { monitor, asked } = monitored(300_000, () => now);
   const first = monitor.driftOf(LOOKUP);
@@ -102,7 +102,7 @@ test("what an agent was shown is compared anew before it is used, and not again 
   assert.equal(asked.length, 2);
 });
 
-test("a comparison that was under way when an agent was shown the approved is made once more", async () => {
+test("a comparison that was running when an agent read a list is repeated", async () => {
   let now = 0;
   const { monitor, asked } = monitored(10_000, () => now);
   const first = monitor.driftOf(LOOKUP);

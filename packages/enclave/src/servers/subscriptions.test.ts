@@ -55,7 +55,7 @@ function start(way: "a stream each" | "one stream" = "a stream each"): {
   return { streams, subscriptions: new Subscriptions(upstreams, listeners), followed, left, said, updated };
 }
 
-test("a session follows so many resources, and no flood of one takes another's", () => {
+test("a session has a limit of subscriptions, which does not affect other sessions", () => {
   const { subscriptions } = start();
   for (let n = 0; n < 256; n += 1) subscriptions.add(sessionOf("s"), server, `a:${n}`);
   assert.throws(() => subscriptions.add(sessionOf("s"), server, "a:256"), { code: "OVERLOADED" });
@@ -86,7 +86,7 @@ test("a principal's sessions follow on so many streams of servers, and two princ
   assert.equal(subscriptions.streams, 33);
 });
 
-test("who subscribed twice gives up once, and the resource is then given up at its server", () => {
+test("one unsubscribe ends a subscription that was made twice, at the server too", () => {
   const { subscriptions, followed, left } = start();
   subscriptions.add(sessionOf("s"), server, "a:1");
   subscriptions.add(sessionOf("s"), server, "a:1");
@@ -95,7 +95,7 @@ test("who subscribed twice gives up once, and the resource is then given up at i
   assert.deepEqual([subscriptions.size, left, followed], [0, ["a:1"], [["a:1"]]]);
 });
 
-test("a resource is followed until the last stream that names it has ended, whoever gives it up meanwhile", () => {
+test("a subscription lasts until the last stream that names it ends, whoever unsubscribes meanwhile", () => {
   const { subscriptions, left } = start();
   const [one, other] = [new AbortController(), new AbortController()];
   for (const { signal } of [one, other]) {
@@ -112,7 +112,7 @@ test("a resource is followed until the last stream that names it has ended, whoe
   assert.equal(subscriptions.size, 0, "that stream had ended already");
 });
 
-test("what a session subscribed to does not end with a stream of it", () => {
+test("a session's own subscription does not end with a stream", () => {
   const { subscriptions, left } = start();
   const stream = new AbortController();
   subscriptions.assignToStream(sessionOf("s"), { server, uri: "a:1" }, stream.signal);
@@ -121,7 +121,7 @@ test("what a session subscribed to does not end with a stream of it", () => {
   assert.deepEqual([subscriptions.size, left], [1, []]);
 });
 
-test("a server is heard on what it was asked about and nothing else", () => {
+test("updates of other resources are ignored", () => {
   const { subscriptions, said, updated } = start();
   subscriptions.add(sessionOf("s"), server, "a:1");
   said[0]?.("a:2");
@@ -132,7 +132,7 @@ test("a server is heard on what it was asked about and nothing else", () => {
 const open = (streams: readonly Stream[]): number[] =>
   streams.flatMap(({ signal }, index) => (signal.aborted ? [] : [index]));
 
-test("a server on HTTP tells on the stream before until it tells on the one that has taken its place", () => {
+test("over HTTP the old update stream stays open until the new one is acknowledged", () => {
   const { subscriptions, streams, said, updated } = start();
   for (const uri of ["a:1", "a:2", "a:3"]) subscriptions.add(sessionOf("s"), server, uri);
   assert.deepEqual(open(streams), [0, 2], "never more than two");
@@ -158,7 +158,7 @@ test("a server that tells on one stream keeps it, and is asked for all that is f
   assert.deepEqual(open(streams), []);
 });
 
-test("a server that offered no stream is asked again when something else is followed", async () => {
+test("a server that offered no stream is asked again at the next subscription", async () => {
   for (const way of ["a stream each", "one stream"] as const) {
     const { subscriptions, streams } = start(way);
     subscriptions.add(sessionOf("s"), server, "a:1");

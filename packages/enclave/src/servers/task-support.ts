@@ -12,9 +12,9 @@ export async function listTaskSupport(
     catalog,
     drift,
   }: { readonly catalog: Pick<Catalog, "tools">; readonly drift: Pick<DriftMonitor, "listOnce" | "taskSupport"> },
-  shown: readonly JsonObject[],
+  listed: readonly JsonObject[],
 ): Promise<ReadonlyMap<string, TaskSupport>> {
-  const tools = shown.flatMap(({ name }) => (typeof name === "string" ? catalog.tools.get(name) : null) ?? []);
+  const tools = listed.flatMap(({ name }) => (typeof name === "string" ? catalog.tools.get(name) : null) ?? []);
   const servers = new Map(tools.map(({ server }) => [server.identity, server]));
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, FIRST_LIST_MS);

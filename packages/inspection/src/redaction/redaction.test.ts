@@ -255,6 +255,7 @@ void describe("free text", () => {
       Buffer.from("123456789").toString("hex").toUpperCase(),
       Array.from(Buffer.from(SSN), (byte) => byte.toString(16)).join(":"),
       Array.from(SSN, (one) => `%${one.charCodeAt(0).toString(16)}`).join(""),
+      SSN.replace("2", "%32"),
       Array.from(SSN, (one) => `\\u00${one.charCodeAt(0).toString(16)}`).join(""),
       Array.from(SSN, (one) => `&#${one.charCodeAt(0)};`).join(""),
       Array.from(SSN, (one) => `&#x${one.charCodeAt(0).toString(16)};`).join(""),

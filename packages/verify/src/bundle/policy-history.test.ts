@@ -66,6 +66,11 @@ test("a claim that names the policy before the reload, or another version, is re
   ]);
 });
 
+test("an entry that is no call need not name a policy", async () => {
+  const { policy_hash: _, ...detail } = { ...end.detail };
+  assert.deepEqual(failures(await judged([start, first, { ...end, detail }], { hash: POLICY_HASH })), []);
+});
+
 test("a decision under a policy that had not come into force is rejected", async () => {
   for (const entries of [
     [start, under(first, OTHER_HASH), load(POLICY_HASH, OTHER_HASH), end],

@@ -127,6 +127,13 @@ test("a bundle that no verified signature covers cannot show its mode, and can s
   const enforcing = await alone("enforcing");
   assert.deepEqual([enforcing.outcome, enforcing.conditions.mode], ["accepted", null]);
   assert.equal(enforcing.checks.find(({ name }) => name === "enforcement mode")?.status, "not-performed");
+  const contradiction = entriesWith({ enforcement_mode: "enforcing" }, { policy_decision: "advisory_deny" });
+  const verdict = await verifyBundle(
+    { bundle: canonicalBytes(instance.bundle(contradiction)) },
+    { allowSoftwareOnly: true },
+    webcrypto,
+  );
+  assert.deepEqual(failures(verdict), ["mode of every decision CLAIM_INCONSISTENT"]);
 });
 
 test("a claim without its bundle: the mode and the transcript are signed, histories and questions are not known", async () => {

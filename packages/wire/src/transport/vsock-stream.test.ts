@@ -60,6 +60,26 @@ test("an error of the socket destroys the stream, and what was being written fai
   stream.notify("writable");
 });
 
+test("a socket that cannot be read breaks the stream, and one that cannot be closed does not", async () => {
+  class Broken extends FakeVsock {
+    override read(): void {
+      throw Object.assign(new Error("no such socket"), { errno: 104 });
+    }
+
+    override close(): void {
+      super.close();
+      throw new Error("closed already");
+    }
+  }
+  const addon = new Broken();
+  const stream = new VsockStream(addon, addon.socket());
+  const failed = once(stream, "error");
+  stream.read(0);
+  const [error] = (await failed) as [Error];
+  assert.match(error.message, /ECONNRESET/);
+  assert.deepEqual([addon.calls, stream.destroyed], [["close"], true]);
+});
+
 test("dialling resolves on connection, and closes what it gives up", async () => {
   const addon = new FakeVsock();
   const dialling = vsockDialer(addon, 3, 5000).dial(never);

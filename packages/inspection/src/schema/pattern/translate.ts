@@ -53,7 +53,8 @@ class Translation {
 
   #sequence(depth: number): string {
     let out = "";
-    while (this.#at < this.#text.length && !"|)".includes(this.#text.charAt(this.#at))) {
+    // Past the end there is an empty text, which these include too.
+    while (!"|)".includes(this.#text.charAt(this.#at))) {
       const atom = this.#atom(depth);
       // Lazy or not: both match the same texts.
       const quantifier = this.#take(QUANTIFIER)?.[0].replace(/(?<=.)\?$/, "") ?? "";

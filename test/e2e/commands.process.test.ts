@@ -16,14 +16,14 @@ import { startChangingServer, type ChangingServer } from "../servers/changing-se
 
 /** Commands whose exit codes need evidence, firmware or a whole gateway, and the tests that meet them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  start: "test/e2e/refused-starts.test.ts",
-  verify: "test/e2e/verify.test.ts",
+  start: "test/e2e/refused-starts.process.test.ts",
+  verify: "test/e2e/verify.process.test.ts",
   "evidence verify": "packages/cli/src/evidence/evidence.test.ts",
   "evidence show": "packages/cli/src/evidence/evidence.test.ts",
   "evidence fetch": "packages/cli/src/evidence/evidence.test.ts",
-  "measure sev-snp": "packages/cli/src/measure/measure.test.ts",
-  "measure tdx": "packages/cli/src/measure/measure.test.ts",
-  "measure tpm": "packages/cli/src/measure/measure.test.ts",
+  "measure sev-snp": "packages/cli/src/measure/measure.process.test.ts",
+  "measure tdx": "packages/cli/src/measure/measure.process.test.ts",
+  "measure tpm": "packages/cli/src/measure/measure.process.test.ts",
   "measure id-block": "packages/cli/src/measure/id-block.test.ts",
   "measure stdio": "packages/cli/src/measure/stdio.test.ts",
 };

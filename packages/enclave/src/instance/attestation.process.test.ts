@@ -55,7 +55,7 @@ class Platform implements Attester {
 
 const settled = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
 
-test("reports are made one at a time, principals in turn, and a principal waits for so many and no more", async () => {
+test("reports are made one at a time, principals take turns, and a principal waits for a limited number", async () => {
   const platform = new Platform();
   platform.patient = true;
   const reports = new ReportQueue(platform, new Clock(), LIMITS, () => 0);
@@ -82,7 +82,7 @@ test("a platform that fails does not hold up those after it", async () => {
   assert.equal((await reports.collect(REPORT_DATA)).platform, "software-only");
 });
 
-test("on demand a principal has its share and others have theirs; reports of sessions are not counted", async () => {
+test("each principal has its own limit of reports on demand, and reports of sessions do not count", async () => {
   let now = 0;
   const reports = new ReportQueue(new Platform(), new Clock(), LIMITS, () => now);
   for (let asked = 0; asked < 2; asked += 1) await reports.collectOnDemand(REPORT_DATA, "a");
@@ -157,7 +157,7 @@ test("one report serves a session's claims until it is too old, and a failed one
   await assert.rejects(evidence.of(ROOT, "a"), /no device/, "what is too old serves nobody");
 });
 
-test("where stale reports are only warned of, the last one serves until there is another", async () => {
+test("under warn_only the last report is used until there is another", async () => {
   const platform = new Platform();
   let now = 0;
   const evidence = new SessionEvidence({
@@ -223,7 +223,7 @@ test("a report is replaced before it is stale, and every open session's chain sa
   assert.equal(platform.asked.length, 1);
 });
 
-test("a platform that gives none is asked again after a pause; that the report became stale is said once", async () => {
+test("a platform without a report is asked again after a pause, and staleness is recorded once", async () => {
   const platform = new Platform();
   const { freshness, notes: entries, at, refresher } = refreshable(platform);
   platform.broken = true;

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { agreedKind, toolArguments } from "./arguments.ts";
+
+const source = toolArguments({
+  inputSchema: {
+    properties: {
+      text: { type: "string" },
+      texts: { type: "array", items: { type: "string" } },
+      numbers: { type: "array", items: { type: "integer" } },
+      anything: { type: "array" },
+      real: { type: "number" },
+    },
+    required: ["text"],
+  },
+});
+
+test("an argument has a Cedar type where its JSON type has an exact counterpart", () => {
+  const kinds = ["text", "texts", "numbers", "anything", "real", "none", "toString"].map((name) => source.kindOf(name));
+  assert.deepEqual(kinds, ["String", "Set", undefined, undefined, undefined, undefined, undefined]);
+  assert.deepEqual([source.requires("text"), source.requires("texts")], [true, false]);
+});
+
+test("tools that give an argument different types agree on none", () => {
+  const other = toolArguments({ inputSchema: { properties: { text: { type: "boolean" } } } });
+  const silent = toolArguments({ inputSchema: {} });
+  assert.equal(agreedKind([source, silent], "text"), "String");
+  assert.equal(agreedKind([source, other], "text"), undefined);
+  assert.equal(agreedKind([silent], "text"), undefined);
+});

@@ -1,0 +1,27 @@
+/** Every test file is found, and is in the set that its name says. */
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ROOT } from "../gateway/deployment.ts";
+import { EVERY_TEST, setOf } from "../../scripts/test-sets.ts";
+
+const files = globSync([...EVERY_TEST], { cwd: ROOT, exclude: (path) => path.includes("node_modules") });
+
+test("the globs find every test file of the tree, each once", () => {
+  const folders = ["packages", "attestation", "host-proxy", "enclave-image", "test", "scripts", "examples"];
+  const all = globSync(
+    folders.map((folder) => join(folder, "**/*.test.ts")),
+    { cwd: ROOT, exclude: (path) => path.includes("node_modules") || path.includes("dist") },
+  );
+  assert.deepEqual(files.toSorted(), all.toSorted());
+  assert.equal(new Set(files).size, files.length);
+});
+
+test("the name decides the set, and no set is empty", () => {
+  assert.equal(setOf("a/start.process.test.ts"), "process");
+  assert.equal(setOf("a/parse.long.test.ts"), "long");
+  assert.equal(setOf("a/parse.test.ts"), "fast");
+  const sets = Map.groupBy(files, setOf);
+  for (const set of ["fast", "process", "long"] as const) assert.ok((sets.get(set)?.length ?? 0) > 0, set);
+});

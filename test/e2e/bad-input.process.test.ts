@@ -9,8 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ALLOW_ALL, deploy, type ToolEntry } from "../gateway/deployment.ts";
 import type { RpcReply } from "../gateway/fixture.ts";
-import { StartRefused, developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
-import { startInProcess } from "../gateway/in-process.ts";
+import { StartRefused, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken, tokenLine } from "../gateway/principals.ts";
 import { callReply, rawTool, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
@@ -120,7 +119,7 @@ describe("bad input", { timeout: 120_000 * PATIENCE }, () => {
     await writeFile(join(folder, "tokens"), tokenLine("alice", tokens.alice) + tokenLine("bob", tokens.bob), {
       mode: 0o600,
     });
-    gateway = await startInProcess(config, { CMCP_DEV_MODE: "1" });
+    gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
   });
   after(async () => {
     await gateway?.stop();
@@ -178,7 +177,7 @@ describe("bad input", { timeout: 120_000 * PATIENCE }, () => {
       policies: ALLOW_ALL,
     });
     await assert.rejects(
-      startInProcess(config, developmentEnvironment(newToken())),
+      startGateway(config, developmentEnvironment(newToken())),
       (thrown) => thrown instanceof StartRefused && /CATALOG_INVALID/.test(thrown.output),
     );
     assert.equal(fetched, 0);

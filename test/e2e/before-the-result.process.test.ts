@@ -11,8 +11,7 @@ import { ElicitRequestSchema, LoggingMessageNotificationSchema } from "@modelcon
 import { RECEIPT_META_KEY, receiptSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { clientOf } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
-import { startInProcess } from "../gateway/in-process.ts";
+import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { IN_MACHINE, PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { eventually, newToken } from "../gateway/principals.ts";
@@ -58,7 +57,7 @@ describe("before the result", { timeout: 120_000 * PATIENCE }, () => {
     });
     await writeFile(join(folder, "policies/rules.cedar"), rules(questions));
     await writePolicySchema(folder);
-    gateway = await startInProcess(config, developmentEnvironment(token));
+    gateway = await startGateway(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
   }
 

@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { StartRefused, developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
-import { startInProcess } from "../gateway/in-process.ts";
+import { StartRefused, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { startChangingServer, type ChangingServer } from "../servers/changing-server.ts";
 
@@ -35,7 +34,7 @@ describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () 
       config: "enclave: {credentials_file: credentials}\n",
     });
     await credentials(`ledger-token ${FIRST}\n`);
-    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
+    gateway = await startGateway(config, developmentEnvironment(TOKEN));
   });
   after(async () => {
     await gateway?.stop();
@@ -94,7 +93,7 @@ describe("a server that wants a credential", { timeout: 60_000 * PATIENCE }, () 
   test("refuses the start without it", async () => {
     await credentials("# none\n");
     await assert.rejects(
-      startInProcess(config, developmentEnvironment(TOKEN)),
+      startGateway(config, developmentEnvironment(TOKEN)),
       (thrown) => thrown instanceof StartRefused && /CREDENTIAL_NOT_PROVISIONED/.test(thrown.output),
     );
   });

@@ -14,6 +14,7 @@ import {
   type Answer,
   type Deployment,
 } from "../gateway/principals.ts";
+import { startGateway } from "../gateway/gateway.ts";
 import { cmcp } from "../gateway/cli.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { listenInBothEras } from "../gateway/listening.ts";
@@ -25,7 +26,7 @@ describe("two principals of one gateway", () => {
   let alice: Agent;
   let bob: Agent;
   before(async () => {
-    deployment = await startDeployment({ alice: ["default", "claims"], bob: null });
+    deployment = await startDeployment({ alice: ["default", "claims"], bob: null }, [], startGateway);
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });
@@ -140,7 +141,7 @@ describe("two principals of one gateway", () => {
 describe("tokens", () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null });
+    deployment = await startDeployment({ alice: null, bob: null }, [], startGateway);
   });
   after(() => deployment.close());
 

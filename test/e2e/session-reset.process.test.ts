@@ -11,6 +11,7 @@ import { receiptOf } from "../gateway/fixture.ts";
 import { IN_MACHINE } from "../gateway/launcher.ts";
 import { newOperator, resetAfter } from "../gateway/operator.ts";
 import { newToken, startDeployment, type Agent, type Deployment } from "../gateway/principals.ts";
+import { startGateway } from "../gateway/gateway.ts";
 
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
@@ -26,9 +27,11 @@ describe("a reset", () => {
   let seen: Receipt;
   let label: string;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, [
-      `operator_keys: [${operator.publicKey}, ${second.publicKey}]`,
-    ]);
+    deployment = await startDeployment(
+      { alice: null, bob: null },
+      [`operator_keys: [${operator.publicKey}, ${second.publicKey}]`],
+      startGateway,
+    );
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });

@@ -18,6 +18,7 @@ import {
   type Agent,
   type Deployment,
 } from "../gateway/principals.ts";
+import { startGateway } from "../gateway/gateway.ts";
 import { errorCodeOf } from "../gateway/refused-call.ts";
 import { startObservedHost, type ObservedHost, type Reply } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
@@ -40,10 +41,11 @@ describe("what a principal has seen", () => {
   let alice: Agent;
   let bob: Agent;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, [
-      `session_idle_seconds: ${IDLE_SECONDS}`,
-      "max_sessions_per_principal: 3",
-    ]);
+    deployment = await startDeployment(
+      { alice: null, bob: null },
+      [`session_idle_seconds: ${IDLE_SECONDS}`, "max_sessions_per_principal: 3"],
+      startGateway,
+    );
     alice = deployment.agent(deployment.tokenOf("alice"));
     bob = deployment.agent(deployment.tokenOf("bob"));
   });
@@ -206,7 +208,7 @@ describe("a session that is being closed", () => {
 describe("ten thousand sessions of one principal", () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null });
+    deployment = await startDeployment({ alice: null, bob: null }, [], startGateway);
   });
   after(() => deployment.close());
 

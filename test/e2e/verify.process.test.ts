@@ -48,7 +48,7 @@ describe("the record of a closed session", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-verify-"));
-    const fixture = await startFixture();
+    const fixture = await startFixture(startGateway);
     try {
       const body = async (path: string, method = "GET"): Promise<string> =>
         await (await fixture.request(path, { method })).text();

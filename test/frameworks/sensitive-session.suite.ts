@@ -1,6 +1,7 @@
 /** The quickstart's own refusal: what a session has seen makes a tool end in the middle of a run, and the run goes on. */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { startGateway } from "../gateway/gateway.ts";
 import { startDeployment, type Deployment } from "../gateway/principals.ts";
 import { adviceOf, answerOf, sentenceOf } from "./answer.ts";
 import { FRAMEWORKS } from "./frameworks.ts";
@@ -15,7 +16,11 @@ const principalOf = (index: number): string => `agent-${index}`;
 suite("a tool that the session's own past refuses", () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment(Object.fromEntries(FRAMEWORKS.map((_, index) => [principalOf(index), null])));
+    deployment = await startDeployment(
+      Object.fromEntries(FRAMEWORKS.map((_, index) => [principalOf(index), null])),
+      [],
+      startGateway,
+    );
   });
   after(async () => await deployment.close());
 

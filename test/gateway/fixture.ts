@@ -38,8 +38,11 @@ export interface RpcReply {
   };
 }
 
-/** Starts servers and gateway; `close` stops all of it. */
-export async function startFixture(): Promise<Fixture> {
+/**
+ * Starts servers and gateway; `close` stops all of it.
+ * @param start what starts the gateway: `startGateway` where its processes are the subject
+ */
+export async function startFixture(start: typeof startInProcess = startInProcess): Promise<Fixture> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
@@ -58,7 +61,7 @@ export async function startFixture(): Promise<Fixture> {
     });
     await listenOnAnyPort(config);
     const token = randomBytes(32).toString("base64url");
-    const gateway = await startInProcess(config, developmentEnvironment(token));
+    const gateway = await start(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
     const request = async (path: string, init: RequestInit = {}): Promise<Response> =>
       await fetch(`${gateway.url}${path}`, {

@@ -3,7 +3,6 @@ import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { join } from "node:path";
-import process from "node:process";
 import { thisMachine } from "@cmcp/attestation";
 import { asCmcpError } from "@cmcp/boundary";
 import { createLog, makeRuntimeDirectory, startHost, type Host, type Launcher } from "@cmcp/host-proxy";
@@ -44,7 +43,7 @@ async function inProcessLauncher(): Promise<Launcher> {
       );
       const ended = Promise.withResolvers<{ exitCode: number; exitSignal: undefined }>();
       return {
-        pid: process.pid,
+        pid: undefined,
         exited: ended.promise,
         stop: async () => {
           await listener.close();
@@ -87,8 +86,9 @@ export async function startInProcess(config: string, env: Record<string, string>
     return {
       url,
       mcp: `${url}/mcp`,
-      pid: process.pid,
-      enclave_pid: process.pid,
+      // Neither has a process of its own: whoever signals one is told so by process.kill.
+      pid: Number.NaN,
+      enclave_pid: Number.NaN,
       launcher: "process",
       isolation: "none",
       launch_digest: `sha256:${hash("sha256", inputs.document)}`,

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 import { deployQuickstart, listenOnAnyPort } from "./deployment.ts";
 import type { RpcReply } from "./fixture.ts";
-import { startGateway, type Gateway } from "./gateway.ts";
+import { type Gateway } from "./gateway.ts";
+import { startInProcess } from "./in-process.ts";
 import { PATIENCE } from "./launcher.ts";
 
 /** What a request was answered with. */
@@ -79,10 +80,12 @@ export async function eventually(
 /**
  * Starts a gateway whose every principal has one token, and workflows or a role of its own.
  * @param enclave lines of the configuration's `enclave` section, beside principals and token file
+ * @param start what starts it: `startGateway` where its processes are signalled
  */
 export async function startDeployment(
   principals: Readonly<Record<string, readonly string[] | { readonly role: string } | null>>,
   enclave: readonly string[] = [],
+  start: typeof startInProcess = startInProcess,
 ): Promise<Deployment> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
@@ -113,7 +116,7 @@ export async function startDeployment(
     const writeTokens = async (lines: string): Promise<void> =>
       await writeFile(join(folder, "deployment/tokens"), lines, { mode: 0o600 });
     await writeTokens([...tokens].map(([id, token]) => tokenLine(id, token)).join(""));
-    let gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
+    let gateway = await start(config, { CMCP_DEV_MODE: "1" });
     undo.push(() => gateway.stop());
     return {
       get gateway() {
@@ -126,7 +129,7 @@ export async function startDeployment(
       writeTokens,
       restart: async () => {
         await gateway.stop();
-        gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
+        gateway = await start(config, { CMCP_DEV_MODE: "1" });
       },
       killEnclave: async () => {
         process.kill(lastEnclavePid(gateway), "SIGKILL");

@@ -1,6 +1,7 @@
 import { mkdir, writeFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { receiptOf, startFixture } from "../gateway/fixture.ts";
+import { startGateway } from "../gateway/gateway.ts";
 import { script } from "./python.ts";
 
 /** One side's record: the files of one software-only session. */
@@ -19,7 +20,7 @@ interface ClaimPins {
 
 /** The claim, bundle and TRACE record of a session of calls through the real gateway. */
 export async function ourRecord(folder: string): Promise<SessionRecord & { readonly traceRecord: string }> {
-  const fixture = await startFixture();
+  const fixture = await startFixture(startGateway);
   try {
     const first = await fixture.call("echo", { message: "interop" }, "interop");
     await fixture.call("get-env", {}, "interop");

@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { developmentEnvironment } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { listenInBothEras } from "../gateway/listening.ts";
 import { newToken } from "../gateway/principals.ts";
@@ -20,7 +21,7 @@ test("a gateway that stops ends the streams agents listen on, in order and whole
   const server = await startTasksServer();
   t.after(() => server.close());
   const token = newToken();
-  const gateway = await startGateway(
+  const gateway = await startInProcess(
     await deploy(folder, { tools: [{ name: "slow", url: server.url }], policies: ALLOW_ALL }),
     developmentEnvironment(token),
   );
@@ -40,7 +41,7 @@ test("a gateway whose store takes no more says how many sessions have no claim, 
   const server = await startTasksServer();
   t.after(() => server.close());
   const token = newToken();
-  const gateway = await startGateway(
+  const gateway = await startInProcess(
     await deploy(folder, { tools: [{ ...SLOW_TOOL, url: server.url }], policies: ALLOW_ALL }),
     developmentEnvironment(token),
   );

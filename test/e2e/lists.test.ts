@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { developmentEnvironment } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
 
@@ -30,7 +31,7 @@ test("a tool that policy forbids without some argument is listed, one that it al
     inputSchema,
   }));
   const token = newToken();
-  const gateway = await startGateway(
+  const gateway = await startInProcess(
     await deploy(folder, { tools, policies: POLICIES }),
     developmentEnvironment(token),
   );

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { auditBundleSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { freePort } from "../servers/everything-server.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
@@ -116,7 +117,7 @@ describe("tool servers that misbehave", () => {
       config:
         "max_response_size_bytes: 100000\nenclave:\n  upstream_connect_timeout_ms: 800\n  upstream_idle_timeout_ms: 800\n  upstream_call_timeout_ms: 2000\n",
     });
-    gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
   });
 
   after(async () => {

@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { clientOf, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 
 const TOKEN = "vocabulary-token-vocabulary-token-vocabul";
@@ -36,7 +37,7 @@ describe("a deployment's own sensitivity labels", () => {
       policies: POLICIES,
       config: "sensitivity:\n  vocabulary:\n    board_minutes: 4\n    memo: 1\n",
     });
-    gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
     client = clientOf(gateway, TOKEN);
   });
 

@@ -11,7 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { refusedCode } from "../gateway/refused-call.ts";
 import { freePort } from "../servers/everything-server.ts";
@@ -58,7 +59,7 @@ describe("a server of the old HTTP with SSE", { timeout: 60_000 * PATIENCE }, ()
     ].map((tool) => ({ ...tool, transport: "http-sse" as const }));
     const config = await deploy(folder, { tools, policies: ALLOW_ALL, config: "catalog: {drift_policy: warn_only}\n" });
     const token = randomBytes(32).toString("base64url");
-    gateway = await startGateway(config, developmentEnvironment(token));
+    gateway = await startInProcess(config, developmentEnvironment(token));
     client = new Client({ name: "agent", version: "1" });
     await client.connect(
       new StreamableHTTPClientTransport(new URL(gateway.mcp), {

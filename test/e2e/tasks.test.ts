@@ -16,7 +16,8 @@ import { RECEIPT_META_KEY, receiptSchema } from "@cmcp/audit/schema";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { startGateway, type Gateway } from "../gateway/gateway.ts";
+import { type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { eventually, newToken, tokenLine } from "../gateway/principals.ts";
@@ -85,7 +86,7 @@ describe("tasks of real servers", { timeout: 120_000 * PATIENCE }, () => {
     ]);
     assert.equal(imported.code, 0, imported.stderr);
     await writePolicySchema(folder);
-    gateway = await startGateway(config, { CMCP_DEV_MODE: "1" });
+    gateway = await startInProcess(config, { CMCP_DEV_MODE: "1" });
   });
   after(async () => {
     await gateway?.stop();

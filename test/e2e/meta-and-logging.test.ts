@@ -10,7 +10,8 @@ import type { JsonObject } from "@cmcp/boundary";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
 import { LOGS, startLoggingServer, type LoggingServer } from "../servers/logging-server.ts";
@@ -44,7 +45,7 @@ describe("metadata and log levels on their way to servers of both eras", { timeo
       { name: LOGS, url: legacy.url },
       { name: SLOW_TOOL.name, url: modern.url, inputSchema: SLOW_TOOL.inputSchema },
     ];
-    gateway = await startGateway(await deploy(folder, { tools, policies: ALLOW_ALL }), developmentEnvironment(token));
+    gateway = await startInProcess(await deploy(folder, { tools, policies: ALLOW_ALL }), developmentEnvironment(token));
   });
   after(async () => {
     await gateway?.stop();

@@ -12,7 +12,8 @@ import { verifyBundle } from "@cmcp/verify";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
@@ -52,7 +53,7 @@ describe("resources, prompts and completion in front of a real server", { timeou
     ]);
     assert.equal(imported.code, 0, imported.stderr);
     await writePolicySchema(folder);
-    gateway = await startGateway(config, developmentEnvironment(token));
+    gateway = await startInProcess(config, developmentEnvironment(token));
   });
   after(async () => {
     await gateway?.stop();

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { clientOf, type Client } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { eventually } from "../gateway/principals.ts";
 import { startChangingServer, type ChangingServer } from "../servers/changing-server.ts";
 
@@ -27,7 +28,7 @@ describe("while one server changes", () => {
       policies: ALLOW_ALL,
       config: "enclave:\n  drift_check_seconds: 86400\n  upstream_idle_timeout_ms: 5000\n",
     });
-    gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
     client = clientOf(gateway, TOKEN);
   });
   after(async () => {

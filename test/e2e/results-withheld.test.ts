@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { clientOf, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { startChangingServer, type ChangingServer } from "../servers/changing-server.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
 
@@ -48,7 +49,7 @@ for (const [what, { code, decision, outcome }] of Object.entries(WITHHELD)) {
         policies: POLICIES,
         config: "max_response_size_bytes: 10000\ncatalog: {drift_policy: warn_only}\n",
       });
-      gateway = await startGateway(config, developmentEnvironment(TOKEN));
+      gateway = await startInProcess(config, developmentEnvironment(TOKEN));
       client = clientOf(gateway, TOKEN);
     });
     after(async () => {

@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { developmentEnvironment } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { refusedCode } from "../gateway/refused-call.ts";
 import { startBatchingServer } from "../servers/batching-server.ts";
@@ -26,7 +27,7 @@ test("a batch reaches the agent message by message where the server's version ha
     transport: "http-sse" as const,
   }));
   const token = randomBytes(32).toString("base64url");
-  const gateway = await startGateway(
+  const gateway = await startInProcess(
     await deploy(folder, { tools, policies: ALLOW_ALL, config: "catalog: {drift_policy: warn_only}\n" }),
     developmentEnvironment(token),
   );

@@ -8,7 +8,8 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { GRANTED, REFUSED, startSubscribingServer } from "../servers/subscribing-server.ts";
@@ -48,7 +49,7 @@ describe("a server that tells of one resource and not of another", { timeout: 60
     ]);
     assert.equal(imported.code, 0, imported.stderr);
     await writePolicySchema(folder);
-    gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
   });
   after(async () => {
     await gateway?.stop();

@@ -11,7 +11,8 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { ElicitRequestSchema, type ClientCapabilities } from "@modelcontextprotocol/sdk/types.js";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { developmentEnvironment, type Gateway } from "../gateway/gateway.ts";
+import { startInProcess } from "../gateway/in-process.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { writePolicySchema } from "../gateway/policy-schema.ts";
 import { ASKING_TOOLS, startQuestionsServer, type QuestionsServer } from "../servers/questions-server.ts";
@@ -36,7 +37,7 @@ describe("a server that asks agents", { timeout: 60_000 * PATIENCE }, () => {
       policies: POLICIES,
     });
     await writePolicySchema(folder);
-    gateway = await startGateway(config, developmentEnvironment(TOKEN));
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
   });
   after(async () => {
     await gateway?.stop();

@@ -2,15 +2,16 @@
  * Runs every test file with the pinned Node; extra arguments are options of its test runner, and file globs that
  * replace the default set.
  */
-import { spawnSync } from "node:child_process";
-import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { NO_SHARED_FOLDER } from "../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../packages/measure/src/testing/downloads.ts";
 import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";
-import { EVERY_TEST, setOf } from "./test-sets.ts";
+import { EVERY_TEST, runsOf, setOf, type TestRun } from "./test-sets.ts";
 
 /** What cannot be brought here: skips for these reasons are no failure where nothing may be skipped. */
 const EXCUSED: readonly string[] = [
@@ -27,29 +28,41 @@ const [set] = words;
 const wanted =
   set === "fast" || set === "rest" ? every.filter((path) => (setOf(path) === "fast") === (set === "fast")) : words;
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
-const reporters = [
-  "--test-reporter=dot",
-  "--test-reporter-destination=stdout",
-  "--test-reporter=spec",
-  `--test-reporter-destination=${LOG}`,
-];
-const run = spawnSync(
-  process.execPath,
-  [
-    "--disable-warning=ExperimentalWarning",
-    "--test",
-    `--test-concurrency=${availableParallelism()}`,
-    ...options,
-    ...reporters,
-    ...(wanted.length > 0 ? wanted : every),
-  ],
-  { stdio: "inherit" },
-);
+/** Runs that are under way at one time, and files of a run that has a process for each. Some tests wait, and take no processor. */
+const CONCURRENCY = availableParallelism() * 2;
 
-const log = readFileSync(LOG, "utf8");
-const count = (name: string): number => Number(new RegExp(`^ℹ ${name} (\\d+)$`, "m").exec(log)?.[1] ?? "0");
+/** Runs the test runner over some files. Resolves to its exit code. */
+async function runTests({ isolation, files }: TestRun, log: string): Promise<number> {
+  const reporters = ["dot", "stdout", "spec", log].map((word, index) =>
+    index % 2 === 0 ? `--test-reporter=${word}` : `--test-reporter-destination=${word}`,
+  );
+  const flags = [`--test-isolation=${isolation}`, `--test-concurrency=${CONCURRENCY}`, ...options, ...reporters];
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", ...flags, ...files], {
+    stdio: "inherit",
+  });
+  const [code] = (await once(child, "exit")) as [number | null];
+  return code ?? 1;
+}
+
+const logs: string[] = [];
+let worst = 0;
+const open = runsOf(wanted.length > 0 ? wanted : every);
+async function takeRuns(): Promise<void> {
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const file = `.cache/test-${logs.length}.log`;
+    logs.push(file);
+    worst = Math.max(worst, await runTests(next, file));
+  }
+}
+await Promise.all(Array.from({ length: availableParallelism() }, takeRuns));
+
+const log = logs.map((file) => readFileSync(file, "utf8")).join("\n");
+writeFileSync(LOG, log);
+for (const file of logs) rmSync(file);
+const count = (name: string): number =>
+  [...log.matchAll(new RegExp(`^ℹ ${name} (\\d+)$`, "gm"))].reduce((sum, [, number]) => sum + Number(number), 0);
 const [passed, failed, skipped] = [count("pass"), count("fail"), count("skipped")];
-if (failed > 0) process.stdout.write(`${log.slice(log.indexOf("✖ failing tests:"))}\n`);
+for (const [report] of log.matchAll(/^✖ failing tests:$[^]*?(?=^[▶✔]|$(?![^]))/gm)) process.stdout.write(`${report}\n`);
 const skips = log
   .split("\n")
   .filter((line) => line.includes("# SKIP") || line.trimStart().startsWith("﹣"))
@@ -61,7 +74,7 @@ for (const reason of EXCUSED) {
   if (times > 0) process.stdout.write(`skipped ${times}: ${reason}\n`);
 }
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
-process.exitCode = run.status ?? 1;
+process.exitCode = worst;
 if (passed === 0) process.exitCode = 1;
 // A skip that is counted and was not recognized in the report is none that can be excused.
 if ((skips.length > excused.length || skipped > skips.length) && process.env["CMCP_REQUIRE_ALL"] !== undefined) {

@@ -4,7 +4,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "../gateway/deployment.ts";
-import { EVERY_TEST, setOf } from "../../scripts/test-sets.ts";
+import { EVERY_TEST, SHARED_PROCESS, runsOf, setOf } from "../../scripts/test-sets.ts";
 
 const files = globSync([...EVERY_TEST], { cwd: ROOT, exclude: (path) => path.includes("node_modules") });
 
@@ -24,4 +24,10 @@ test("the name decides the set, and no set is empty", () => {
   assert.equal(setOf("a/parse.test.ts"), "fast");
   const sets = Map.groupBy(files, setOf);
   for (const set of ["fast", "process", "long"] as const) assert.ok((sets.get(set)?.length ?? 0) > 0, set);
+});
+
+test("each file is in one run, and each shared folder has tests", () => {
+  const runs = runsOf(files);
+  assert.deepEqual(runs.flatMap((run) => run.files).toSorted(), files.toSorted());
+  assert.equal(runs.filter(({ isolation }) => isolation === "none").length, SHARED_PROCESS.length);
 });

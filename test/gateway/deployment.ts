@@ -24,9 +24,11 @@ export async function deployQuickstart(folder: string, targets: CatalogTargets):
   await mkdir(folder, { recursive: true });
   await cp(join(ROOT, "examples/quickstart"), folder, { recursive: true });
   const path = join(folder, "catalog.json");
-  const text = (await readFile(path, "utf8"))
-    .replaceAll("127.0.0.1:3001", `127.0.0.1:${targets.everythingPort}`)
-    .replaceAll("127.0.0.1:3443", `127.0.0.1:${targets.recordsPort}`);
+  // In one pass: a port of its own may begin with the digits of the other's.
+  const text = (await readFile(path, "utf8")).replaceAll(
+    /(?<=127\.0\.0\.1:)(?:3001|3443)\b/g,
+    (port) => `${port === "3001" ? targets.everythingPort : targets.recordsPort}`,
+  );
   const entries = JSON.parse(text) as CatalogEntry[];
   for (const entry of entries)
     if (entry.server.url.startsWith("https:")) entry.server.tls_fingerprint = targets.recordsFingerprint;

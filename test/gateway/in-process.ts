@@ -29,10 +29,11 @@ async function inProcessLauncher(): Promise<Launcher> {
     start: async () => {
       await directory.clearEnclaveSocket();
       const pool = new ExchangePool(unixDialer(directory.servicesSocket), { maxStreams: MAX_STREAMS });
+      const firstCompiler = new CompileWorker(POLICY_WORKER);
       const enclave = new Enclave({
         host: pool,
         policyWorker: POLICY_WORKER,
-        firstCompiler: new CompileWorker(POLICY_WORKER),
+        firstCompiler,
         // Of the bundle of these sources, as an enclave process would say.
         buildDigest: `sha256:${hash("sha256", readFileSync(join(BUNDLE, "enclave.cjs")))}`,
         spawner: null,
@@ -48,6 +49,7 @@ async function inProcessLauncher(): Promise<Launcher> {
         stop: async () => {
           await listener.close();
           await pool.close();
+          await firstCompiler.close();
           const exit = { exitCode: 0, exitSignal: undefined };
           ended.resolve(exit);
           return exit;

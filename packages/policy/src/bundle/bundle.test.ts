@@ -98,7 +98,7 @@ void test("an incomplete bundle is refused, naming what is missing", () => {
   }
   refused({ ...FILES, "manifest.json": JSON.stringify({ ...MANIFEST, version: 2 }) }, /manifest\.json: version/);
   refused({ ...FILES, "manifest.json": "[]" }, /not an object/);
-  refused({ ...FILES, "manifest.json": '{"version":"1","version":"2"}' }, /twice/, "JSON_DUPLICATE_KEY");
+  refused({ ...FILES, "manifest.json": '{"version":"1","version":"2"}' }, /duplicate/, "JSON_DUPLICATE_KEY");
 });
 
 void test("a bundle is bounded", () => {

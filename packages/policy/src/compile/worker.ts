@@ -53,7 +53,12 @@ export class CompileWorker {
       return answer.plan;
     } finally {
       clearTimeout(timer);
-      await this.#worker.terminate();
+      await this.close();
     }
+  }
+
+  /** Ends the thread, whatever it does. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
   }
 }

@@ -36,7 +36,7 @@ test("a decision says its status and the day it was made", () => {
 
 test("a decision says its context, its choice and what it costs, in this order", () => {
   for (const page of pages.filter(isDecision)) {
-    const parts = [...read(page).matchAll(/^\*\*(Context|Choice|Cost)\.\*\* /gm)].map(([, part]) => part);
+    const parts = [...read(page).matchAll(/^\*\*(Context|Choice|Cost)\.\*\*(?: |$)/gm)].map(([, part]) => part);
     assert.deepEqual(parts, ["Context", "Choice", "Cost"], page);
   }
 });

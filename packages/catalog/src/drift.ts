@@ -65,7 +65,7 @@ interface Listing<Item> {
   readonly digest: (one: JsonObject) => string | null;
 }
 
-/** What is listed twice counts by its worst listing, and what the catalog does not have is nobody's business here: it cannot be asked for. */
+/** A duplicate listing counts as changed if any of its copies differs. Items that are not in the catalog are ignored: agents cannot request them. */
 function driftOf<Item extends { readonly driftDigest: string }>(
   approved: Iterable<Item>,
   live: readonly JsonObject[],

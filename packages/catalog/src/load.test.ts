@@ -57,7 +57,7 @@ void test("two owners of one tool name are refused, both named", () => {
   refused(
     [entry("a"), entry("a", { server: other })],
     "CATALOG_TOOL_NAME_COLLISION",
-    /^tool name a stands twice: offered by Ledger \(https:\/\/ledger\.bank\.example:8443\/mcp\).*Impostor \(https:\/\/other\.example\/mcp\)/,
+    /^duplicate tool name a: offered by Ledger \(https:\/\/ledger\.bank\.example:8443\/mcp\).*Impostor \(https:\/\/other\.example\/mcp\)/,
   );
 });
 

@@ -41,7 +41,7 @@ function readTools(
   for (const [index, entry] of raw.entries()) {
     const tool = readTool(entry, index, options);
     const sameName = tools.get(tool.toolName);
-    if (sameName !== undefined) throw collision(sameName, tool, `tool name ${tool.toolName} stands twice`);
+    if (sameName !== undefined) throw collision(sameName, tool, `duplicate tool name ${tool.toolName}`);
     const sameAction = actions.get(tool.actionName);
     if (sameAction !== undefined)
       throw collision(

@@ -68,7 +68,7 @@ export function readNamedServers(
       settings: { name, era, credential },
     };
     const [sameName, sameAddress] = [byName.get(name), byAddress.get(addressOf(server))];
-    if (sameName !== undefined) throw collision(`server name ${name} stands twice`, sameName, server);
+    if (sameName !== undefined) throw collision(`duplicate server name ${name}`, sameName, server);
     if (sameAddress !== undefined)
       throw collision(`one server has two names, ${sameAddress.settings?.name} and ${name}`, sameAddress, server);
     byName.set(name, server);
@@ -101,7 +101,7 @@ export class ServerRegister {
     if (!sameServer(known, server))
       throw new CmcpError(
         "CATALOG_INVALID",
-        `server ${server.identity} stands in the catalog with two different pins or transports`,
+        `server ${server.identity} is listed with two different pins or transports; give it the same in every entry`,
       );
     this.#byIdentity.set(server.identity, known);
     return known;

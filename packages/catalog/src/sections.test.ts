@@ -140,7 +140,7 @@ test("two readings of one URI are refused on one server too, but for a resource 
     "CATALOG_NAME_COLLISION",
     /one URI could fit both x:\/\/\{a\} and x:\/\/\{b\}/,
   );
-  refused({ resources: [resource("x://a"), resource("x://a")] }, "CATALOG_NAME_COLLISION", /stands twice/);
+  refused({ resources: [resource("x://a"), resource("x://a")] }, "CATALOG_NAME_COLLISION", /duplicate resource x:/);
   const { resources } = load({
     resources: [
       resource("x://{a}", { sensitivity_level: "public" }),
@@ -183,7 +183,7 @@ test("the shapes are strict", () => {
     [{ prompts: [prompt("p", { inspection_mode: "never" })] }, /inspection_mode/],
     [
       { prompts: [prompt("p", { approved_definition: { arguments: [{ name: "a" }, { name: "a" }] } })] },
-      /an argument stands twice/,
+      /duplicate argument/,
     ],
     [
       { resources: [resource("x://a", { definition_hash: LEDGER.definition_hash ?? null })] },

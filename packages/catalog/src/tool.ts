@@ -14,7 +14,7 @@ export interface CatalogTool extends Approved {
   readonly description: string;
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject | null;
-  /** What results are projected by where fields are redacted, for a tool without an output schema; outside of what drift is held against. */
+  /** What results are projected by where fields are redacted, for a tool without an output schema; not part of the drift comparison. */
   readonly projectionSchema: JsonObject | null;
   /** Whether arguments that the input schema does not declare are let through. */
   readonly additionalArguments: boolean;

@@ -1,5 +1,5 @@
 /** Why a scope is aborted that is given no reason. Made once: the one a controller makes by itself records its stack, and every call has a scope. */
-const OVER = new DOMException("nobody waits for this any more", "AbortError");
+const OVER = new DOMException("the work is over", "AbortError");
 
 /**
  * What aborts one piece of work: its own {@link abort}, and other signals for as long as the work runs. `AbortSignal.any`

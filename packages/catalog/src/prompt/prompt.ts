@@ -72,7 +72,7 @@ function readPrompt(raw: JsonValue, index: number, servers: ServerRegister, opti
     required,
   }));
   if (new Set(list.map(({ name }) => name)).size < list.length)
-    throw new CmcpError("CATALOG_INVALID", `${what}: an argument stands twice`);
+    throw new CmcpError("CATALOG_INVALID", `${what}: duplicate argument`);
   const definition = { title, description, arguments: list };
   return {
     ...definition,
@@ -100,7 +100,7 @@ export function readPrompts(
     if (same !== undefined) {
       throw new CmcpError(
         "CATALOG_NAME_COLLISION",
-        `prompt ${prompt.promptName} stands twice: offered by ${same.server.displayName} (${same.server.identity}) and ${prompt.server.displayName} (${prompt.server.identity})`,
+        `duplicate prompt ${prompt.promptName}: offered by ${same.server.displayName} (${same.server.identity}) and ${prompt.server.displayName} (${prompt.server.identity})`,
       );
     }
     prompts.set(prompt.promptName, prompt);

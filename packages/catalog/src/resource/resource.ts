@@ -98,7 +98,7 @@ export function checkResources(resources: readonly CatalogResource[]): ReadonlyM
   const templates: CatalogResource[] = [];
   for (const resource of resources) {
     const same = byId.get(resource.id);
-    if (same !== undefined) throw collision(`resource ${resource.id} stands twice`, same, resource);
+    if (same !== undefined) throw collision(`duplicate resource ${resource.id}`, same, resource);
     const sharing = templates.find(
       ({ template }) => resource.template !== null && template?.overlaps(resource.template),
     );

@@ -43,7 +43,7 @@ export const LEVEL_PARAMS: Shape<{ readonly level: LogLevel }> = {
       required: true,
       read: (value) => {
         const level = logLevel(value);
-        if (level === undefined) throw invalidParams("level is no log level");
+        if (level === undefined) throw invalidParams("level is not a log level");
         return { level };
       },
     },

@@ -48,7 +48,7 @@ function timestamp(value: JsonValue | undefined, what: string): string {
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`
  */
 export function readTask(value: JsonValue | undefined): TaskState {
-  if (!isJsonObject(value)) throw malformed("it is no object");
+  if (!isJsonObject(value)) throw malformed("it is not an object");
   const { taskId, statusMessage } = value;
   const status = TASK_STATUSES.find((known) => known === value.status);
   if (typeof taskId !== "string" || taskId === "" || taskId.length > MAX_ID) throw malformed("taskId");

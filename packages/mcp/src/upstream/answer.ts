@@ -7,7 +7,7 @@ import { protocolFault, upstreamFault } from "./fault.ts";
 import { readMessages } from "./message-batch.ts";
 import { UpstreamRefusal } from "./refusal.ts";
 
-/** `type/subtype`, lowercased, without parameters; a header that stands twice is none. */
+/** `type/subtype`, lowercased, without parameters; a duplicate header counts as absent. */
 function mediaType(header: string | string[] | undefined): string {
   return typeof header === "string" ? (header.split(";", 1)[0] ?? "").trim().toLowerCase() : "";
 }
@@ -74,7 +74,7 @@ async function* events(exchange: HttpExchange, maxBytes: number, reading: ReadOp
   }
 }
 
-/** Every event of a stream. @param reading of its messages @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for what is no event stream */
+/** Every event of a stream. @param reading of its messages @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for any other content */
 export async function* readEvents(
   exchange: HttpExchange,
   headers: IncomingHttpHeaders,
@@ -82,7 +82,7 @@ export async function* readEvents(
   reading: ReadOptions,
 ): AsyncGenerator<StreamEvent> {
   if (mediaType(headers["content-type"]) !== "text/event-stream")
-    throw protocolFault("the tool server's answer is no event stream");
+    throw protocolFault("the tool server's answer is not an event stream");
   yield* events(exchange, maxBytes, reading);
 }
 

@@ -59,6 +59,6 @@ export function readEnvelope(params: JsonObject | null): string {
   if (client !== undefined && !(isJsonObject(client) && isText(client.name) && isText(client.version))) {
     throw invalid(META.clientInfo, `needs a name and a version of at most ${MAX_TEXT} characters`);
   }
-  if (level !== undefined && logLevel(level) === undefined) throw invalid(META.logLevel, "is no log level");
+  if (level !== undefined && logLevel(level) === undefined) throw invalid(META.logLevel, "is not a log level");
   return version;
 }

@@ -8,7 +8,7 @@ import { askableParams } from "../client-methods.ts";
 import { UpstreamRefusal } from "../refusal.ts";
 
 /** Why a request of the server's is answered no more: it said so itself, and waits for no answer. */
-const CANCELLED_BY_SERVER = new CmcpError("REQUEST_CANCELLED", "the tool server takes its request back");
+const CANCELLED_BY_SERVER = new CmcpError("REQUEST_CANCELLED", "the tool server cancelled its request");
 
 /** Whom a server asks. Nobody waits for an answer to be sent once the signal has aborted. */
 export type QuestionTarget = Pick<Peer, "signal" | "capabilities" | "ask">;

@@ -237,9 +237,9 @@ function answerOf(answered: JsonObject, mayBeTask: boolean): UpstreamAnswer {
     throw protocolFault("the tool server's result is of a type this gateway does not know");
   const { inputRequests = null, requestState = null } = result;
   if (inputRequests !== null && !isJsonObject(inputRequests))
-    throw protocolFault("the tool server's input requests are no object");
+    throw protocolFault("the tool server's input requests are not an object");
   if (requestState !== null && typeof requestState !== "string")
-    throw protocolFault("the tool server's request state is no string");
+    throw protocolFault("the tool server's request state is not a string");
   if (inputRequests === null && requestState === null)
     throw protocolFault("the tool server requires input and does not say which");
   return { kind: "input_required", inputRequests, requestState };

@@ -249,7 +249,7 @@ describe("cmcp catalog import and scan", () => {
       [["import", url, "--approved-by", "nobody", "--domain", "public", "--sensitivity", "public"], /e-mail/],
       [["import", url, ...REVIEW, "--tool", "nope"], /does not list/],
       [["import", url, ...REVIEW, "--set", "nope:domain=public"], /--set/],
-      [["import", url, ...REVIEW, "--replace", "nope"], /not imported/],
+      [["import", url, ...REVIEW, "--replace", "nope"], /not among the imported/],
       [["import", url, ...REVIEW, "--pin", "SHA256:abc"], /https/],
       [["import", "ftp://a.example", ...REVIEW], /URL/],
       [["import"], /URL/],

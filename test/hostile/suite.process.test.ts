@@ -35,6 +35,8 @@ const ordinary: readonly AgentAct[] = [
   { side: "agent", kind: "steal", agent: 1, session: 0 },
   { side: "agent", kind: "close", agent: 0, session: 0 },
 ];
+/** Times that a lie is told before the oracle is said to have missed it. */
+const MOST_TRIES = 5;
 const rulesOf = (findings: readonly Finding[]): Rule[] => [...new Set(findings.map(({ rule }) => rule))].sort();
 
 describe("schedules of a hostile host", () => {
@@ -68,9 +70,14 @@ describe("schedules of a hostile host", () => {
   };
   for (const [name, lie] of Object.entries(lies)) {
     test(`an oracle that takes the host for honest finds ${name}`, async () => {
-      if ("skip" in lie) world.host.lies.arm(lie);
       const claim: AgentAct = { side: "agent", kind: "claim", agent: 0, session: 0 };
-      const findings = await run([call("send_message"), claim]);
+      const lied = async (): Promise<Finding[]> => {
+        if ("skip" in lie) world.host.lies.arm(lie);
+        return await run([call("send_message"), claim]);
+      };
+      let findings = await lied();
+      // The lie may meet a connection of the gateway's own, such as one that lists tools, where it harms no call.
+      for (let tries = 1; findings.length === 0 && tries < MOST_TRIES; tries += 1) findings = await lied();
       assert.deepEqual(rulesOf(findings), ["honest"]);
     });
   }

@@ -18,6 +18,8 @@ export interface CatalogTool extends Approved {
   readonly projectionSchema: JsonObject | null;
   /** Whether arguments that the input schema does not declare are let through. */
   readonly additionalArguments: boolean;
+  /** Whether a call has effects that text of a stranger must not cause: it needs a trusted session. */
+  readonly consequential: boolean;
   /** Always `unclassified`: the entry format has no category. */
   readonly toolCategory: string;
 }
@@ -40,6 +42,7 @@ export function readTool(raw: JsonValue, index: number, options: CatalogOptions)
     driftDigest: driftDigest(approved),
     projectionSchema: entry.projection_schema ?? null,
     additionalArguments: entry.additional === "allow",
+    consequential: entry.consequential,
     toolCategory: "unclassified",
   };
 }

@@ -90,31 +90,64 @@ export function argumentsOf(facts: GovernedFacts): JsonObject {
   return "resource" in facts ? Object.fromEntries(facts.resource.variables) : facts.arguments;
 }
 
-/** A Cedar type the gateway can supply; `Set` is a set of strings. */
-export type FactKind = "String" | "Long" | "Bool" | "Set";
-/** A value of a {@link FactKind}. */
-export type FactValue = string | number | boolean | readonly string[];
+/** A Cedar type the gateway can supply. */
+export type FactType =
+  | { readonly kind: "String" | "Long" | "Bool" }
+  | { readonly kind: "Set"; readonly element: FactType }
+  | {
+      readonly kind: "Record";
+      readonly members: ReadonlyMap<string, FactType>;
+      /** Type of the members whose names a bundle chooses; absent where it chooses none. */
+      readonly others?: FactType;
+    };
+
+/** A value of a {@link FactType}. */
+export type FactValue = string | number | boolean | readonly FactValue[] | { readonly [member: string]: FactValue };
+
+/** A scalar type. */
+export const STRING: FactType = { kind: "String" };
+/** A scalar type: a 64-bit number, of which the gateway supplies safe integers. */
+export const LONG: FactType = { kind: "Long" };
+/** A scalar type. */
+export const BOOL: FactType = { kind: "Bool" };
+/** A set of texts. */
+export const STRINGS: FactType = { kind: "Set", element: STRING };
+
+/** A record that always has each of these members. */
+export function recordType(members: Readonly<Record<string, FactType>>): FactType {
+  return { kind: "Record", members: new Map(Object.entries(members)) };
+}
+
+/** The type of a record's member; `undefined` for a member that no record of the type has, and for another type. */
+export function memberType(type: FactType, name: string): FactType | undefined {
+  return type.kind === "Record" ? (type.members.get(name) ?? type.others) : undefined;
+}
 
 /** One attribute a policy may read. */
 export interface Fact {
-  readonly kind: FactKind;
+  readonly type: FactType;
   /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
   readonly sourced: boolean;
   /** True when some requests have no such value, so that a schema must declare it optional. */
   readonly optional: boolean;
-  /** The one action whose requests have such a value, and always do; `null` for an attribute of every request. */
-  readonly on: GovernedAction | null;
+  /** The actions whose requests have such a value, and always do; `null` for an attribute of every request. */
+  readonly on: readonly GovernedAction[] | null;
   /** `undefined` when this request has no such value. */
   readonly of: (facts: GovernedFacts) => FactValue | undefined;
+}
+
+/** Whether requests of an action have a fact. @param action `null` for the call of a tool that has an action of its own */
+export function isFactOf({ on }: Fact, action: string | null): boolean {
+  return on === null || on.some((one) => one === (action ?? "call_tool"));
 }
 
 /** Attributes by name. A Map, because names come from a bundle. */
 export type FactTable = ReadonlyMap<string, Fact>;
 
-const always = (kind: FactKind, of: Fact["of"]): Fact => ({ kind, sourced: true, optional: false, on: null, of });
-const text = (of: Fact["of"]): Fact => always("String", of);
-const truth = (of: Fact["of"]): Fact => always("Bool", of);
-const whole = (of: Fact["of"]): Fact => always("Long", of);
+const always = (type: FactType, of: Fact["of"]): Fact => ({ type, sourced: true, optional: false, on: null, of });
+const text = (of: Fact["of"]): Fact => always(STRING, of);
+const truth = (of: Fact["of"]): Fact => always(BOOL, of);
+const whole = (of: Fact["of"]): Fact => always(LONG, of);
 const maybe = (of: Fact["of"]): Fact => ({ ...text(of), optional: true });
 
 /** Attributes of the principal entity. */
@@ -124,7 +157,7 @@ export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
   ["identity_source", text((facts) => facts.principal.identitySource)],
   ["identity_issuer", maybe((facts) => facts.principal.identityIssuer)],
   ["user_identity", maybe((facts) => facts.principal.userIdentity)],
-  ["identity_claims", always("Set", (facts) => facts.principal.identityClaims ?? [])],
+  ["identity_claims", always(STRINGS, (facts) => facts.principal.identityClaims ?? [])],
   ["host_asserted_identity", maybe((facts) => facts.principal.hostAssertedIdentity)],
 ]);
 
@@ -168,7 +201,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["sensitivity_level_int", whole((facts) => facts.sensitivityLevelInt)],
   ["sensitivity_level", whole((facts) => facts.sensitivityLevelInt)],
   ["workflow_id", text((facts) => facts.workflowId)],
-  ["workflow_allowed_tools", always("Set", (facts) => facts.workflowAllowedTools)],
+  ["workflow_allowed_tools", always(STRINGS, (facts) => facts.workflowAllowedTools)],
   ["enforcement_mode", text((facts) => facts.enforcementMode)],
   ["catalog_hash", text((facts) => facts.catalogHash)],
   ["attestation_platform", text((facts) => facts.attestationPlatform)],
@@ -182,9 +215,9 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
   [
     "argument_name",
-    { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: "complete" },
+    { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: ["complete"] },
   ],
-  ["request_method", { ...text((facts) => facts.requestMethod), on: "ask_client" }],
+  ["request_method", { ...text((facts) => facts.requestMethod), on: ["ask_client"] }],
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */

@@ -53,6 +53,7 @@ export interface ToolEntry {
   readonly projectionSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly sensitivityLevel?: string;
+  readonly argumentKinds?: Readonly<Record<string, "path" | "url">>;
 }
 
 function catalogEntry(tool: ToolEntry): JsonObject {
@@ -72,6 +73,7 @@ function catalogEntry(tool: ToolEntry): JsonObject {
     approved_definition: definition,
     definition_hash: definitionHash(definition),
     ...(tool.inputSchema === undefined ? { additional: "allow" } : {}),
+    ...(tool.argumentKinds === undefined ? {} : { argument_kinds: { ...tool.argumentKinds } }),
     ...(tool.projectionSchema === undefined ? {} : { projection_schema: tool.projectionSchema }),
     compliance_domain: "public",
     requires_baa: false,

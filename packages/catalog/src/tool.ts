@@ -18,6 +18,8 @@ export interface CatalogTool extends Approved {
   readonly projectionSchema: JsonObject | null;
   /** Whether arguments that the input schema does not declare are let through. */
   readonly additionalArguments: boolean;
+  /** Top-level arguments that the entry calls paths or URLs; not part of the drift comparison. */
+  readonly argumentKinds?: ReadonlyMap<string, "path" | "url">;
   /** Always `unclassified`: the entry format has no category. */
   readonly toolCategory: string;
 }
@@ -40,6 +42,7 @@ export function readTool(raw: JsonValue, index: number, options: CatalogOptions)
     driftDigest: driftDigest(approved),
     projectionSchema: entry.projection_schema ?? null,
     additionalArguments: entry.additional === "allow",
+    ...(entry.argument_kinds == null ? {} : { argumentKinds: new Map(Object.entries(entry.argument_kinds)) }),
     toolCategory: "unclassified",
   };
 }

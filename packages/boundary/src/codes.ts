@@ -99,6 +99,7 @@ export const ERROR_CODES = {
     403,
     "ask an auditor or operator of the gateway, or pin the digest that the root entry names",
   ),
+  SESSION_UNTRUSTED: fact(403, "ask a person to make this call; the session has seen text of a server without trust"),
   WORKFLOW_NOT_ALLOWED: fact(403, "use a workflow this principal is allowed"),
   WORKFLOW_REQUIRED: fact(
     403,

@@ -96,7 +96,11 @@ void test("the shape is strict", () => {
   refused([entry("has space")], "CATALOG_INVALID", /tool_name: must be visible ASCII/);
   refused([entry("a".repeat(129))], "CATALOG_INVALID", /tool_name/);
   refused([entry("a", { added_at: "yesterday" })], "CATALOG_INVALID", /added_at/);
-  refused([entry("a", { compliance_domain: "secret" })], "CATALOG_INVALID", /compliance_domain secret is not one of/);
+  refused(
+    [entry("a", { compliance_domain: "secret" })],
+    "CATALOG_INVALID",
+    /compliance_domain secret is neither built in/,
+  );
   refused(
     [entry("a", { sensitivity_level: "cosmic" })],
     "CATALOG_INVALID",
@@ -155,6 +159,7 @@ void test("a stdio server is known by its name and held to one command line and 
     identity: "stdio:notes",
     name: "notes",
     displayName: "notes",
+    integrity: "untrusted",
     transport: "stdio",
     spawn,
     evidenceClass: "spawn-measured",
@@ -167,7 +172,11 @@ void test("a stdio server is known by its name and held to one command line and 
     refused([entry("a", stdio(rest))], "CATALOG_INVALID", /neither url nor tls_fingerprint/);
   refused([entry("a", { server: server({ spawn }) })], "CATALOG_INVALID", /`spawn` is for stdio servers/);
   for (const changed of [{ args: ["/srv/notes/other.js"] }, { binary_digest: null }])
-    refused([entry("a", stdio()), entry("b", stdio({}, changed))], "CATALOG_INVALID", /different pins or transports/);
+    refused(
+      [entry("a", stdio()), entry("b", stdio({}, changed))],
+      "CATALOG_INVALID",
+      /different pins, transports or integrities/,
+    );
 });
 
 void test("a fingerprint on an https URL pins the server's key", () => {

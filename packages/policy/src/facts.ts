@@ -1,10 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
-import { always, maybe, STRINGS, text, truth, whole, type Fact, type FactTable } from "./fact.ts";
-import { TARGET_FACTS, type ArgumentTargets } from "./target-facts.ts";
-
-export * from "./fact.ts";
-export { ARGUMENT_ATTRIBUTES, type ArgumentTargets } from "./target-facts.ts";
+import type { ArgumentTargets } from "./target-facts.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {
@@ -33,6 +29,12 @@ export interface RequestFacts {
   readonly sessionMaxSensitivity: string;
   /** Rank of {@link sessionMaxSensitivity}. */
   readonly sensitivityLevelInt: number;
+  /** Every compartment that {@link sessionMaxSensitivity} stands for. */
+  readonly sessionCompartments: readonly string[];
+  /** `untrusted` once the session has seen text of a server without trust. */
+  readonly sessionIntegrity: "trusted" | "untrusted";
+  /** Compartments of the data that the request can bring back. */
+  readonly dataCompartments: readonly string[];
   readonly enforcementMode: string;
   readonly catalogHash: string;
   readonly attestationPlatform: string;
@@ -95,82 +97,3 @@ export function argumentsOf(facts: GovernedFacts): JsonObject {
   if ("completion" in facts && facts.completion !== undefined) return facts.completion.known;
   return "resource" in facts ? Object.fromEntries(facts.resource.variables) : facts.arguments;
 }
-
-/** Attributes of the principal entity. */
-export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
-  ["session_id", text((facts) => facts.sessionId)],
-  ["workflow_id", text((facts) => facts.workflowId)],
-  ["identity_source", text((facts) => facts.principal.identitySource)],
-  ["identity_issuer", maybe((facts) => facts.principal.identityIssuer)],
-  ["user_identity", maybe((facts) => facts.principal.userIdentity)],
-  ["identity_claims", always(STRINGS, (facts) => facts.principal.identityClaims ?? [])],
-  ["host_asserted_identity", maybe((facts) => facts.principal.hostAssertedIdentity)],
-]);
-
-/** What the catalog says of anything approved. */
-const APPROVED: readonly (readonly [string, Fact])[] = [
-  ["server_name", text((facts) => subjectOf(facts).server.name)],
-  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
-  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  ["sensitivity_level", text((facts) => subjectOf(facts).sensitivityLevel)],
-];
-
-/** Attributes of a tool's entity, as the catalog has it. */
-export const TOOL_FACTS: FactTable = new Map<string, Fact>([
-  ["tool_name", text((facts) => ("tool" in facts ? facts.tool.toolName : undefined))],
-  ["tool_category", { ...text((facts) => ("tool" in facts ? facts.tool.toolCategory : undefined)), sourced: false }],
-  ...APPROVED,
-]);
-
-/** Attributes of a resource's or template's entity. */
-export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
-  ["uri", text((facts) => ("resource" in facts ? facts.resource.uri : undefined))],
-  ["uri_template", maybe((facts) => ("resource" in facts ? facts.resource.resource.template?.text : undefined))],
-  ["mime_type", maybe((facts) => ("resource" in facts ? (facts.resource.resource.mimeType ?? undefined) : undefined))],
-  ...APPROVED,
-]);
-
-/** Attributes of a prompt's entity. */
-export const PROMPT_FACTS: FactTable = new Map<string, Fact>([
-  ["prompt_name", text((facts) => ("prompt" in facts ? facts.prompt.promptName : undefined))],
-  ...APPROVED,
-]);
-
-/** Attributes of the context, `arguments` apart. `sensitivity_level` is the rank older bundles read there. */
-export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
-  ["session_id", text((facts) => facts.sessionId)],
-  ["session_sensitivity", text((facts) => facts.sessionSensitivity)],
-  ["session_max_sensitivity", text((facts) => facts.sessionMaxSensitivity)],
-  ["sensitivity_level_int", whole((facts) => facts.sensitivityLevelInt)],
-  ["sensitivity_level", whole((facts) => facts.sensitivityLevelInt)],
-  ["workflow_id", text((facts) => facts.workflowId)],
-  ["workflow_allowed_tools", always(STRINGS, (facts) => facts.workflowAllowedTools)],
-  ["enforcement_mode", text((facts) => facts.enforcementMode)],
-  ["catalog_hash", text((facts) => facts.catalogHash)],
-  ["attestation_platform", text((facts) => facts.attestationPlatform)],
-  ["channel", text((facts) => facts.channel)],
-  ["isolation", text((facts) => facts.isolation)],
-  ["session_isolation", text((facts) => facts.sessionIsolation)],
-  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
-  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  [
-    "argument_name",
-    { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: ["complete"] },
-  ],
-  ...TARGET_FACTS,
-  ["request_method", { ...text((facts) => facts.requestMethod), on: ["ask_client"] }],
-]);
-
-/** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
-export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
-  "session_sensitivity",
-  "session_max_sensitivity",
-  "sensitivity_level_int",
-  "sensitivity_level",
-]);

@@ -12,7 +12,6 @@ export {
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
 export type { BundleShape, CompiledPolicy } from "./compiled.ts";
 export type {
-  ArgumentTargets,
   CallFacts,
   Completion,
   GovernedFacts,
@@ -21,3 +20,4 @@ export type {
   ResourceFacts,
 } from "./facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";
+export type { ArgumentTargets } from "./target-facts.ts";

@@ -24,6 +24,9 @@ export const fingerprint = z
   .string()
   .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
 
+/** Whether the operator vouches for the text of a server's results. */
+export const integrity = z.enum(["trusted", "untrusted"]).default("untrusted");
+
 const server = z.strictObject({
   display_name: text,
   url: text.optional(),
@@ -36,6 +39,7 @@ const server = z.strictObject({
   transport: z.enum(["http-sse", "streamable-http", "stdio"]),
   spawn: spawn.optional(),
   rotation_mode: z.enum(["key-pinned", "cert-pinned"]).default("key-pinned"),
+  integrity,
   provenance: z.strictObject({ record_path: text, publisher_jwk: jsonObject }).optional(),
 });
 
@@ -51,6 +55,8 @@ export const entrySchema = z.strictObject({
   ...approval,
   /** Whether arguments that the input schema does not declare are let through. */
   additional: z.enum(["allow", "refuse"]).default("refuse"),
+  /** Whether calls have effects that text of a stranger must not cause. */
+  consequential: z.boolean().default(false),
   /** What results are projected by where fields are redacted and the server gives no output schema: the operator's, no part of what was approved. */
   projection_schema: jsonObject.nullish(),
   /** Which top-level arguments hold paths or URLs, beside those whose schema says so; no part of what was approved. */

@@ -1,17 +1,17 @@
 import { CmcpError } from "@cmcp/boundary";
 import { approvedOf } from "@cmcp/catalog";
 import { governedMethod, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
-import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
+import type { Vocabulary } from "@cmcp/session";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { createCall, withAnswers, type Call, type CallPorts } from "./call.ts";
 import { cancel, type CancelPorts } from "./cancel.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
+import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
-import { invokedToolOf } from "./invoked-tool.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
 import type { Permit } from "./permit.ts";
 import { QuestionDecider, type QuestionDeciderPorts } from "./decide-questions.ts";
@@ -64,16 +64,17 @@ interface Sending {
  * 1. `resolveTarget`: find the approved tool, prompt or resource
  * 2. `checkWorkflow`: the caller may use the workflow
  * 3. `checkArguments`: the arguments match the approved schema
- * 4. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 5. `resumeInput`: open the answers that come with a repeated request
- * 6. `reserveTask`: reserve room for a task
- * 7. `checkDrift`: the server still offers the approved definition
- * 8. `journalIntent`: the host's store holds the intent
- * 9. `sendUpstream`: send the request, receive the answer
- * 10. `inspectResult`: rebuild and redact the answer
- * 11. `recordAndReply`: write the entry, attach the receipt
+ * 4. `checkIntegrity`: a consequential tool is called in a trusted session
+ * 5. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 6. `resumeInput`: open the answers that come with a repeated request
+ * 7. `reserveTask`: reserve room for a task
+ * 8. `checkDrift`: the server still offers the approved definition
+ * 9. `journalIntent`: the host's store holds the intent
+ * 10. `sendUpstream`: send the request, receive the answer
+ * 11. `inspectResult`: rebuild and redact the answer
+ * 12. `recordAndReply`: raise the labels, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 11. Stages 1 to 4 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 12. Stages 1 to 5 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -97,7 +98,7 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 10. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 11. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -110,7 +111,7 @@ export class CallPipeline {
     return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
   }
 
-  /** Stages 5 to 10, for a call that has its permit. */
+  /** Stages 6 to 11, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -132,7 +133,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 7 to 10. */
+  /** Stages 8 to 11. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
@@ -158,7 +159,7 @@ export class CallPipeline {
     }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
   ): InspectedPeerOptions {
     const { vocabulary, inspection } = this.#ports;
-    const sensitivity = sensitivityOfCall(vocabulary, invokedToolOf(target), call.request.dataClass);
+    const label = dataLabel(vocabulary, call, target, true);
     return {
       taskId: call.task?.id ?? null,
       mayBecomeTask: reservation !== null,
@@ -167,7 +168,7 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       transcript,
-      onFirstMessage: () => call.recorded.session.raise(sensitivity),
+      onFirstMessage: () => call.recorded.session.raise(label),
     };
   }
 

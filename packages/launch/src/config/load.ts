@@ -144,8 +144,10 @@ function measured(written: ConfigFile): Config {
     workflow_tools,
     principals,
     identity,
+    integrity,
     ...enclave
   } = written.enclave;
+  const domains = written.sensitivity?.compliance_domains ?? {};
   const {
     provider,
     enforcement_mode,
@@ -166,10 +168,14 @@ function measured(written: ConfigFile): Config {
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,
-    sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
+    sensitivity: {
+      vocabulary: written.sensitivity?.vocabulary ?? {},
+      ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
+    },
     enclave: {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
+      ...(integrity?.scope === "principal" ? { integrity: { scope: "principal" } } : {}),
       identity: identity ?? {},
       principals: principals.map(({ id, workflows: own, role }) => ({
         id,

@@ -1,6 +1,7 @@
 import { askedOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
-import { ARGUMENT_ATTRIBUTES, type GovernedFacts } from "../facts.ts";
+import type { GovernedFacts } from "../facts.ts";
+import { ARGUMENT_ATTRIBUTES } from "../target-facts.ts";
 import { authorizePartially } from "./engine.ts";
 import { projectRequest } from "./project.ts";
 import { sliceFor } from "./slice.ts";

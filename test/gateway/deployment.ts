@@ -53,6 +53,7 @@ export interface ToolEntry {
   readonly projectionSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly sensitivityLevel?: string;
+  readonly argumentKinds?: Readonly<Record<string, "path" | "url">>;
   readonly complianceDomain?: string;
   readonly consequential?: boolean;
   readonly integrity?: "trusted" | "untrusted";
@@ -76,6 +77,7 @@ function catalogEntry(tool: ToolEntry): JsonObject {
     approved_definition: definition,
     definition_hash: definitionHash(definition),
     ...(tool.inputSchema === undefined ? { additional: "allow" } : {}),
+    ...(tool.argumentKinds === undefined ? {} : { argument_kinds: { ...tool.argumentKinds } }),
     ...(tool.projectionSchema === undefined ? {} : { projection_schema: tool.projectionSchema }),
     ...(tool.consequential === undefined ? {} : { consequential: tool.consequential }),
     compliance_domain: tool.complianceDomain ?? "public",

@@ -256,6 +256,20 @@ void test("additional arguments are let through where the entry says so, and now
     refused([entry("post_note", { additional })], "CATALOG_INVALID", /additional/);
 });
 
+void test("kinds of arguments are the operator's: of declared arguments, bounded, and nothing that drift is held against", () => {
+  const kinds = (argument_kinds: JsonObject, rest: JsonObject = {}): JsonObject =>
+    entry("post_note", { argument_kinds, ...rest });
+  const [name = ""] = Object.keys((only(entry("post_note")).inputSchema.properties ?? {}) as JsonObject);
+  const [plain, own] = [only(entry("post_note")), only(kinds({ [name]: "path" }))];
+  assert.deepEqual([plain.argumentKinds, own.argumentKinds], [undefined, new Map([[name, "path"]])]);
+  assert.deepEqual([own.driftDigest, own.definitionHash], [plain.driftDigest, plain.definitionHash]);
+  refused([kinds({ other: "path" })], "CATALOG_INVALID", /argument_kinds names "other"/);
+  assert.deepEqual(only(kinds({ other: "url" }, { additional: "allow" })).argumentKinds, new Map([["other", "url"]]));
+  refused([kinds({ [name]: "host" })], "CATALOG_INVALID", /argument_kinds/);
+  const many = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`a${index}`, "path"]));
+  refused([kinds(many, { additional: "allow" })], "CATALOG_INVALID", /at most 64 arguments/);
+});
+
 void test("a projection schema is the operator's: bounded, beside no output schema, and nothing that drift is held against", () => {
   const schema = { type: "object", properties: { a: { type: "string" } } };
   const [plain, own] = [only(entry("post_note")), only(entry("post_note", { projection_schema: schema }))];

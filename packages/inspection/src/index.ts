@@ -1,4 +1,5 @@
 export { inspectArguments } from "./arguments.ts";
+export { argumentTargets, type ArgumentTargets, type UrlTarget } from "./targets/argument-targets.ts";
 export { inspectResult, type InspectedResult, type ResultOptions } from "./result/inspect.ts";
 export { removeLookAlikes, removeLookAlikesOfText } from "./result/look-alike.ts";
 export { inspectAnswer, type AnsweredMethod, type Asked } from "./result/answer.ts";

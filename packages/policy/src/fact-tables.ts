@@ -1,6 +1,7 @@
 import type { GovernedAction } from "./actions.ts";
 import { BOOL, LONG, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
 import { subjectOf, type GovernedFacts } from "./facts.ts";
+import { TARGET_FACTS } from "./target-facts.ts";
 
 /** One attribute a policy may read. */
 export interface Fact {
@@ -163,6 +164,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
       on: ["complete"],
     },
   ],
+  ...TARGET_FACTS,
   [
     "request_method",
     { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
+import type { ArgumentTargets } from "./target-facts.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {
@@ -49,6 +50,8 @@ export interface CallFacts extends RequestFacts {
   readonly tool: CatalogTool;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;
+  /** Reads the arguments' paths and URLs. It is asked only for rules that read them, and must answer with `call_tool`. */
+  readonly targets?: () => ArgumentTargets;
   /** With `ask_client`: the method of the server's request. */
   readonly requestMethod?: string;
 }

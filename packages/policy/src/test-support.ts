@@ -157,8 +157,18 @@ const REQUEST: RequestFacts = {
   sessionIsolation: "gateway",
 };
 
+const NO_TARGETS = {
+  urls: [],
+  hosts: [],
+  schemes: [],
+  paths: [],
+  commonPath: "",
+  pathEscapes: false,
+  complete: true,
+};
+
 export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): CallFacts {
-  return { ...REQUEST, tool: READ_FILE, arguments: args, ...rest };
+  return { ...REQUEST, tool: READ_FILE, arguments: args, targets: () => NO_TARGETS, ...rest };
 }
 
 export function onResource(

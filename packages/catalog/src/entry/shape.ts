@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
+import { MAX_ARGUMENT_KINDS, MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
 import { approval, text } from "./described.ts";
 
 const jsonObject = z.record(z.string(), z.json());
@@ -59,6 +59,13 @@ export const entrySchema = z.strictObject({
   consequential: z.boolean().default(false),
   /** What results are projected by where fields are redacted and the server gives no output schema: the operator's, no part of what was approved. */
   projection_schema: jsonObject.nullish(),
+  /** Which top-level arguments hold paths or URLs, beside those whose schema says so; no part of what was approved. */
+  argument_kinds: z
+    .record(z.string().min(1).max(MAX_TOOL_NAME), z.enum(["path", "url"]))
+    .refine((kinds) => Object.keys(kinds).length <= MAX_ARGUMENT_KINDS, {
+      error: `at most ${MAX_ARGUMENT_KINDS} arguments`,
+    })
+    .nullish(),
   catalog_exception: z.boolean().default(false),
 });
 

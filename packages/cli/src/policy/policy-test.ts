@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Catalog, CatalogTool } from "@cmcp/catalog";
-import { inspectArguments, prepareSchemas } from "@cmcp/inspection";
+import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
 import type { CallFacts, Verdict } from "@cmcp/policy";
 import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
@@ -131,6 +131,7 @@ function factsOf(
     sessionIsolation: "gateway",
     tool,
     arguments: call.arguments,
+    targets: () => argumentTargets(tool, call.arguments),
   };
 }
 

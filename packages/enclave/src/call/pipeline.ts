@@ -4,7 +4,7 @@ import { governedMethod, type AgentRequest, type Peer, type RpcBody } from "@cmc
 import type { Vocabulary } from "@cmcp/session";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { createCall, withAnswers, type Call } from "./call.ts";
+import { createCall, withAnswers, type Call, type CallPorts } from "./call.ts";
 import { cancel, type CancelPorts } from "./cancel.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
@@ -39,6 +39,7 @@ export interface PipelinePorts {
   readonly inspection: InspectionPorts;
   readonly cancel: Omit<CancelPorts, "journalIntent">;
   readonly record: RecordPorts;
+  readonly unnamedWorkflow: CallPorts["unnamedWorkflow"];
   /** Writes the session's root entry if there is none yet. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
   readonly start: (recorded: RecordedSession) => Promise<void>;
 }
@@ -61,7 +62,7 @@ interface Sending {
  * Decides and runs a call. The stages, in order:
  *
  * 1. `resolveTarget`: find the approved tool, prompt or resource
- * 2. `checkWorkflow`: the caller may use the workflow that it names
+ * 2. `checkWorkflow`: the caller may use the workflow
  * 3. `checkArguments`: the arguments match the approved schema
  * 4. `checkIntegrity`: a consequential tool is called in a trusted session
  * 5. `decideByPolicy`: Cedar decides, and a permit carries the decision
@@ -90,8 +91,8 @@ export class CallPipeline {
         `a session has at most ${MAX_SESSION_ENTRIES} entries; close it and open another`,
       );
     await this.#ports.start(recorded);
-    const { tasks, questions } = this.#ports;
-    const call = createCall(recorded, caller, request, { tasks, policy: questions.policy() });
+    const { tasks, questions, unnamedWorkflow } = this.#ports;
+    const call = createCall(recorded, caller, request, { tasks, policy: questions.policy(), unnamedWorkflow });
     const transcript = new Transcript();
     const ending = await this.#decideAndRun(call, peer, transcript);
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);

@@ -1,4 +1,6 @@
-import type { Target } from "@cmcp/catalog";
+import type { JsonObject } from "@cmcp/boundary";
+import type { CatalogTool, Target } from "@cmcp/catalog";
+import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
@@ -60,6 +62,12 @@ function completionFacts({ completion }: AgentRequest): {
     : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
 }
 
+/** Reads paths and URLs of the arguments once, when a rule first asks. */
+function targetsOf(tool: CatalogTool, args: JsonObject): () => ArgumentTargets {
+  let read: ArgumentTargets | undefined;
+  return () => (read ??= argumentTargets(tool, args));
+}
+
 /** What policy rules can read about a call. */
 export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = { ...requestFacts(gateway, call, target), ...completionFacts(call.policyRequest) };
@@ -67,7 +75,7 @@ export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: 
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: args };
+      return { ...facts, tool: target.tool, arguments: args, targets: targetsOf(target.tool, args) };
     case "prompt":
       return { ...facts, action: completes ? "complete" : "get_prompt", prompt: target.prompt, arguments: args };
     case "resource":
@@ -105,7 +113,7 @@ export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target:
   };
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: {} };
+      return { ...facts, tool: target.tool, arguments: {}, targets: targetsOf(target.tool, {}) };
     case "prompt":
       return { ...facts, action: "get_prompt", prompt: target.prompt, arguments: {} };
     case "resource":

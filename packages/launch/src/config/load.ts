@@ -81,6 +81,34 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
   return address;
 }
 
+/** Credentials without workflows of their own where there are several: each may use them all. */
+function workflowWarnings({ enclave: { workflows, principals, identity } }: ConfigFile): string[] {
+  const own = new Map(principals.map(({ id, workflows: listed }) => [id, listed ?? workflows]));
+  const all = workflows.length > 1 ? principals.filter(({ workflows: listed }) => listed == null) : [];
+  const subjects = (identity?.jwt ?? []).flatMap(({ subjects }) => subjects);
+  return [
+    ...all.map(
+      ({ id }) =>
+        `enclave.principals: ${id} lists no workflows, so it may use all ${workflows.length} of enclave.workflows`,
+    ),
+    ...subjects.flatMap(({ subject, principal, workflows: listed }) => {
+      const theirs = own.get(principal) ?? [];
+      const name = JSON.stringify(subject);
+      if (listed == null)
+        return theirs.length > 1
+          ? [
+              `enclave.identity.jwt: the subject ${name} lists no workflows, so it may use all ${theirs.length} of ${principal}`,
+            ]
+          : [];
+      return listed
+        .filter((workflow) => !theirs.includes(workflow))
+        .map(
+          (workflow) => `enclave.identity.jwt: the subject ${name} lists ${workflow}, which ${principal} may not use`,
+        );
+    }),
+  ];
+}
+
 function warningsFor(sources: TokenSources, { attestation, enclave }: Config): string[] {
   const { environment } = sources;
   const warnings: string[] = [];
@@ -232,6 +260,6 @@ export function parseConfig(
       launcher: launcherOf(written, config.attestation.provider, file),
     },
     environment,
-    warnings: warningsFor(sources, config),
+    warnings: [...warningsFor(sources, config), ...workflowWarnings(written)],
   };
 }

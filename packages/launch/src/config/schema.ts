@@ -163,7 +163,10 @@ export const enclaveSchema = z.strictObject({
   stdio: stdioSchema.optional().describe("How stdio servers of the catalog run."),
   workflows: workflowsSchema
     .default(["default"])
-    .describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
+    .describe(
+      "Workflows of every principal that lists none of its own. A call that names no workflow has its caller's only " +
+        "one. If there are several it has `default` if that is among them, and is refused with `WORKFLOW_REQUIRED` if not.",
+    ),
   workflow_tools: workflowToolsSchema
     .nullish()
     .describe(

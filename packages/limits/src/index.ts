@@ -1,0 +1,5 @@
+export { BUCKETS, COUNT_BOUND, RollingCount } from "./rolling-count.ts";
+export { MAX_COUNTED_PRINCIPALS, PrincipalTable } from "./principal-table.ts";
+export { KillSwitch, type Hold, type KillSwitchSettings, type RestoredBlocks, type Trigger } from "./kill-switch.ts";
+export { SinkCeilings } from "./sink-ceilings.ts";
+export { WindowLimits, type LimitedCall, type OverLimit, type WindowLimit } from "./window-limits.ts";

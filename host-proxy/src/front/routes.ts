@@ -14,6 +14,8 @@ export const FORWARDED_ROUTES = [
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-record",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/evidence",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/reset",
+  "/kill-switch/trip",
+  "/kill-switch/unblock",
   "/catalog/exception",
   "/.well-known/oauth-protected-resource",
   // The resource's path, without segments that could be read as "." or "..".

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
+import { killSwitchEvent, killSwitchStatementOf, type SignedKillSwitch } from "./kill-switch.ts";
 import {
   decodeRecord,
   publicKeyOf,
@@ -30,6 +31,8 @@ export interface RecoveredInstance {
   readonly sessions: ReadonlyMap<string, RecoveredSession>;
   /** Principals an operator reset: what earlier instances recorded of their sensitivity no longer counts. */
   readonly resetPrincipals: ReadonlySet<string>;
+  /** What the records say of the kill switch, by principal. */
+  readonly killSwitch: ReadonlyMap<string, KillSwitchMark>;
   /** Highest claim counter the instance used; 0 when it issued none. */
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
@@ -43,6 +46,14 @@ export interface RecoveredInstance {
   readonly lastTime: string;
   /** The number after the last one that verified. */
   readonly records: number;
+}
+
+/** The last trip and the last unblock of one principal in one journal. */
+export interface KillSwitchMark {
+  /** Number of the record of the last trip; `null` if there is none. */
+  readonly trippedAt: number | null;
+  /** The last unblock and its record's number. The operator's signature is not verified yet. */
+  readonly unblock: { readonly at: number; readonly signed: SignedKillSwitch } | null;
 }
 
 /** Who wrote a journal, as its first record says and proves. */
@@ -72,6 +83,7 @@ export class JournalReader {
   readonly #sessions = new Map<string, SessionState>();
   #identity: InstanceIdentity | undefined;
   readonly #resetPrincipals = new Set<string>();
+  readonly #killSwitch = new Map<string, KillSwitchMark>();
   #lastTime = "";
   #nextSeq = 0;
   #gapless = true;
@@ -110,6 +122,7 @@ export class JournalReader {
       facts,
       sessions: recoveredSessions(this.#sessions),
       resetPrincipals: this.#resetPrincipals,
+      killSwitch: this.#killSwitch,
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
       gapless: this.#gapless,
@@ -126,7 +139,10 @@ export class JournalReader {
   #accept(record: JournalRecord): boolean {
     if (this.#identity === undefined) return this.#begin(record);
     if (record.instance !== this.#identity.instance || !isAuthentic(record, this.#identity.key)) return false;
-    if (record.kind === "entry") this.#count(record.body.entry);
+    if (record.kind === "entry") {
+      this.#count(record.body.entry);
+      this.#trip(record.body.entry, record.seq);
+    }
     if (record.seq < this.#nextSeq) return false;
     if (record.seq > this.#nextSeq) this.#gapless = false;
     this.#nextSeq = record.seq + 1;
@@ -136,7 +152,7 @@ export class JournalReader {
       case "intent":
         return this.#intent(record.body);
       case "entry":
-        return this.#entry(record.body.entry);
+        return this.#entry(record.body.entry) && this.#unblock(record.body.entry, record.seq);
       case "claim":
         return this.#claim(record.body);
       case "provision":
@@ -150,6 +166,27 @@ export class JournalReader {
     const after = entry.session_sensitivity_after;
     const state = this.#sessions.get(entry.session_id);
     if (state !== undefined && after !== null && entry.entry_type !== "session_reset") state.seen.add(after);
+  }
+
+  /** Counts a trip in an authentic entry, even if entries before it are missing. */
+  #trip(entry: AuditEntry, at: number): void {
+    const event = killSwitchEvent(entry);
+    if (event === null || event.kind === "unblocked") return;
+    const known = this.#killSwitch.get(event.principal);
+    this.#killSwitch.set(event.principal, {
+      trippedAt: Math.max(at, known?.trippedAt ?? at),
+      unblock: known?.unblock ?? null,
+    });
+  }
+
+  /** Notes an unblock in an entry that fits its chain. */
+  #unblock(entry: AuditEntry, at: number): boolean {
+    const event = killSwitchEvent(entry);
+    if (event?.kind !== "unblocked") return true;
+    const signed = killSwitchStatementOf(entry, this.#identity?.instance);
+    const trippedAt = this.#killSwitch.get(event.principal)?.trippedAt ?? null;
+    if (signed !== null) this.#killSwitch.set(event.principal, { trippedAt, unblock: { at, signed } });
+    return true;
   }
 
   #begin(record: JournalRecord): boolean {

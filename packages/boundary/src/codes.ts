@@ -109,6 +109,18 @@ export const ERROR_CODES = {
     "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can " +
       "reset that",
   ),
+  KILL_SWITCH_TRIPPED: fact(
+    403,
+    "stop: the kill switch refuses every call of this principal until an operator lifts it with cmcp kill-switch unblock",
+  ),
+  KILL_SWITCH_DISABLED: fact(409, "set kill_switch.enabled and start again, to use the kill switch"),
+  NOT_BLOCKED: fact(404, "check the principal's name; the kill switch does not block it"),
+  RATE_LIMIT_EXCEEDED: fact(
+    429,
+    "wait until fewer calls are in the window of enclave.rate_limits, then retry",
+    "retry",
+  ),
+  BUDGET_EXCEEDED: fact(429, "wait until fewer bytes are in the window of enclave.budgets, then retry", "retry"),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
   OVERLOADED: fact(503, "retry later", "retry"),
   // Upstream and response

@@ -37,6 +37,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "lower a session's sensitivity, signed by an operator",
       load: async () => (await import("./session/session-reset.ts")).sessionReset,
     },
+    "kill-switch trip": {
+      summary: "stop a principal at once, signed by an operator",
+      load: async () => (await import("./kill-switch/operate.ts")).killSwitchTrip,
+    },
+    "kill-switch unblock": {
+      summary: "let a principal that was stopped go on, signed by an operator",
+      load: async () => (await import("./kill-switch/operate.ts")).killSwitchUnblock,
+    },
     "token new": {
       summary: "make a bearer token and its line for the token file",
       load: async () => (await import("./token/token-new.ts")).tokenNew,

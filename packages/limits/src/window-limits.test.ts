@@ -5,7 +5,7 @@ import { COUNT_BOUND } from "./rolling-count.ts";
 import { WindowLimits, type WindowLimit } from "./window-limits.ts";
 
 const CALLS: WindowLimit = { principal: null, tool: null, windowMs: 1000, of: "calls", max: 3 };
-const call = { principal: "alice", tool: "read", bytes: 10 };
+const call = { principal: "alice", tool: "read", calls: 1, bytes: 10 } as const;
 const setup = (limits: readonly WindowLimit[], max?: number) => {
   const clock = { now: 0 };
   return { clock, limits: new WindowLimits(limits, () => clock.now, max) };

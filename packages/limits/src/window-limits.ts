@@ -17,6 +17,8 @@ export interface WindowLimit {
 export interface LimitedCall {
   readonly principal: string;
   readonly tool: string;
+  /** 1, or 0 for what is part of a call that was counted. */
+  readonly calls: 0 | 1;
   readonly bytes: number;
 }
 
@@ -73,6 +75,6 @@ function applies({ principal, tool }: WindowLimit, call: LimitedCall): boolean {
   return (principal === null || principal === call.principal) && (tool === null || tool === call.tool);
 }
 
-function amountOf({ of }: WindowLimit, { bytes }: LimitedCall): number {
-  return of === "calls" ? 1 : bytes;
+function amountOf({ of }: WindowLimit, { calls, bytes }: LimitedCall): number {
+  return of === "calls" ? calls : bytes;
 }

@@ -92,7 +92,8 @@ async function startInstance(
   { from, key, name, earlier }: StartInputs,
 ): Promise<void> {
   const { instance, record } = from;
-  const { journal, sessions, closing, root } = record;
+  const { journal, sessions, closing, root, killSwitch } = record;
+  const { operators } = from.access;
   const { clock, identity } = instance;
   await journal.append(name, {
     kind: "instance",
@@ -109,7 +110,8 @@ async function startInstance(
   });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
   const now = (): number => clock.now().getTime();
-  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs }, earlier);
+  const hasSigned = operators.hasSigned.bind(operators);
+  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch, hasSigned }, earlier);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
 }

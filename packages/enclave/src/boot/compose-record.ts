@@ -1,10 +1,13 @@
+import type { Config } from "@cmcp/launch";
+import { KillSwitch } from "@cmcp/limits";
 import { SessionTable, type Session } from "@cmcp/session";
 import type { SigningKey } from "../instance/signing-key.ts";
-import { Claims } from "../record/claims.ts";
+import { Claims, type ClaimSettings } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
 import { EarlierSessions } from "../record/earlier-sessions.ts";
 import type { Journal } from "../record/journal.ts";
 import type { EarlierInstances } from "../record/earlier-instances.ts";
+import { PrincipalStops } from "../record/principal-stops.ts";
 import { Provisions } from "../record/provisions.ts";
 import type { SignedOwnJournal } from "../record/read-closed.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -23,6 +26,9 @@ export interface RecordParts {
   readonly provisions: Provisions;
   readonly claims: Claims;
   readonly closing: SessionCloser;
+  /** `null` where the configuration has no kill switch. */
+  readonly killSwitch: KillSwitch | null;
+  readonly stops: PrincipalStops;
   /** The journal of this instance. */
   readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
@@ -59,9 +65,37 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     policyHash: () => parts.activePolicy.current.bundle.hash,
     forget: from.forget,
   });
+  const killSwitch = killSwitchOf(launch, parts);
+  const now = (): number => parts.clock.now().getTime();
+  const windowSeconds = launch.config.kill_switch?.window_seconds ?? 0;
+  const stops = new PrincipalStops({
+    killSwitch: killSwitch === null ? null : { state: killSwitch, windowSeconds },
+    recorder,
+    sessions,
+    closing,
+    key,
+    journal,
+    root,
+    now,
+  });
   const ownRecord = { journal, instance, jwk: key.jwk };
   const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
-  return { journal, sessions, recorder, provisions, claims, closing, ownRecord, lookup, root };
+  return { journal, sessions, recorder, provisions, claims, closing, killSwitch, stops, ownRecord, lookup, root };
+}
+
+function killSwitchTerms({ kill_switch: settings }: Config): ClaimSettings["killSwitch"] {
+  if (settings === undefined) return undefined;
+  const { window_seconds, deny_rate_threshold, min_calls } = settings;
+  return { window_seconds, deny_rate_threshold, min_calls };
+}
+
+function killSwitchOf({ config }: AcceptedLaunch, { monotonic }: InstanceParts): KillSwitch | null {
+  if (config.kill_switch === undefined) return null;
+  const { window_seconds: seconds, deny_rate_threshold, min_calls } = config.kill_switch;
+  return new KillSwitch(
+    { windowMs: seconds * 1000, denyRateThreshold: deny_rate_threshold, minCalls: min_calls },
+    monotonic,
+  );
 }
 
 function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: LaunchContents, { clock }: InstanceParts): Sessions {
@@ -120,6 +154,7 @@ function claimsOf(
       catalogHash: catalog.hash,
       validitySeconds: config.attestation.validity_seconds,
       isolation,
+      killSwitch: killSwitchTerms(config),
       perCall: config.enclave.claims === "call",
     },
   });

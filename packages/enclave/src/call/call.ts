@@ -4,7 +4,7 @@ import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { canonicalHash } from "./canonical-hash.ts";
+import { measured } from "./canonical-hash.ts";
 import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
 
 const DEFAULT_WORKFLOW = "default";
@@ -19,8 +19,16 @@ export interface DecisionInput {
   readonly policy: CompiledPolicy;
 }
 
+/** A request that is decided to be sent, with what limits count of it. */
+export interface LimitedInput extends DecisionInput {
+  /** Bytes of the canonical JSON of method and parameters as sent to the server. */
+  readonly requestBytes: number;
+  /** Whether the request is about a task, and so part of the call that made the task. */
+  readonly isFollowUp: boolean;
+}
+
 /** One call. It is created on arrival, and every stage reads it. */
-export interface Call extends DecisionInput {
+export interface Call extends LimitedInput {
   readonly id: string;
   readonly request: AgentRequest;
   readonly task: Task | null;
@@ -44,6 +52,7 @@ export function createCall(
 ): Call {
   const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWorkflow(arrived) : arrived;
   const task = isTaskMethod(request.method) ? (tasks.find(recorded.session.id, request.name) ?? null) : null;
+  const sent = asSent(request);
   return {
     id: randomUUID(),
     caller,
@@ -52,7 +61,9 @@ export function createCall(
     task,
     policyRequest: task === null ? request : callThatMadeTask(task, request),
     policy,
-    requestHash: requestHash(request),
+    requestHash: sent.hash,
+    requestBytes: sent.bytes,
+    isFollowUp: task !== null,
     startedAt: performance.now(),
   };
 }
@@ -66,11 +77,13 @@ function withoutWorkflow(request: AgentRequest): AgentRequest {
 export function withAnswers(call: Call, responses: NonNullable<AgentRequest["input"]>["responses"]): Call {
   if (call.request.input === null) return call;
   const request = { ...call.request, input: { ...call.request.input, responses } };
-  return { ...call, request, requestHash: requestHash(request) };
+  const sent = asSent(request);
+  return { ...call, request, requestHash: sent.hash, requestBytes: sent.bytes };
 }
 
-function requestHash(request: AgentRequest): string {
+/** Hash and length of a request as it is sent. */
+function asSent(request: AgentRequest): ReturnType<typeof measured> {
   const { method, name, input } = request;
   const params = governedMethod(method).upstream({ request, taskId: name, input });
-  return canonicalHash({ method, params });
+  return measured({ method, params });
 }

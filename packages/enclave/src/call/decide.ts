@@ -1,8 +1,9 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
 import { checkArguments } from "./check-arguments.ts";
+import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
-import type { DecisionInput } from "./call.ts";
+import type { DecisionInput, LimitedInput } from "./call.ts";
 import type { Refusal, Step } from "./ending.ts";
 import { listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
@@ -19,9 +20,10 @@ export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly gateway: GatewayFacts;
   readonly workflows: WorkflowPorts;
+  readonly limits: LimitPorts;
 }
 
-/** Stages 1 to 4 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 6 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -29,16 +31,25 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Decides one request: finds its target, checks workflow and arguments, asks policy. */
-  decide(call: DecisionInput): Step<Permit> {
-    const { catalog, workflows, gateway } = this.#ports;
+  /**
+   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments and limits, asks policy. A permitted request is
+   * counted at once, so that no two requests share what is left of a limit.
+   */
+  decide(call: LimitedInput): Step<Permit> {
+    const { catalog, workflows, gateway, limits } = this.#ports;
+    const stopped = checkKillSwitch(call, limits);
+    if (stopped.kind === "ending") return stopped;
     const target = resolveTarget(call.policyRequest, catalog);
     if (target.kind === "ending") return target;
     const workflow = checkWorkflow(call, target.value, workflows);
     if (workflow.kind === "ending") return workflow;
     const fit = checkArguments(call, target.value);
     if (fit.kind === "ending") return fit;
-    return decideByPolicy(call, target.value, gateway);
+    const limited = checkLimits(call, target.value, limits);
+    if (limited.kind === "ending") return limited;
+    const permit = decideByPolicy(call, target.value, gateway);
+    if (permit.kind === "continue") limits.windows.take(limited.value);
+    return permit;
   }
 
   /** Decides whether a server may ask the agent this question during a call. */

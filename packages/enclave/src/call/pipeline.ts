@@ -60,19 +60,21 @@ interface Sending {
 /**
  * Decides and runs a call. The stages, in order:
  *
- * 1. `resolveTarget`: find the approved tool, prompt or resource
- * 2. `checkWorkflow`: the caller may use the workflow that it names
- * 3. `checkArguments`: the arguments match the approved schema
- * 4. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 5. `resumeInput`: open the answers that come with a repeated request
- * 6. `reserveTask`: reserve room for a task
- * 7. `checkDrift`: the server still offers the approved definition
- * 8. `journalIntent`: the host's store holds the intent
- * 9. `sendUpstream`: send the request, receive the answer
- * 10. `inspectResult`: rebuild and redact the answer
- * 11. `recordAndReply`: write the entry, attach the receipt
+ * 1. `checkKillSwitch`: the kill switch has not stopped the principal
+ * 2. `resolveTarget`: find the approved tool, prompt or resource
+ * 3. `checkWorkflow`: the caller may use the workflow that it names
+ * 4. `checkArguments`: the arguments match the approved schema
+ * 5. `checkLimits`: rate limits, budgets and ceilings of sinks leave room
+ * 6. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 7. `resumeInput`: open the answers that come with a repeated request
+ * 8. `reserveTask`: reserve room for a task
+ * 9. `checkDrift`: the server still offers the approved definition
+ * 10. `journalIntent`: the host's store holds the intent
+ * 11. `sendUpstream`: send the request, receive the answer
+ * 12. `inspectResult`: rebuild and redact the answer
+ * 13. `recordAndReply`: write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 11. Stages 1 to 4 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 13. Stages 1 to 6 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -96,7 +98,7 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 10. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 12. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -109,7 +111,7 @@ export class CallPipeline {
     return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
   }
 
-  /** Stages 5 to 10, for a call that has its permit. */
+  /** Stages 7 to 12, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -131,7 +133,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 7 to 10. */
+  /** Stages 9 to 12. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;

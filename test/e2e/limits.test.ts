@@ -1,6 +1,7 @@
 /** What a principal did in a window decides what it may still do: kill switch, rate limits, budgets, ceilings of sinks. */
 import assert from "node:assert/strict";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { auditBundleSchema, receiptSchema, type AuditEntry, type KillSwitchStatement } from "@cmcp/audit/schema";
 import { claimSchema, claimSigningInput } from "@cmcp/claim";
@@ -234,3 +235,65 @@ describe("a ceiling", () => {
     assert.equal(rules.at(-1), "sink_policy:tool_denied");
   });
 });
+
+describe("a rule over history", () => {
+  let scene: Awaited<ReturnType<typeof start>>;
+  const clock = { now: 1_000 };
+  before(async () => {
+    const deployment = await startDeployment({ alice: null, bob: null }, [], async (config, env) => {
+      await declareHistory(join(dirname(config), "policies"));
+      return await startInProcess(config, env, () => clock.now);
+    });
+    const agent = (name: string): Agent => deployment.agent(deployment.tokenOf(name));
+    scene = { clock, deployment, alice: agent("alice"), bob: agent("bob") };
+  });
+  after(() => scene.deployment.close());
+  const read = async (agent: Agent, patient: string): Promise<string> =>
+    await outcome(agent.call("get_patient_record", { patient_id: patient }));
+
+  test("lets a principal read three patients in ten minutes, however often, and no fourth", async () => {
+    const { alice, bob } = scene;
+    for (const patient of ["P-1001", "P-1002", "P-1001", "P-1003", "P-1002"])
+      assert.notEqual(await read(alice, patient), "POLICY_DENY", patient);
+    assert.equal(await read(alice, "P-1004"), "POLICY_DENY");
+    assert.notEqual(await read(alice, "P-1003"), "POLICY_DENY", "a patient that is counted");
+    assert.notEqual(await read(bob, "P-1004"), "POLICY_DENY", "another principal");
+    clock.now += 620_000;
+    assert.notEqual(await read(alice, "P-1004"), "POLICY_DENY");
+  });
+
+  test("holds for calls that are made at the same time", async () => {
+    clock.now += 620_000;
+    const outcomes = await Promise.all(
+      ["P-1", "P-2", "P-3", "P-4", "P-5"].map(async (patient) => await read(scene.bob, patient)),
+    );
+    assert.equal(outcomes.filter((code) => code === "POLICY_DENY").length, 2, outcomes.join());
+  });
+
+  test("denies after a restart until the window is over, where it asks for all of it", async () => {
+    await scene.deployment.restart();
+    assert.equal(await read(scene.alice, "P-1001"), "POLICY_DENY");
+    clock.now += 600_000;
+    assert.notEqual(await read(scene.alice, "P-1001"), "POLICY_DENY");
+  });
+});
+
+/** Adds to a bundle that a principal reads at most three patients in ten minutes. */
+async function declareHistory(policies: string): Promise<void> {
+  const path = join(policies, "manifest.json");
+  const manifest = z.looseObject({}).parse(JSON.parse(await readFile(path, "utf8")));
+  const patients = {
+    name: "patients",
+    of: "distinct",
+    tool: "get_patient_record",
+    argument: "patient_id",
+    window_seconds: 600,
+  };
+  await writeFile(path, JSON.stringify({ ...manifest, history: [patients] }));
+  await writeFile(
+    join(policies, "history.cedar"),
+    `@id("three-patients")
+    forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"get_patient_record")
+    when { context.history.patients > 3 || !context.history_complete };`,
+  );
+}

@@ -35,6 +35,10 @@ export interface RequestFacts {
   readonly channel: "plain" | "sealed";
   readonly isolation: string;
   readonly sessionIsolation: string;
+  /** What the bundle declares of the principal's past, by name. */
+  readonly history: Readonly<Record<string, number>>;
+  /** False if some of it may be too low. */
+  readonly historyComplete: boolean;
 }
 
 /** A tool, and what is done with it: `tools/call`, or a request its server puts to the client while the call runs. */
@@ -208,6 +212,8 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["channel", text((facts) => facts.channel)],
   ["isolation", text((facts) => facts.isolation)],
   ["session_isolation", text((facts) => facts.sessionIsolation)],
+  ["history", always({ kind: "Record", members: new Map(), others: LONG }, (facts) => facts.history)],
+  ["history_complete", truth((facts) => facts.historyComplete)],
   ["server_identity", text((facts) => subjectOf(facts).server.identity)],
   ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
   ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],

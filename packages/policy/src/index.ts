@@ -7,6 +7,7 @@ export {
   signBundle,
   verifyBundleSignature,
   type BundleFiles,
+  type HistoryDeclaration,
   type PolicyBundle,
 } from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";

@@ -150,6 +150,8 @@ const REQUEST: RequestFacts = {
   channel: "plain",
   isolation: "netns",
   sessionIsolation: "gateway",
+  history: {},
+  historyComplete: true,
 };
 
 export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): CallFacts {

@@ -1,4 +1,4 @@
-import { SinkCeilings, WindowLimits } from "@cmcp/limits";
+import { History, SinkCeilings, WindowLimits } from "@cmcp/limits";
 import { CallRunner } from "../call/call-runner.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
 import { Decider } from "../call/decide.ts";
@@ -57,6 +57,10 @@ function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: Compo
       isolation,
       tools: [...catalog.tools.keys()],
       workflowTools: config.enclave.workflow_tools,
+      history: new History(contents.bundle.history, {
+        now: from.instance.monotonic,
+        first: from.record.first,
+      }),
     },
     workflows: {
       mayUse: (caller, workflow) => access.principals.mayUseWorkflow(caller, workflow),

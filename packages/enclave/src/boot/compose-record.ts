@@ -34,6 +34,8 @@ export interface RecordParts {
   readonly lookup: SessionLookup;
   /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
+  /** Whether the store shows nothing of an earlier instance. */
+  readonly first: boolean;
 }
 
 /** What the record is composed from. */
@@ -80,7 +82,20 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   });
   const ownRecord = { journal, instance, jwk: key.jwk };
   const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
-  return { journal, sessions, recorder, provisions, claims, closing, killSwitch, stops, ownRecord, lookup, root };
+  return {
+    journal,
+    sessions,
+    recorder,
+    provisions,
+    claims,
+    closing,
+    killSwitch,
+    stops,
+    ownRecord,
+    lookup,
+    root,
+    first: from.earlier.instances.length === 0,
+  };
 }
 
 function killSwitchTerms({ kill_switch: settings }: Config): ClaimSettings["killSwitch"] {

@@ -1,11 +1,12 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import { LIMIT_REFUSALS } from "../record/principal-stops.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
 import type { DecisionInput, LimitedInput } from "./call.ts";
 import type { Refusal, Step } from "./ending.ts";
-import { listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
+import { historyCall, listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
 
@@ -36,9 +37,16 @@ export class Decider {
    * counted at once, so that no two requests share what is left of a limit.
    */
   decide(call: LimitedInput): Step<Permit> {
-    const { catalog, workflows, gateway, limits } = this.#ports;
-    const stopped = checkKillSwitch(call, limits);
+    const stopped = checkKillSwitch(call, this.#ports.limits);
     if (stopped.kind === "ending") return stopped;
+    const step = this.#decideRunning(call);
+    this.#count(call, step);
+    return step;
+  }
+
+  /** Decides a request of a principal that the kill switch has not stopped. */
+  #decideRunning(call: LimitedInput): Step<Permit> {
+    const { catalog, workflows, gateway, limits } = this.#ports;
     const target = resolveTarget(call.policyRequest, catalog);
     if (target.kind === "ending") return target;
     const workflow = checkWorkflow(call, target.value, workflows);
@@ -52,8 +60,16 @@ export class Decider {
     return permit;
   }
 
+  /** Counts a decision for `context.history`. What limits refuse says nothing about what the principal may do, and is not counted. */
+  #count(call: LimitedInput, step: Step<Permit>): void {
+    if (step.kind === "ending" && LIMIT_REFUSALS.has(step.detail["error_code"])) return;
+    const { target } = step.kind === "ending" ? step : step.value;
+    const outcome = step.kind === "ending" ? "deny" : step.value.decision;
+    this.#ports.gateway.history.count(call.policy.bundle.history, historyCall(call, target), outcome);
+  }
+
   /** Decides whether a server may ask the agent this question during a call. */
-  decideQuestion(call: DecisionInput, target: Target, method: string): QuestionDecision {
+  decideQuestion(call: LimitedInput, target: Target, method: string): QuestionDecision {
     const { gateway } = this.#ports;
     const verdict = call.policy.decide(questionFacts(gateway, call, target, method));
     const refusal = refusalOf(verdict);

@@ -1,9 +1,11 @@
-import type { Target } from "@cmcp/catalog";
+import { canonicalText } from "@cmcp/boundary";
+import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
+import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
 import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
-import { workflowOf, type DecisionInput } from "./call.ts";
+import { workflowOf, type DecisionInput, type LimitedInput } from "./call.ts";
 
 /** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
 export interface GatewayFacts {
@@ -16,6 +18,7 @@ export interface GatewayFacts {
   readonly tools: readonly string[];
   /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
   readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly history: Pick<History, "facts" | "count">;
 }
 
 function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): readonly string[] {
@@ -23,7 +26,11 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
   return Object.hasOwn(workflowTools, workflowId) ? (workflowTools[workflowId] ?? []) : [];
 }
 
-function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }: DecisionInput): RequestFacts {
+function requestFacts(
+  gateway: GatewayFacts,
+  { caller, recorded, policyRequest }: DecisionInput,
+  history: HistoryFacts,
+): RequestFacts {
   const { session } = recorded;
   const workflowId = workflowOf(policyRequest);
   return {
@@ -40,6 +47,8 @@ function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }
     channel: "plain",
     isolation: gateway.isolation,
     sessionIsolation: "gateway",
+    history: history.values,
+    historyComplete: history.complete,
   };
 }
 
@@ -52,9 +61,29 @@ function completionFacts({ completion }: AgentRequest): {
     : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
 }
 
+/** A call as its principal's history counts it. @param target `null` where the catalog has none */
+export function historyCall(
+  { recorded, policyRequest, requestBytes, isFollowUp }: LimitedInput,
+  target: Target | null,
+): HistoryCall {
+  const args = policyRequest.arguments;
+  return {
+    principal: recorded.session.principalId,
+    tool: target === null ? null : nameOf(target),
+    server: target === null ? null : approvedOf(target).server.name,
+    calls: isFollowUp ? 0 : 1,
+    bytes: requestBytes,
+    argument: (name) => {
+      const value = Object.hasOwn(args, name) ? args[name] : undefined;
+      return value === undefined ? null : canonicalText(value);
+    },
+  };
+}
+
 /** What policy rules can read about a call. */
-export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
-  const facts = { ...requestFacts(gateway, call), ...completionFacts(call.policyRequest) };
+export function policyFacts(gateway: GatewayFacts, call: LimitedInput, target: Target): GovernedFacts {
+  const history = gateway.history.facts(call.policy.bundle.history, historyCall(call, target));
+  const facts = { ...requestFacts(gateway, call, history), ...completionFacts(call.policyRequest) };
   const { method, arguments: args } = call.policyRequest;
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
@@ -75,7 +104,7 @@ export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: 
 /** What policy rules can read about a question that a server asks the agent during a call. */
 export function questionFacts(
   gateway: GatewayFacts,
-  call: DecisionInput,
+  call: LimitedInput,
   target: Target,
   requestMethod: string,
 ): GovernedFacts {
@@ -83,12 +112,15 @@ export function questionFacts(
 }
 
 /**
- * What policy rules can read about a target of a list: no arguments, and the lowest sensitivity. A session's sensitivity can refuse a
+ * What policy rules can read about a target of a list: no arguments, no history, and the lowest sensitivity. A session's sensitivity can refuse a
  * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
  */
 export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = {
-    ...requestFacts(gateway, call),
+    ...requestFacts(gateway, call, {
+      values: Object.fromEntries(call.policy.bundle.history.map(({ name }) => [name, 0])),
+      complete: true,
+    }),
     sessionSensitivity: LOWEST_LABEL,
     sessionMaxSensitivity: LOWEST_LABEL,
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),

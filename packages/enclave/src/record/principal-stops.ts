@@ -11,7 +11,7 @@ import type { Sessions } from "./sessions.ts";
 import { writeWholeSession, type WholeSessionPorts } from "./whole-session.ts";
 
 /** Refusals that say nothing about what a principal may do: they do not count as denials. */
-const NOT_COUNTED: ReadonlySet<unknown> = new Set([
+export const LIMIT_REFUSALS: ReadonlySet<unknown> = new Set([
   "KILL_SWITCH_TRIPPED",
   "RATE_LIMIT_EXCEEDED",
   "BUDGET_EXCEEDED",
@@ -55,7 +55,7 @@ export class PrincipalStops {
    */
   count(recorded: RecordedSession, { call_id: callId, policy_decision: decision, detail }: EntryFields): void {
     const { killSwitch } = this.#ports;
-    if (killSwitch === null || NOT_COUNTED.has(detail?.["error_code"])) return;
+    if (killSwitch === null || LIMIT_REFUSALS.has(detail?.["error_code"])) return;
     const allowed = decision === "allow" || decision === "redact";
     if (!allowed && decision !== "deny" && decision !== "advisory_deny") return;
     const principal = recorded.session.principalId;

@@ -10,7 +10,7 @@ import {
   type UpstreamRequest,
 } from "@cmcp/mcp";
 import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
-import { WindowLimits } from "@cmcp/limits";
+import { History, WindowLimits } from "@cmcp/limits";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import { createCall, type Call } from "../call/call.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
@@ -112,6 +112,7 @@ export function gatewayWith(
     isolation: "none",
     tools: [...catalog.tools.keys()],
     workflowTools: undefined,
+    history: new History([], { now: () => 0, first: true }),
   };
 }
 

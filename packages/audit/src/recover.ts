@@ -18,10 +18,14 @@ import {
   type RecoveredSession,
   type SessionState,
 } from "./session-state.ts";
+import { policyKeyStatementOf, type SignedPolicyKey } from "./policy-key.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
 export const MAX_RECOVERED_SESSIONS = 100_000;
+
+/** Most entries about policy signing keys that are read of one journal: of each change, its own and those in open sessions. */
+const MAX_POLICY_KEYS = 100_000;
 
 /** What an earlier instance's records establish. Everything here verified under that instance's key. */
 export interface RecoveredInstance {
@@ -33,6 +37,8 @@ export interface RecoveredInstance {
   readonly resetPrincipals: ReadonlySet<string>;
   /** What the records say of the kill switch, by principal. */
   readonly killSwitch: ReadonlyMap<string, KillSwitchMark>;
+  /** Changes of policy signing keys that entries record. Their signatures are not verified yet. */
+  readonly policyKeys: readonly SignedPolicyKey[];
   /** Highest claim counter the instance used; 0 when it issued none. */
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
@@ -84,6 +90,7 @@ export class JournalReader {
   #identity: InstanceIdentity | undefined;
   readonly #resetPrincipals = new Set<string>();
   readonly #killSwitch = new Map<string, KillSwitchMark>();
+  readonly #policyKeys: SignedPolicyKey[] = [];
   #lastTime = "";
   #nextSeq = 0;
   #gapless = true;
@@ -123,6 +130,7 @@ export class JournalReader {
       sessions: recoveredSessions(this.#sessions),
       resetPrincipals: this.#resetPrincipals,
       killSwitch: this.#killSwitch,
+      policyKeys: this.#policyKeys,
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
       gapless: this.#gapless,
@@ -142,6 +150,8 @@ export class JournalReader {
     if (record.kind === "entry") {
       this.#count(record.body.entry);
       this.#trip(record.body.entry, record.seq);
+      const signed = policyKeyStatementOf(record.body.entry, this.#identity.instance);
+      if (signed !== null && this.#policyKeys.length < MAX_POLICY_KEYS) this.#policyKeys.push(signed);
     }
     if (record.seq < this.#nextSeq) return false;
     if (record.seq > this.#nextSeq) this.#gapless = false;

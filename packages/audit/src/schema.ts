@@ -53,3 +53,12 @@ export {
   type KillSwitchStatement,
   type SignedKillSwitch,
 } from "./kill-switch.ts";
+export {
+  isPolicyKeyEntry,
+  policyKeyDetail,
+  policyKeyStatementOf,
+  policyKeyStatementSchema,
+  signedPolicyKeySchema,
+  type PolicyKeyStatement,
+  type SignedPolicyKey,
+} from "./policy-key.ts";

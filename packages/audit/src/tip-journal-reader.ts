@@ -83,6 +83,7 @@ export class TipJournalReader {
       sessions,
       resetPrincipals: new Set(),
       killSwitch: new Map(),
+      policyKeys: [],
       lastClaimSequence: this.#lastClaimSequence,
       refused: 0,
       gapless: true,

@@ -64,6 +64,11 @@ export const ERROR_CODES = {
   POLICY_BUNDLE_INVALID: fact(null, "correct the policy bundle as the message says"),
   POLICY_HASH_MISMATCH: fact(null, "deploy the bundle whose hash is pinned, or pin this one"),
   POLICY_SIGNATURE_INVALID: fact(null, "sign the bundle with the pinned key"),
+  POLICY_SIGNING_KEY_REVOKED: fact(
+    403,
+    "sign the bundle with the policy signing key that follows, and put it into force; nothing else ends this",
+  ),
+  POLICY_KEY_REVOCATION_INVALID: fact(409, "correct the statement about policy signing keys as the message says"),
   POLICY_RELOAD_PINNED_HASH: fact(null, "unpin the policy hash, or sign reloads with a pinned key"),
   POLICY_VERSION_NOT_HIGHER: fact(null, "raise the version in manifest.json and sign the bundle again"),
   // Catalog

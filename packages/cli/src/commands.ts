@@ -58,6 +58,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "sign a policy bundle",
       load: async () => (await import("./policy/policy-sign.ts")).policySign,
     },
+    "policy succeed-key": {
+      summary: "let another key sign the policies of a running gateway",
+      load: async () => (await import("./policy/policy-keys.ts")).policySucceedKey,
+    },
+    "policy revoke-key": {
+      summary: "revoke a policy signing key of a running gateway",
+      load: async () => (await import("./policy/policy-keys.ts")).policyRevokeKey,
+    },
     "policy schema": {
       summary: "write the schema that a bundle's rules need",
       load: async () => (await import("./policy/policy-schema.ts")).policySchema,

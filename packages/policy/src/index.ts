@@ -5,6 +5,7 @@ export {
   requireHigherVersion,
   requirePinned,
   signBundle,
+  SigningKeys,
   verifyBundleSignature,
   type BundleFiles,
   type HistoryDeclaration,

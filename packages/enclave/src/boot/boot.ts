@@ -1,5 +1,6 @@
 import { toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
 import type { Session } from "@cmcp/session";
+import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
@@ -9,6 +10,7 @@ import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts"
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import { Journal } from "../record/journal.ts";
 import { readEarlierInstances, type EarlierInstances } from "../record/earlier-instances.ts";
+import { restorePolicyKeys } from "../record/policy-keys.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import { composeAccess } from "./compose-access.ts";
 import { composeCall, type ComposedParts, type CallState } from "./compose-call.ts";
@@ -112,6 +114,7 @@ async function startInstance(
   const now = (): number => clock.now().getTime();
   const hasSigned = operators.hasSigned.bind(operators);
   await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch, hasSigned }, earlier);
+  restorePolicyKeys({ keys: instance.activePolicy.keys, verifies: verifiesStatement }, earlier, hasSigned);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
 }

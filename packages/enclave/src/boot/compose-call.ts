@@ -89,6 +89,7 @@ function limitsOf(
   }));
   return {
     holdOf: (principal) => record.stops.holdOf(principal),
+    isPolicyTrusted: () => instance.activePolicy.isTrusted,
     windows: new WindowLimits(limits, instance.monotonic),
     sinks:
       sinks === undefined

@@ -4,6 +4,7 @@ import { createHandler, type Handler, type HandlerPorts } from "../http/router.t
 import { routes, type RoutePorts } from "../http/routes.ts";
 import { load } from "../http/status.ts";
 import { operateKillSwitch } from "../http/kill-switch.ts";
+import { changePolicyKeys } from "../http/policy-keys.ts";
 import { resetSession } from "../http/session-reset.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import type { ComposedParts, composeCall } from "./compose-call.ts";
@@ -42,6 +43,7 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
     mcp: mcpOf(contents, served),
     reset: async (request, id) => await resetSession(resets, request, id),
     killSwitch: async (request, act) => await operateKillSwitch({ ...resets, stops: record.stops }, request, act),
+    policyKeys: async (request) => await changePolicyKeys({ ...resets, policyKeys: record.policyKeys }, request),
     routes: routes({
       status: statusOf(launch, contents, served),
       attestation: {

@@ -1,12 +1,14 @@
 import type { Config } from "@cmcp/launch";
 import { KillSwitch } from "@cmcp/limits";
 import { SessionTable, type Session } from "@cmcp/session";
+import { verifiesStatement } from "../access/operators.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import { Claims, type ClaimSettings } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
 import { EarlierSessions } from "../record/earlier-sessions.ts";
 import type { Journal } from "../record/journal.ts";
 import type { EarlierInstances } from "../record/earlier-instances.ts";
+import { PolicyKeys } from "../record/policy-keys.ts";
 import { PrincipalStops } from "../record/principal-stops.ts";
 import { Provisions } from "../record/provisions.ts";
 import type { SignedOwnJournal } from "../record/read-closed.ts";
@@ -29,6 +31,7 @@ export interface RecordParts {
   /** `null` where the configuration has no kill switch. */
   readonly killSwitch: KillSwitch | null;
   readonly stops: PrincipalStops;
+  readonly policyKeys: PolicyKeys;
   /** The journal of this instance. */
   readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
@@ -80,6 +83,8 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     root,
     now,
   });
+  const { keys } = parts.activePolicy;
+  const policyKeys = new PolicyKeys({ keys, recorder, sessions, journal, root, now, verifies: verifiesStatement });
   const ownRecord = { journal, instance, jwk: key.jwk };
   const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
   return {
@@ -91,6 +96,7 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     closing,
     killSwitch,
     stops,
+    policyKeys,
     ownRecord,
     lookup,
     root,

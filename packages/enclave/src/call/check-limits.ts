@@ -9,14 +9,23 @@ import { invokedToolOf } from "./invoked-tool.ts";
 export interface LimitPorts {
   /** Why the kill switch refuses calls of a principal; `null` if it does not. */
   readonly holdOf: (principal: string) => Hold | null;
+  /** Whether the policy in force was signed by a key that is not revoked. */
+  readonly isPolicyTrusted: () => boolean;
   readonly windows: Pick<WindowLimits, "find" | "take">;
   /** `null` where the configuration has no ceilings. */
   readonly sinks: Pick<SinkCeilings, "admitsTo" | "admitsResponse"> | null;
   readonly vocabulary: Vocabulary;
 }
 
-/** Refuses every call of a principal that the kill switch stopped. */
-export function checkKillSwitch({ recorded }: DecisionInput, { holdOf }: Pick<LimitPorts, "holdOf">): Step<null> {
+/** Refuses every call of a principal that the kill switch stopped, and every call while the policy in force is not trusted. */
+export function checkKillSwitch(
+  { recorded }: DecisionInput,
+  { holdOf, isPolicyTrusted }: Pick<LimitPorts, "holdOf" | "isPolicyTrusted">,
+): Step<null> {
+  if (!isPolicyTrusted()) {
+    const message = "the policy in force is signed by a revoked key, so nothing is decided by it";
+    return refuse(null, { rule: "policy_signing_key_revoked", code: "POLICY_SIGNING_KEY_REVOKED", message });
+  }
   const agent_id = recorded.session.principalId;
   const hold = holdOf(agent_id);
   if (hold === null) return proceed(null);

@@ -16,6 +16,7 @@ import { reportFault } from "../instance/stderr-events.ts";
 import { checkOrigin, isPreflight, preflight, withCorsHeaders } from "./cross-origin.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
 import { KILL_SWITCH_PATH } from "./kill-switch.ts";
+import { POLICY_KEYS_PATH } from "./policy-keys.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
 import { RESET_PATH } from "./session-reset.ts";
 
@@ -36,7 +37,8 @@ export interface HandlerPorts {
   readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
   /** An operator's reset of a session. A signature authenticates it, not a bearer token. */
   readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
-  /** An operator's trip or unblock of the kill switch, authenticated the same way. */
+  /** An operator's change of policy signing keys, and a trip or unblock of the kill switch, authenticated the same way. */
+  readonly policyKeys: (request: HttpRequest) => Promise<HttpResponse>;
   readonly killSwitch: (request: HttpRequest, act: string) => Promise<HttpResponse>;
   readonly routes: readonly Route[];
 }
@@ -77,6 +79,7 @@ async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Prom
   if (resetId !== undefined) return await parts.reset(request, resetId);
   const killSwitchAct = KILL_SWITCH_PATH.exec(url.pathname)?.[1];
   if (killSwitchAct !== undefined) return await parts.killSwitch(request, killSwitchAct);
+  if (url.pathname === POLICY_KEYS_PATH) return await parts.policyKeys(request);
   const metadata = protectedResource(identity, request.method, url.pathname);
   if (metadata !== null) return metadata;
   const caller = await parts.principals.authenticate(

@@ -16,6 +16,7 @@ export const LIMIT_REFUSALS: ReadonlySet<unknown> = new Set([
   "RATE_LIMIT_EXCEEDED",
   "BUDGET_EXCEEDED",
   "OVERLOADED",
+  "POLICY_SIGNING_KEY_REVOKED",
 ]);
 
 /** What stopping principals needs. */

@@ -119,7 +119,14 @@ export function gatewayWith(
 /** Limits that refuse nothing, but for what a test says. */
 export function noLimits(rest: Partial<LimitPorts> = {}): LimitPorts {
   const windows = new WindowLimits([], () => 0);
-  return { holdOf: () => null, windows, sinks: null, vocabulary: new Vocabulary(), ...rest };
+  return {
+    holdOf: () => null,
+    isPolicyTrusted: () => true,
+    windows,
+    sinks: null,
+    vocabulary: new Vocabulary(),
+    ...rest,
+  };
 }
 
 /** Decides over this catalog, where every caller may use the default workflow alone. */

@@ -109,6 +109,7 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
     freshness: { requireFresh: () => undefined },
     mcp: async () => json({}),
     reset: async (request, id) => await resetSession(resetParts(), request, id),
+    policyKeys: () => assert.fail("there is no operator"),
     killSwitch: async (request, act) =>
       await operateKillSwitch(
         {

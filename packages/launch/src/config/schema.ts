@@ -203,7 +203,8 @@ export const enclaveSchema = z.strictObject({
     .max(64)
     .default([])
     .describe(
-      "Ed25519 public keys, base64url, whose signed statements may reset a session, or trip and lift the kill switch.",
+      "Ed25519 public keys, base64url, whose signed statements may reset a session, trip and lift the kill switch, or " +
+        "change the policy signing key.",
     ),
   rate_limits: rateLimitsSchema
     .default([])

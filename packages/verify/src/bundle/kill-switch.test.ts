@@ -71,14 +71,14 @@ describe("the kill switch in a record", () => {
     const verdict = await judged(stopped());
     assert.equal(verdict.outcome, "accepted");
     const why = (name: string): string => verdict.checks.find((check) => check.name === name)?.why ?? "";
-    assert.match(why("operator's kill switch"), new RegExp(operator));
+    assert.match(why("operator statements"), new RegExp(operator));
     assert.match(why("kill switch"), /stopped the session: operator/);
   });
 
   test("is refused where the operator signed something else", async () => {
     for (const change of [{ principal: "bob" }, { sequence: 4 }, { purpose: "kill-switch-unblock" }] as const)
       assert.deepEqual(failures(await judged(stopped((right) => ({ ...right, ...change })))), [
-        "operator's kill switch SIGNATURE_INVALID",
+        "operator statements SIGNATURE_INVALID",
       ]);
   });
 

@@ -1,10 +1,25 @@
-import { killSwitchEvent, killSwitchStatementOf, operatorSigningInput, type AuditEntry } from "@cmcp/audit/schema";
+import {
+  isPolicyKeyEntry,
+  killSwitchEvent,
+  killSwitchStatementOf,
+  operatorSigningInput,
+  policyKeyStatementOf,
+  type AuditEntry,
+  type OperatorStatement,
+} from "@cmcp/audit/schema";
 import { CallSummaryBuilder, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
-/** Every trip and unblock by an operator carries the signature of the operator it names, for this instance. */
-export async function checkKillSwitchStatements(
+/** The statement that an entry records, if it is of the kill switch or of policy signing keys; `undefined` for any other entry. */
+function statementOf(entry: AuditEntry, instance: unknown): OperatorStatement | null | undefined {
+  if (isPolicyKeyEntry(entry)) return policyKeyStatementOf(entry, instance);
+  const event = killSwitchEvent(entry);
+  return event === null || event.kind === "tripped" ? undefined : killSwitchStatementOf(entry, instance);
+}
+
+/** Every trip and unblock by an operator, and every change of policy signing keys, carries the signature of the operator it names, for this instance. */
+export async function checkOperatorStatements(
   crypto: VerifierCrypto,
   entries: readonly AuditEntry[],
   list: Checklist,
@@ -13,18 +28,17 @@ export async function checkKillSwitchStatements(
   const unsigned: number[] = [];
   const keys = new Set<string>();
   for (const entry of entries) {
-    const event = killSwitchEvent(entry);
-    if (event === null || event.kind === "tripped") continue;
-    const signed = killSwitchStatementOf(entry, instance);
+    const signed = statementOf(entry, instance);
+    if (signed === undefined) continue;
     const input = signed === null ? null : operatorSigningInput(signed.statement);
     if (signed !== null && input !== null && (await verifyEd25519(crypto, signed.key, signed.signature, input)))
       keys.add(signed.key);
     else unsigned.push(entry.sequence_number);
   }
   if (keys.size + unsigned.length === 0) return;
-  list.require("operator's kill switch", unsigned.length === 0, "SIGNATURE_INVALID", {
+  list.require("operator statements", unsigned.length === 0, "SIGNATURE_INVALID", {
     passed: `signed by ${[...keys].join(", ")}; whether these are operators is for you to know`,
-    failed: `entry ${unsigned.join(", ")}: no operator's signature over this use of the kill switch`,
+    failed: `entry ${unsigned.join(", ")}: no operator's signature over this statement`,
   });
 }
 

@@ -236,6 +236,19 @@ describe("a ceiling", () => {
   });
 });
 
+describe("a start", () => {
+  for (const [setting, name] of [
+    ["sink_policy: {tool_max_sensitivity: {send_mesage: pii}, response_max_sensitivity: pii}", "send_mesage"],
+    ["sink_policy: {tool_max_sensitivity: {send_message: secret}, response_max_sensitivity: pii}", "secret"],
+  ] as const)
+    test(`is refused for ${name}, which nothing is called, by its name`, async () => {
+      await assert.rejects(start(setting), (thrown) => {
+        assert.match(String(thrown), new RegExp(`CONFIG_INVALID.*${name}`));
+        return true;
+      });
+    });
+});
+
 describe("a rule over history", () => {
   let scene: Awaited<ReturnType<typeof start>>;
   const clock = { now: 1_000 };

@@ -31,7 +31,8 @@ tool and, where they matter, arguments, principal, workflow, session_sensitivity
 at), session_max_sensitivity (the highest it has stood at; each follows from the other), compartments (all that
 it has seen beside), integrity (trusted or untrusted), enforcement_mode, vocabulary and compliance_domains (the deployment's own, as its configuration has them), and who the caller is: identity_source (bearer, jwt
 or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
-name=value), and host_asserted_identity.
+name=value), and host_asserted_identity. For rules over history: history (numbers by name, 0 when absent) and
+history_complete (true when absent).
 
   --catalog FILE    the tool catalog
   --call FILE       the call
@@ -63,11 +64,12 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
     const tool = catalog.tools.get(call.tool);
     const refusal = refusedBefore(tool, call);
+    const none = Object.fromEntries(policy.bundle.history.map(({ name }) => [name, 0]));
     const outcome: Outcome =
       tool === undefined || refusal !== null
         ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
         : policy.decide(
-            factsOf(call, tool, catalog, {
+            factsOf({ ...call, history: { ...none, ...call.history } }, tool, catalog, {
               ...labels,
               rank: vocabulary.rank(labels.max),
               data: compartmentsOfCall(vocabulary, tool, null),
@@ -129,6 +131,8 @@ function factsOf(
     channel: "plain",
     isolation: "network-namespace",
     sessionIsolation: "gateway",
+    history: call.history,
+    historyComplete: call.history_complete,
     tool,
     arguments: call.arguments,
     targets: () => argumentTargets(tool, call.arguments),

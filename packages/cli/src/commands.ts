@@ -78,6 +78,10 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "say how a policy decides a saved call",
       load: async () => (await import("./policy/policy-test.ts")).policyTest,
     },
+    "policy explain": {
+      summary: "say why a recorded call was decided so",
+      load: async () => (await import("./policy/policy-explain.ts")).policyExplain,
+    },
     "catalog hash": {
       summary: "print the hash of a catalog",
       load: async () => (await import("./check/catalog-hash.ts")).catalogHashCommand,

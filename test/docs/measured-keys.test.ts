@@ -57,6 +57,7 @@ const PROCESS: Tree = {
   enclave: {
     rate_limits: [{ principal: "default", tool: "pay", window_seconds: 60, max_calls: 1 }],
     budgets: [{ principal: "default", tool: "pay", window_seconds: 60, max_bytes_sent: 1 }],
+    integrity: { scope: "session" },
     eat_profile: EAT_PROFILE_V02,
     claims: "session",
     max_sessions: 4096,
@@ -119,6 +120,8 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "enclave.rate_limits[].principal": "billing",
   "enclave.budgets": [],
   "enclave.budgets[].principal": "billing",
+  "sensitivity.compliance_domains": { gdpr: true },
+  "enclave.integrity.scope": "principal",
   "enclave.eat_profile": EAT_PROFILE_V01,
   "enclave.claims": "call",
   "enclave.stdio": {},

@@ -44,7 +44,7 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
       signingKey: policySigningKey,
       reloadable: inputs.config.policy_reload_interval_seconds > 0,
     });
-    const vocabulary = new Vocabulary(inputs.config.sensitivity.vocabulary);
+    const vocabulary = new Vocabulary(inputs.config.sensitivity);
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), {
       developmentMode: inputs.environment.development,
       vocabulary,

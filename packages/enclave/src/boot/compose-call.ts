@@ -63,7 +63,7 @@ function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: Compo
       }),
     },
     workflows: {
-      mayUse: (caller, workflow) => access.principals.mayUseWorkflow(caller, workflow),
+      mayUse: (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow),
       isLabel: (label) => vocabulary.has(label),
     },
     limits: limitsOf(launch, contents, from),
@@ -144,6 +144,7 @@ function linePorts(
       evidenceOf: (server) => upstreams.evidenceOf(server),
       claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
     },
+    unnamedWorkflow: (caller) => from.access.principals.unnamedWorkflow(caller),
     start: async (recorded) => {
       journal.assertWritable();
       sessions.touch(recorded);

@@ -58,7 +58,7 @@ describe("limits of a call", () => {
     assert.equal(codeOf(sinks("trade_secret")), "permitted");
     assert.equal(codeOf({ sinks: new SinkCeilings({}, "mnpi", () => 9) }), "POLICY_DENY sink_policy:tool_denied");
     const recorded = sessionOf();
-    recorded.session.raise("hipaa_phi");
+    recorded.session.raise({ compartments: vocabulary.compartmentsOf(["hipaa_phi"]), integrity: "trusted" });
     assert.equal(
       codeOf(sinks("confidential"), makeCall(requestFor(), { recorded })),
       "POLICY_DENY sink_policy:tool_denied",

@@ -1,6 +1,6 @@
 import { nameOf, type Target } from "@cmcp/catalog";
 import type { Hold, LimitedCall, SinkCeilings, WindowLimits } from "@cmcp/limits";
-import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
+import { compartmentsOfCall, type Vocabulary } from "@cmcp/session";
 import type { DecisionInput, LimitedInput } from "./call.ts";
 import { proceed, refuse, type Ending, type Step } from "./ending.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
@@ -60,8 +60,8 @@ function checkSinks(
   { sinks, vocabulary }: LimitPorts,
 ): Ending | null {
   if (sinks === null) return null;
-  const ofCall = sensitivityOfCall(vocabulary, invokedToolOf(target), policyRequest.dataClass);
-  const labels = [session.sensitivity, session.maxSensitivity, ofCall];
+  const ofCall = compartmentsOfCall(vocabulary, invokedToolOf(target), policyRequest.dataClass);
+  const labels = [session.sensitivity, session.maxSensitivity, vocabulary.linear(ofCall)];
   const sink = sinks.admitsTo(nameOf(target), labels) ? (sinks.admitsResponse(labels) ? null : "response") : "tool";
   if (sink === null) return null;
   const message =

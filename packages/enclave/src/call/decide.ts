@@ -2,6 +2,7 @@ import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog
 import { LIMIT_REFUSALS } from "../record/principal-stops.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts";
+import { checkIntegrity } from "./check-integrity.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
 import type { DecisionInput, LimitedInput } from "./call.ts";
@@ -24,7 +25,7 @@ export interface DeciderPorts {
   readonly limits: LimitPorts;
 }
 
-/** Stages 1 to 6 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 7 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -33,8 +34,8 @@ export class Decider {
   }
 
   /**
-   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments and limits, asks policy. A permitted request is
-   * counted at once, so that no two requests share what is left of a limit.
+   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments, limits and integrity, asks policy. A permitted
+   * request is counted at once, so that no two requests share what is left of a limit.
    */
   decide(call: LimitedInput): Step<Permit> {
     const stopped = checkKillSwitch(call, this.#ports.limits);
@@ -55,6 +56,8 @@ export class Decider {
     if (fit.kind === "ending") return fit;
     const limited = checkLimits(call, target.value, limits);
     if (limited.kind === "ending") return limited;
+    const integrity = checkIntegrity(call, target.value);
+    if (integrity.kind === "ending") return integrity;
     const permit = decideByPolicy(call, target.value, gateway);
     if (permit.kind === "continue") limits.windows.take(limited.value);
     return permit;

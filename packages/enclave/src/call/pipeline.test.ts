@@ -79,6 +79,7 @@ async function start(scene: Scene = {}) {
       refusalReceipt: () => ({}),
       claim: null,
     },
+    unnamedWorkflow: () => "default",
     start: async (session) => await recorder.ensureStarted(session),
   };
   const line = new CallPipeline(ports);

@@ -1,11 +1,13 @@
-import { canonicalText } from "@cmcp/boundary";
-import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
+import { canonicalText, type JsonObject } from "@cmcp/boundary";
+import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog";
+import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
-import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
+import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import { workflowOf, type DecisionInput, type LimitedInput } from "./call.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
 
 /** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
 export interface GatewayFacts {
@@ -29,7 +31,7 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
 function requestFacts(
   gateway: GatewayFacts,
   { caller, recorded, policyRequest }: DecisionInput,
-  history: HistoryFacts,
+  { target, history }: { readonly target: Target; readonly history: HistoryFacts },
 ): RequestFacts {
   const { session } = recorded;
   const workflowId = workflowOf(policyRequest);
@@ -41,6 +43,9 @@ function requestFacts(
     sessionSensitivity: session.sensitivity,
     sessionMaxSensitivity: session.maxSensitivity,
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
+    sessionCompartments: session.maxCompartments,
+    sessionIntegrity: session.integrity,
+    dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
     catalogHash: gateway.catalogHash,
     attestationPlatform: gateway.platform,
@@ -59,6 +64,17 @@ function completionFacts({ completion }: AgentRequest): {
   return completion === null
     ? {}
     : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
+}
+
+/** What a bundle counts, where nothing was done. */
+function noHistory({ policy }: DecisionInput): HistoryFacts {
+  return { values: Object.fromEntries(policy.bundle.history.map(({ name }) => [name, 0])), complete: true };
+}
+
+/** Reads paths and URLs of the arguments once, when a rule first asks. */
+function targetsOf(tool: CatalogTool, args: JsonObject): () => ArgumentTargets {
+  let read: ArgumentTargets | undefined;
+  return () => (read ??= argumentTargets(tool, args));
 }
 
 /** A call as its principal's history counts it. @param target `null` where the catalog has none */
@@ -83,12 +99,12 @@ export function historyCall(
 /** What policy rules can read about a call. */
 export function policyFacts(gateway: GatewayFacts, call: LimitedInput, target: Target): GovernedFacts {
   const history = gateway.history.facts(call.policy.bundle.history, historyCall(call, target));
-  const facts = { ...requestFacts(gateway, call, history), ...completionFacts(call.policyRequest) };
+  const facts = { ...requestFacts(gateway, call, { target, history }), ...completionFacts(call.policyRequest) };
   const { method, arguments: args } = call.policyRequest;
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: args };
+      return { ...facts, tool: target.tool, arguments: args, targets: targetsOf(target.tool, args) };
     case "prompt":
       return { ...facts, action: completes ? "complete" : "get_prompt", prompt: target.prompt, arguments: args };
     case "resource":
@@ -112,22 +128,21 @@ export function questionFacts(
 }
 
 /**
- * What policy rules can read about a target of a list: no arguments, no history, and the lowest sensitivity. A session's sensitivity can refuse a
+ * What policy rules can read about a target of a list: no arguments, no history, and the lowest label. A session's sensitivity can refuse a
  * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
  */
 export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = {
-    ...requestFacts(gateway, call, {
-      values: Object.fromEntries(call.policy.bundle.history.map(({ name }) => [name, 0])),
-      complete: true,
-    }),
+    ...requestFacts(gateway, call, { target, history: noHistory(call) }),
     sessionSensitivity: LOWEST_LABEL,
     sessionMaxSensitivity: LOWEST_LABEL,
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
+    sessionCompartments: LOWEST.compartments,
+    sessionIntegrity: LOWEST.integrity,
   };
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: {} };
+      return { ...facts, tool: target.tool, arguments: {}, targets: targetsOf(target.tool, {}) };
     case "prompt":
       return { ...facts, action: "get_prompt", prompt: target.prompt, arguments: {} };
     case "resource":

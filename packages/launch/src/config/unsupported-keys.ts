@@ -30,11 +30,6 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
     code: "CONFIG_NOT_SUPPORTED",
   },
   { key: "agent_manifest", why: "this version does not read agent manifests", code: "CONFIG_NOT_SUPPORTED" },
-  {
-    key: "sensitivity.compliance_domains",
-    why: "this version has no compliance domains",
-    code: "CONFIG_NOT_SUPPORTED",
-  },
   { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
   { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
   {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { STRING, STRINGS } from "../facts.ts";
+import { STRING, STRINGS } from "../fact-type.ts";
 import { agreedType, toolArguments } from "./arguments.ts";
 
 const source = toolArguments({

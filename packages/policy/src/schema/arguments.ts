@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { BOOL, LONG, STRING, STRINGS, type FactType } from "../facts.ts";
+import { BOOL, LONG, STRING, STRINGS, type FactType } from "../fact-type.ts";
 
 /** What one approved thing says of the arguments it takes. */
 export interface ArgumentSource {

@@ -3,6 +3,7 @@ import type { JsonObject } from "@cmcp/boundary";
 import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../actions.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
+import { memberType, type FactType } from "../fact-type.ts";
 import {
   CONTEXT_FACTS,
   PRINCIPAL_FACTS,
@@ -10,10 +11,8 @@ import {
   RESOURCE_FACTS,
   TOOL_FACTS,
   isFactOf,
-  memberType,
   type FactTable,
-  type FactType,
-} from "../facts.ts";
+} from "../fact-tables.ts";
 import { agreedType, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
 
 /** What the built-in schema needs to know of a catalog tool. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LONG, STRINGS, memberType, recordType, type FactType } from "../facts.ts";
+import { LONG, STRINGS, memberType, recordType, type FactType } from "../fact-type.ts";
 import { typeText } from "./fit.ts";
 
 const OPEN: FactType = { kind: "Record", members: new Map([["complete", { kind: "Bool" }]]), others: LONG };

@@ -2,15 +2,8 @@ import { ACTIONS, CALL_TOOL, isGovernedAction } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";
-import {
-  CONTEXT_FACTS,
-  PRINCIPAL_FACTS,
-  isFactOf,
-  memberType,
-  type Fact,
-  type FactTable,
-  type FactType,
-} from "../facts.ts";
+import { memberType, type FactType } from "../fact-type.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, isFactOf, type Fact, type FactTable } from "../fact-tables.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
 import {
   SUBJECT_FACTS,

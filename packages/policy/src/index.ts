@@ -22,4 +22,4 @@ export type {
   ResourceFacts,
 } from "./facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";
-export type { ArgumentTargets } from "./target-facts.ts";
+export type { ArgumentTargets } from "./facts.ts";

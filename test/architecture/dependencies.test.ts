@@ -18,6 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/policy": ["@cmcp/boundary", "@cedar-policy/cedar-wasm", "zod", "node"],
   "packages/catalog": ["@cmcp/boundary", "zod", "node"],
   "packages/session": ["@cmcp/boundary", "node"],
+  "packages/limits": ["@cmcp/boundary", "node"],
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],

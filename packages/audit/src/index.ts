@@ -21,7 +21,13 @@ export {
   type EncodedStatement,
 } from "./journal.ts";
 export { isAuthentic, receiptOfRecord, signTogether, type SignedStatement, type Statement } from "./sign-together.ts";
-export { JournalReader, MAX_RECOVERED_SESSIONS, recover, type RecoveredInstance } from "./recover.ts";
+export {
+  JournalReader,
+  MAX_RECOVERED_SESSIONS,
+  recover,
+  type KillSwitchMark,
+  type RecoveredInstance,
+} from "./recover.ts";
 export type { RecoveredSession } from "./session-state.ts";
 export { planRecovery, type RecoveryStep } from "./plan-recovery.ts";
 export { TipJournalReader } from "./tip-journal-reader.ts";

@@ -1,4 +1,5 @@
-import { maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
+import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
+import { LONG } from "./fact-type.ts";
 import { subjectOf } from "./facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
 
@@ -116,6 +117,15 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["channel", text("how the agent reaches the enclave", (facts) => facts.channel)],
   ["isolation", text("what keeps the enclave from the network", (facts) => facts.isolation)],
   ["session_isolation", text("what tells sessions apart", (facts) => facts.sessionIsolation)],
+  [
+    "history",
+    always(
+      { kind: "Record", members: new Map(), others: LONG },
+      "what the bundle's `history` counts of the principal, by name",
+      (facts) => facts.history,
+    ),
+  ],
+  ["history_complete", truth("false where a count may be too low", (facts) => facts.historyComplete)],
   ["server_identity", text("as of the resource", (facts) => subjectOf(facts).server.identity)],
   ["compliance_domain", text("as of the resource", (facts) => subjectOf(facts).complianceDomain)],
   ["baa_covered", truth("as of the resource", (facts) => subjectOf(facts).baaCovered)],

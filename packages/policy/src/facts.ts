@@ -40,6 +40,10 @@ export interface RequestFacts {
   readonly channel: "plain" | "sealed";
   readonly isolation: string;
   readonly sessionIsolation: string;
+  /** What the bundle declares of the principal's past, by name. */
+  readonly history: Readonly<Record<string, number>>;
+  /** False if some of it may be too low. */
+  readonly historyComplete: boolean;
 }
 
 /** Paths and URLs of a call's arguments in the forms that rules compare. What could not be read is the empty text in each set. */

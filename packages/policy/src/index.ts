@@ -5,8 +5,10 @@ export {
   requireHigherVersion,
   requirePinned,
   signBundle,
+  SigningKeys,
   verifyBundleSignature,
   type BundleFiles,
+  type HistoryDeclaration,
   type PolicyBundle,
 } from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";

@@ -62,6 +62,8 @@ function factsOf(
     channel: "plain",
     isolation: "network-namespace",
     sessionIsolation: "gateway",
+    history: call.history,
+    historyComplete: call.history_complete,
     tool,
     arguments: call.arguments,
     targets: () => argumentTargets(tool, call.arguments),
@@ -70,7 +72,7 @@ function factsOf(
 
 /** Decides a saved call as the gateway does. @throws CmcpError `USAGE` for labels that no session has */
 export function decideSaved(
-  policy: Pick<CompiledPolicy, "decide">,
+  policy: Pick<CompiledPolicy, "decide" | "bundle">,
   catalog: Pick<Catalog, "tools" | "hash">,
   call: SavedCall,
 ): Outcome {
@@ -83,5 +85,7 @@ export function decideSaved(
     rank: vocabulary.rank(labels.max),
     data: compartmentsOfCall(vocabulary, tool, null),
   };
-  return refusedBefore(tool, call) ?? policy.decide(factsOf(call, tool, catalog, sensitivity));
+  const none = Object.fromEntries(policy.bundle.history.map(({ name }) => [name, 0]));
+  const counted = { ...call, history: { ...none, ...call.history } };
+  return refusedBefore(tool, call) ?? policy.decide(factsOf(counted, tool, catalog, sensitivity));
 }

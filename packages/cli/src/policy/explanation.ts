@@ -20,6 +20,12 @@ const FIXED: Readonly<Record<string, string>> = {
   "server-not-callable": "the catalog pins no key for the server",
   "task-support": "the tool cannot run as a task",
   "unknown-data-class": "the declared data class is not a known label",
+  kill_switch: "the kill switch has stopped the principal",
+  policy_signing_key_revoked: "the key that signed the policy is revoked",
+  response_schema_violation: "the result does not fit the approved output schema",
+  response_size_exceeded: "the result is larger than max_response_size_bytes",
+  response_unprojectable: "no schema tells apart the fields to redact, so the result was withheld",
+  response_withheld: "the result was withheld",
   "workflow-not-allowed": "the caller may not use the workflow that it named",
   "workflow-required": "the caller has several workflows and named none",
 };

@@ -17,7 +17,8 @@ tool and, where they matter, arguments, principal, workflow, session_sensitivity
 at), session_max_sensitivity (the highest it has stood at; each follows from the other), compartments (all that
 it has seen beside), integrity (trusted or untrusted), enforcement_mode, vocabulary and compliance_domains (the deployment's own, as its configuration has them), and who the caller is: identity_source (bearer, jwt
 or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
-name=value), and host_asserted_identity.
+name=value), and host_asserted_identity. For rules over history: history (numbers by name, 0 when absent) and
+history_complete (true when absent).
 
   --catalog FILE    the tool catalog
   --call FILE       the call

@@ -23,6 +23,9 @@ const savedCallSchema = z
     enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
     /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */
     vocabulary: z.record(z.string(), z.int()).default({}),
+    /** What rules find in `context.history`, and whether it is complete. */
+    history: z.record(z.string().max(64), z.int().nonnegative()).default({}),
+    history_complete: z.boolean().default(true),
     /** Domains of the deployment, as `sensitivity.compliance_domains`. */
     compliance_domains: z.record(z.string(), z.boolean()).default({}),
     /** How the caller was recognised; issuer, subject and claims are those of a JWT. */

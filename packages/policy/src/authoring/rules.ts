@@ -42,7 +42,10 @@ export function rulesOf(bundle: PolicyBundle, catalog: PolicyCatalog): readonly 
     checkNesting(path, text);
   const files = [...bundle.cedarFiles];
   const outline = outlineOf(catalog);
-  const reach = new Reach(planBundle({ files, schemaText: bundle.schemaText, catalog: outline }), outline);
+  const reach = new Reach(
+    planBundle({ files, schemaText: bundle.schemaText, catalog: outline, history: bundle.history }),
+    outline,
+  );
   return files.flatMap(([file, text]) => {
     const policies = parsePolicies([[file, text]]);
     const lines = linesOf(text, policies);

@@ -17,5 +17,7 @@ test("every word that a record has in place of a rule has a meaning", async () =
   for (const [, word] of fixed.matchAll(/"([^"]+)"/g)) words.add(word);
   assert.ok(words.size >= 15);
   for (const word of words) assert.notEqual(fixedMeaning(word ?? ""), null, word);
-  assert.equal(fixedMeaning("constructor"), null);
+  for (const word of ["rate_limit:0", "budget:1", "sink_policy:tool_denied", "kill_switch:uncounted"])
+    assert.notEqual(fixedMeaning(word), null, word);
+  for (const word of ["constructor", "rules.cedar#1", "no-phi-outside"]) assert.equal(fixedMeaning(word), null, word);
 });

@@ -1,29 +1,7 @@
-import type { GovernedAction } from "./actions.ts";
-import { BOOL, LONG, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
-import { subjectOf, type GovernedFacts } from "./facts.ts";
-
-/** One attribute a policy may read. */
-export interface Fact {
-  readonly type: FactType;
-  /** What the attribute says, for the reference page. */
-  readonly meaning: string;
-  /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
-  readonly sourced: boolean;
-  /** True when some requests have no such value, so that a schema must declare it optional. */
-  readonly optional: boolean;
-  /** The actions whose requests have such a value, and always do; `null` for an attribute of every request. */
-  readonly on: readonly GovernedAction[] | null;
-  /** `undefined` when this request has no such value. */
-  readonly of: (facts: GovernedFacts) => FactValue | undefined;
-}
-
-/** Whether requests of an action have a fact. @param action `null` for the call of a tool that has an action of its own */
-export function isFactOf({ on }: Fact, action: string | null): boolean {
-  return on === null || on.some((one) => one === (action ?? "call_tool"));
-}
-
-/** Attributes by name. A Map, because names come from a bundle. */
-export type FactTable = ReadonlyMap<string, Fact>;
+import type { Fact, FactTable } from "./fact.ts";
+import { FLOW_ATTRIBUTES, FLOW_FACTS } from "./flow-facts.ts";
+import { BOOL, LONG, STRING, STRINGS, type FactType } from "./fact-type.ts";
+import { subjectOf } from "./facts.ts";
 
 /** A fact that every request has. */
 function always(type: FactType, meaning: string, of: Fact["of"]): Fact {
@@ -167,6 +145,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     "request_method",
     { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },
   ],
+  ...FLOW_FACTS,
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
@@ -177,4 +156,5 @@ export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
   "sensitivity_level",
   "compartments",
   "integrity",
+  ...FLOW_ATTRIBUTES,
 ]);

@@ -12,4 +12,6 @@ export {
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
 export type { BundleShape, CompiledPolicy } from "./compiled.ts";
 export type { CallFacts, Completion, GovernedFacts, PromptFacts, RequestFacts, ResourceFacts } from "./facts.ts";
+export { NO_FLOWS, UNKNOWN_FLOWS, type FlowFact, type FlowFacts } from "./flow.ts";
+export { FLOW_ATTRIBUTES } from "./flow-facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
+import type { JsonObject } from "@cmcp/boundary";
 import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
-import type { CompiledPolicy } from "@cmcp/policy";
+import type { CompiledPolicy, FlowFacts } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { canonicalHash } from "./canonical-hash.ts";
@@ -17,6 +18,10 @@ export interface DecisionInput {
   readonly policyRequest: AgentRequest;
   /** The policy in force when the decision is made. */
   readonly policy: CompiledPolicy;
+  /** The agent's answer to a question during the call; absent where none is decided. */
+  readonly answer?: JsonObject;
+  /** Earlier results that stand in what is sent; absent where no rule reads them. */
+  readonly flows?: FlowFacts;
 }
 
 /** One call. It is created on arrival, and every stage reads it. */

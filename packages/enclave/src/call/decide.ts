@@ -1,10 +1,12 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import type { Flows } from "@cmcp/flows";
 import { checkArguments } from "./check-arguments.ts";
 import { checkIntegrity } from "./check-integrity.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
 import type { DecisionInput } from "./call.ts";
-import type { Refusal, Step } from "./ending.ts";
+import { proceed, type Refusal, type Step } from "./ending.ts";
+import { findFlows, flowDetail, flowFacts } from "./find-flows.ts";
 import { listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
@@ -15,6 +17,10 @@ export interface QuestionDecision {
   readonly refusal: Refusal | null;
 }
 
+function withFlows(call: DecisionInput, found: Flows | null): DecisionInput {
+  return found === null ? call : { ...call, flows: flowFacts(found) };
+}
+
 /** What deciding needs. */
 export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
@@ -22,7 +28,7 @@ export interface DeciderPorts {
   readonly workflows: WorkflowPorts;
 }
 
-/** Stages 1 to 5 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 6 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -41,13 +47,17 @@ export class Decider {
     if (fit.kind === "ending") return fit;
     const integrity = checkIntegrity(call, target.value);
     if (integrity.kind === "ending") return integrity;
-    return decideByPolicy(call, target.value, gateway);
+    const found = findFlows(call);
+    const decision = decideByPolicy(withFlows(call, found), target.value, gateway);
+    const detail = flowDetail(found);
+    if (decision.kind === "ending") return { ...decision, detail: { ...decision.detail, ...detail } };
+    return found === null ? decision : proceed({ ...decision.value, detail });
   }
 
   /** Decides whether a server may ask the agent this question during a call. */
   decideQuestion(call: DecisionInput, target: Target, method: string): QuestionDecision {
     const { gateway } = this.#ports;
-    const verdict = call.policy.decide(questionFacts(gateway, call, target, method));
+    const verdict = call.policy.decide(questionFacts(gateway, withFlows(call, findFlows(call)), target, method));
     const refusal = refusalOf(verdict);
     return { allowed: refusal === null || modeAllows(gateway, verdict), refusal };
   }

@@ -10,6 +10,7 @@ import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
+import { keepDelivered } from "./find-flows.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
@@ -64,16 +65,17 @@ interface Sending {
  * 2. `checkWorkflow`: the caller may use the workflow that it names
  * 3. `checkArguments`: the arguments match the approved schema
  * 4. `checkIntegrity`: a consequential tool is called in a trusted session
- * 5. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 6. `resumeInput`: open the answers that come with a repeated request
- * 7. `reserveTask`: reserve room for a task
- * 8. `checkDrift`: the server still offers the approved definition
- * 9. `journalIntent`: the host's store holds the intent
- * 10. `sendUpstream`: send the request, receive the answer
- * 11. `inspectResult`: rebuild and redact the answer
- * 12. `recordAndReply`: raise the labels, write the entry, attach the receipt
+ * 5. `findFlows`: look for what the session was handed before in what is sent, where a rule reads it
+ * 6. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 7. `resumeInput`: open the answers that come with a repeated request
+ * 8. `reserveTask`: reserve room for a task
+ * 9. `checkDrift`: the server still offers the approved definition
+ * 10. `journalIntent`: the host's store holds the intent
+ * 11. `sendUpstream`: send the request, receive the answer
+ * 12. `inspectResult`: rebuild and redact the answer
+ * 13. `recordAndReply`: raise the labels, keep what is delivered, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 12. Stages 1 to 5 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 13. Stages 1 to 6 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -97,7 +99,7 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 11. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 12. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -107,10 +109,10 @@ export class CallPipeline {
     const permit = decision.value;
     this.#logAdvisory(call, permit);
     const ending = await this.#runPermitted(call, permit, peer, transcript);
-    return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
+    return { ...ending, detail: { ...advisoryDetail(permit), ...permit.detail, ...ending.detail } };
   }
 
-  /** Stages 6 to 11, for a call that has its permit. */
+  /** Stages 7 to 12, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -132,7 +134,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 8 to 11. */
+  /** Stages 9 to 12. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
@@ -167,6 +169,7 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       transcript,
+      onMessage: (message) => keepDelivered(call, target, label, message),
       onFirstMessage: () => call.recorded.session.raise(label),
     };
   }

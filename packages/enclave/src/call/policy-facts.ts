@@ -1,6 +1,6 @@
 import type { Target } from "@cmcp/catalog";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
+import { NO_FLOWS, UNKNOWN_FLOWS, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import { workflowOf, type DecisionInput } from "./call.ts";
@@ -26,7 +26,7 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
 
 function requestFacts(
   gateway: GatewayFacts,
-  { caller, recorded, policyRequest }: DecisionInput,
+  { caller, recorded, policyRequest, flows = UNKNOWN_FLOWS }: DecisionInput,
   target: Target,
 ): RequestFacts {
   const { session } = recorded;
@@ -41,6 +41,7 @@ function requestFacts(
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
     sessionCompartments: session.maxCompartments,
     sessionIntegrity: session.integrity,
+    flows,
     dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
     catalogHash: gateway.catalogHash,
@@ -102,6 +103,7 @@ export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target:
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
     sessionCompartments: LOWEST.compartments,
     sessionIntegrity: LOWEST.integrity,
+    flows: NO_FLOWS,
   };
   switch (target.kind) {
     case "tool":

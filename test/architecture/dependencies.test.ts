@@ -20,6 +20,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/session": ["@cmcp/boundary", "node"],
   "packages/limits": ["@cmcp/boundary", "node"],
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
+  "packages/findings": ["@cmcp/boundary"],
+  "packages/flows": ["@cmcp/boundary", "@cmcp/findings"],
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],

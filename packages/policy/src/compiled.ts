@@ -15,6 +15,8 @@ export interface CompiledPolicy {
   readonly shape: BundleShape;
   /** What an operator should know: rules that cannot be evaluated as written, and how to correct them. */
   readonly warnings: readonly string[];
+  /** Whether some rule reads an attribute of a request variable, such as `context`, or the variable as a value. */
+  reads(variable: string, attribute: string): boolean;
   /** Decides one request. Never throws; whatever goes wrong is a deny. */
   decide(facts: GovernedFacts): Verdict;
   /**

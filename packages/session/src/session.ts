@@ -53,6 +53,8 @@ export class Session {
   readonly callGraph: CallGraph;
   /** Names of the tools that calls of this session reached. The catalog bounds them. */
   readonly toolsInvoked = new Set<string>();
+  /** Whether arguments were compared with earlier results. */
+  flowsCompared = false;
   callsAllowed = 0;
   callsDenied = 0;
   callsFaulted = 0;

@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { Target } from "@cmcp/catalog";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Call } from "./call.ts";
@@ -8,7 +8,7 @@ import type { Detail, Refusal } from "./ending.ts";
 /** A question that policy allows. */
 export interface PermittedQuestion {
   /** Decides again, once the agent has answered. @throws CmcpError if the server may not have the answer */
-  permitAnswer(): void;
+  permitAnswer(answer: JsonObject): void;
 }
 
 /** What deciding questions needs. */
@@ -46,12 +46,12 @@ export class QuestionDecider {
       "policy does not allow the server to ask the agent this",
     );
     return {
-      permitAnswer: () => {
+      permitAnswer: (answer) => {
         requireAllowed(
-          this.#decide(method, letThrough),
+          this.#decide(method, letThrough, answer),
           "policy does not allow the answer to go to the server, after the data seen since",
         );
-        const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy());
+        const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy(answer));
         if (decision.kind === "continue" || decision.outcome.kind !== "error") return;
         const { code } = decision.outcome;
         requireAllowed(
@@ -81,14 +81,15 @@ export class QuestionDecider {
   }
 
   /** The call is counted already: deciding it again adds nothing to limits and history. */
-  #callUnderCurrentPolicy(): Call {
-    return { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
+  #callUnderCurrentPolicy(answer?: JsonObject): Call {
+    const call = { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
+    return answer === undefined ? call : { ...call, answer };
   }
 
   /** @param counted whether this question was already counted as let through by the mode */
-  #decide(method: string, counted: boolean): QuestionOutcome {
+  #decide(method: string, counted: boolean, answer?: JsonObject): QuestionOutcome {
     const { allowed, refusal } = this.#ports.decider.decideQuestion(
-      this.#callUnderCurrentPolicy(),
+      this.#callUnderCurrentPolicy(answer),
       this.#target,
       method,
     );

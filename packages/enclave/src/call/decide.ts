@@ -1,4 +1,5 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import type { Flows } from "@cmcp/flows";
 import { LIMIT_REFUSALS } from "../record/principal-stops.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { checkIntegrity } from "./check-integrity.ts";
@@ -6,7 +7,8 @@ import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
 import type { DecisionInput, LimitedInput } from "./call.ts";
-import type { Refusal, Step } from "./ending.ts";
+import { proceed, type Refusal, type Step } from "./ending.ts";
+import { findFlows, flowDetail, flowFacts } from "./find-flows.ts";
 import { historyCall, listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
@@ -17,6 +19,10 @@ export interface QuestionDecision {
   readonly refusal: Refusal | null;
 }
 
+function withFlows<T extends DecisionInput>(call: T, found: Flows | null): T {
+  return found === null ? call : { ...call, flows: flowFacts(found) };
+}
+
 /** What deciding needs. */
 export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
@@ -25,7 +31,7 @@ export interface DeciderPorts {
   readonly limits: LimitPorts;
 }
 
-/** Stages 1 to 7 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 8 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -58,9 +64,12 @@ export class Decider {
     if (integrity.kind === "ending") return integrity;
     const limited = checkLimits(call, target.value, limits);
     if (limited.kind === "ending") return limited;
-    const permit = decideByPolicy(call, target.value, gateway);
-    if (permit.kind === "continue") limits.windows.take(limited.value);
-    return permit;
+    const found = findFlows(call);
+    const permit = decideByPolicy(withFlows(call, found), target.value, gateway);
+    const detail = flowDetail(found);
+    if (permit.kind === "ending") return { ...permit, detail: { ...permit.detail, ...detail } };
+    limits.windows.take(limited.value);
+    return found === null ? permit : proceed({ ...permit.value, detail });
   }
 
   /** Counts a decision for `context.history`. What limits refuse says nothing about what the principal may do, and is not counted. */
@@ -74,7 +83,7 @@ export class Decider {
   /** Decides whether a server may ask the agent this question during a call. */
   decideQuestion(call: LimitedInput, target: Target, method: string): QuestionDecision {
     const { gateway } = this.#ports;
-    const verdict = call.policy.decide(questionFacts(gateway, call, target, method));
+    const verdict = call.policy.decide(questionFacts(gateway, withFlows(call, findFlows(call)), target, method));
     const refusal = refusalOf(verdict);
     return { allowed: refusal === null || modeAllows(gateway, verdict), refusal };
   }

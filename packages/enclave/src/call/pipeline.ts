@@ -10,6 +10,7 @@ import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
+import { keepDelivered } from "./find-flows.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
@@ -67,16 +68,17 @@ interface Sending {
  * 4. `checkArguments`: the arguments match the approved schema
  * 5. `checkIntegrity`: a consequential tool is called in a trusted session
  * 6. `checkLimits`: rate limits, budgets and ceilings of sinks leave room
- * 7. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 8. `resumeInput`: open the answers that come with a repeated request
- * 9. `reserveTask`: reserve room for a task
- * 10. `checkDrift`: the server still offers the approved definition
- * 11. `journalIntent`: the host's store holds the intent
- * 12. `sendUpstream`: send the request, receive the answer
- * 13. `inspectResult`: rebuild and redact the answer
- * 14. `recordAndReply`: raise the labels, write the entry, attach the receipt
+ * 7. `findFlows`: look for what the session was handed before in what is sent, where a rule reads it
+ * 8. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 9. `resumeInput`: open the answers that come with a repeated request
+ * 10. `reserveTask`: reserve room for a task
+ * 11. `checkDrift`: the server still offers the approved definition
+ * 12. `journalIntent`: the host's store holds the intent
+ * 13. `sendUpstream`: send the request, receive the answer
+ * 14. `inspectResult`: rebuild and redact the answer
+ * 15. `recordAndReply`: raise the labels, keep what is delivered, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 14. Stages 1 to 7 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 15. Stages 1 to 8 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -100,7 +102,7 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 13. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 14. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -110,10 +112,10 @@ export class CallPipeline {
     const permit = decision.value;
     this.#logAdvisory(call, permit);
     const ending = await this.#runPermitted(call, permit, peer, transcript);
-    return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
+    return { ...ending, detail: { ...advisoryDetail(permit), ...permit.detail, ...ending.detail } };
   }
 
-  /** Stages 8 to 13, for a call that has its permit. */
+  /** Stages 9 to 14, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -135,7 +137,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 10 to 13. */
+  /** Stages 11 to 14. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
@@ -170,6 +172,7 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       transcript,
+      onMessage: (message) => keepDelivered(call, target, label, message),
       onFirstMessage: () => call.recorded.session.raise(label),
     };
   }

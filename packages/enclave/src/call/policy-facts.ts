@@ -3,7 +3,7 @@ import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
+import { NO_FLOWS, UNKNOWN_FLOWS, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import { workflowOf, type DecisionInput, type LimitedInput } from "./call.ts";
@@ -30,7 +30,7 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
 
 function requestFacts(
   gateway: GatewayFacts,
-  { caller, recorded, policyRequest }: DecisionInput,
+  { caller, recorded, policyRequest, flows = UNKNOWN_FLOWS }: DecisionInput,
   target: Target,
   history: HistoryFacts,
 ): RequestFacts {
@@ -46,6 +46,7 @@ function requestFacts(
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
     sessionCompartments: session.maxCompartments,
     sessionIntegrity: session.integrity,
+    flows,
     dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
     catalogHash: gateway.catalogHash,
@@ -136,6 +137,7 @@ export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target:
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
     sessionCompartments: LOWEST.compartments,
     sessionIntegrity: LOWEST.integrity,
+    flows: NO_FLOWS,
   };
   switch (target.kind) {
     case "tool":

@@ -74,6 +74,7 @@ export function policyStub(
     bundle: BUNDLE,
     shape: "call_tool",
     warnings: [],
+    reads: () => false,
     couldAllow: () => false,
     redactionOf: () => ({ redactFields: [], keepFields: [] }),
     ...rest,
@@ -194,6 +195,7 @@ export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<Inspe
     mayBecomeTask: false,
     questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
     transcript: new Transcript(),
+    onMessage: () => undefined,
     onFirstMessage: () => undefined,
     ...rest,
   });

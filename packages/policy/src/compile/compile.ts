@@ -51,6 +51,7 @@ export async function compilePolicy(
     bundle,
     shape: plan.shape,
     warnings: plan.warnings,
+    reads: (variable, attribute) => plan.reads.has(`${variable}.${attribute}`) || plan.reads.has(variable),
     decide: (facts) => decideWith(plan, facts),
     couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook),
     redactionOf: (facts) => redactionWith(plan, facts),

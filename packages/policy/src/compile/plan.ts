@@ -31,6 +31,8 @@ export interface CompilePlan {
   readonly rules: ReadonlyMap<string, Rule>;
   readonly projection: Projection;
   readonly scopes: ScopeIndex;
+  /** `variable.attribute` for what rules read, and the variable alone where one is used as a value. */
+  readonly reads: ReadonlySet<string>;
 }
 
 const MAX_WARNINGS = 200;
@@ -179,6 +181,11 @@ export function planBundle(input: CompileInput): CompilePlan {
     policies: enginePolicies,
     rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])),
     projection: chosen.projection,
+    reads: new Set(
+      policies.flatMap(({ references }) =>
+        references.reads.map(({ variable, path: [name] }) => (name === undefined ? variable : `${variable}.${name}`)),
+      ),
+    ),
     scopes: indexScopes(
       policies.filter(({ id }) => id in enginePolicies),
       shape,

@@ -29,6 +29,7 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
   return {
     shape: "call_tool",
     warnings: [],
+    reads: new Set(),
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([

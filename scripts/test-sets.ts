@@ -32,6 +32,7 @@ export const SHARED_PROCESS: readonly string[] = [
   "packages/enclave/src/call",
   "packages/enclave/src/http",
   "packages/enclave/src/instance",
+  "packages/findings",
   "packages/identity",
   "packages/inspection",
   "packages/launch",

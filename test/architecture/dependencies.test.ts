@@ -19,6 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/catalog": ["@cmcp/boundary", "zod", "node"],
   "packages/session": ["@cmcp/boundary", "node"],
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
+  "packages/findings": ["@cmcp/boundary"],
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],

@@ -53,6 +53,7 @@ const PROCESS: Tree = {
   catalog: { drift_policy: "fail_closed" },
   sensitivity: { vocabulary: { board: 4 } },
   enclave: {
+    integrity: { scope: "session" },
     eat_profile: EAT_PROFILE_V02,
     claims: "session",
     max_sessions: 4096,
@@ -108,6 +109,8 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "qemu.accelerator": "kvm",
   "catalog.drift_policy": "warn_only",
   "sensitivity.vocabulary": { board: 5 },
+  "sensitivity.compliance_domains": { gdpr: true },
+  "enclave.integrity.scope": "principal",
   "enclave.eat_profile": EAT_PROFILE_V01,
   "enclave.claims": "call",
   "enclave.stdio": {},

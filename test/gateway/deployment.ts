@@ -53,6 +53,10 @@ export interface ToolEntry {
   readonly projectionSchema?: JsonObject;
   readonly outputSchema?: JsonObject;
   readonly sensitivityLevel?: string;
+  readonly argumentKinds?: Readonly<Record<string, "path" | "url">>;
+  readonly complianceDomain?: string;
+  readonly consequential?: boolean;
+  readonly integrity?: "trusted" | "untrusted";
 }
 
 function catalogEntry(tool: ToolEntry): JsonObject {
@@ -68,12 +72,15 @@ function catalogEntry(tool: ToolEntry): JsonObject {
       url: tool.url,
       transport: tool.transport ?? "streamable-http",
       ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }),
+      ...(tool.integrity === undefined ? {} : { integrity: tool.integrity }),
     },
     approved_definition: definition,
     definition_hash: definitionHash(definition),
     ...(tool.inputSchema === undefined ? { additional: "allow" } : {}),
+    ...(tool.argumentKinds === undefined ? {} : { argument_kinds: { ...tool.argumentKinds } }),
     ...(tool.projectionSchema === undefined ? {} : { projection_schema: tool.projectionSchema }),
-    compliance_domain: "public",
+    ...(tool.consequential === undefined ? {} : { consequential: tool.consequential }),
+    compliance_domain: tool.complianceDomain ?? "public",
     requires_baa: false,
     sensitivity_level: tool.sensitivityLevel ?? "public",
     added_at: "2026-01-01T00:00:00Z",

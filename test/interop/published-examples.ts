@@ -6,8 +6,6 @@ import { cmcp } from "../gateway/cli.ts";
 import { Comparison } from "./comparison.ts";
 import { EXAMPLES, script } from "./python.ts";
 
-const LABELS = new Set(["public", "pii", "confidential", "hipaa_phi", "mnpi", "trade_secret"]);
-
 /** Every published example loads here unchanged and hashes as the Python runtime hashes it. Returns the number of differences. */
 export async function comparePublishedExamples(): Promise<number> {
   const comparison = new Comparison();
@@ -24,7 +22,7 @@ export async function comparePublishedExamples(): Promise<number> {
     comparison.add(`${name}: policy hash`, theirs.policy, (await cmcp(["policy", "hash", policies])).stdout.trim());
     const loaded = loadCatalog(parseJsonText(await readFile(catalog, "utf8")), {
       developmentMode: true,
-      vocabulary: LABELS,
+      vocabulary: { has: () => true, hasDomain: () => true },
     });
     comparison.add(`${name}: catalog loads`, theirs.catalog, loaded.hash);
     comparison.add(`${name}: catalog hash`, theirs.catalog, (await cmcp(["catalog", "hash", catalog])).stdout.trim());

@@ -1,6 +1,7 @@
 export * from "./schema.ts";
 export { HISTORY_REASONS, historySchema, type History, type HistoryReason } from "./history.ts";
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
+export { dataLabelDetail, sessionLabelDetail, type EntryLabel } from "./entry-label.ts";
 export { SessionChain, type EntryFields, type EncodedEntry } from "./chain.ts";
 export { bundleSignature, bundleText, type Sign } from "./sign.ts";
 export {

@@ -99,6 +99,10 @@ const intentBody = z.strictObject({
   policy_hash: digest,
   /** The session's sensitivity once the call has been sent: what it could return counts. */
   session_sensitivity: text,
+  /** All its compartments then, as {@link sessionLabelDetail} lists them; absent where there are none. */
+  compartments: text.optional(),
+  /** Present where it would then be untrusted. */
+  integrity: z.literal("untrusted").optional(),
   /** The session's tip before the call. */
   tip_before: hash,
 });

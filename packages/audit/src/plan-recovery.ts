@@ -78,6 +78,8 @@ function faultOf({ sensitivity }: RecoveredSession, intent: Intent, policyHash: 
     session_sensitivity_after: intent.session_sensitivity,
     response_inspection_result: "n/a",
     detail: {
+      ...(intent.compartments === undefined ? {} : { compartments: intent.compartments }),
+      ...(intent.integrity === undefined ? {} : { integrity: intent.integrity }),
       outcome: "unknown",
       policy_hash: policyHash,
       recovered_policy_hash: intent.policy_hash,

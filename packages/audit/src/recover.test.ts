@@ -57,6 +57,7 @@ test("a whole journal establishes its sessions, their tips, the open calls in or
     principal: "agent-1",
     sensitivity: "pii",
     seen: new Set(["pii"]),
+    untrusted: false,
     lastTime: tip.timestamp_utc,
     claimHash: null,
     openIntents: [second, third],

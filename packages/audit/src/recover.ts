@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
+import { dataLabelsOf, isUntrusted, sessionLabelsOf } from "./entry-label.ts";
 import {
   decodeRecord,
   publicKeyOf,
@@ -147,9 +148,10 @@ export class JournalReader {
   /** Counts the sensitivity of an authentic entry for its session, even if entries before it are missing. */
   #count(entry: AuditEntry): void {
     if (Date.parse(entry.timestamp_utc) > Date.parse(this.#lastTime)) this.#lastTime = entry.timestamp_utc;
-    const after = entry.session_sensitivity_after;
     const state = this.#sessions.get(entry.session_id);
-    if (state !== undefined && after !== null && entry.entry_type !== "session_reset") state.seen.add(after);
+    if (state === undefined || entry.entry_type === "session_reset") return;
+    for (const label of sessionLabelsOf(entry)) state.seen.add(label);
+    state.untrusted ||= isUntrusted(entry);
   }
 
   #begin(record: JournalRecord): boolean {
@@ -184,9 +186,9 @@ export class JournalReader {
       return false;
     }
     // The domain is named where the call may have reached its server.
-    if (entry.effective_data_class !== null && entry.detail?.["compliance_domain"] !== undefined)
-      state.own.add(entry.effective_data_class);
-    if (entry.entry_type === "session_reset") this.#reset(state, entry.session_sensitivity_after);
+    if (entry.detail?.["compliance_domain"] !== undefined)
+      for (const label of dataLabelsOf(entry)) state.own.add(label);
+    if (entry.entry_type === "session_reset") this.#reset(state, entry);
     return true;
   }
 
@@ -194,15 +196,18 @@ export class JournalReader {
    * A reset covers its session and the principal's closed sessions. It does not cover what other open sessions have
    * seen.
    */
-  #reset(reset: SessionState, after: string | null): void {
+  #reset(reset: SessionState, entry: AuditEntry): void {
     const { principal } = reset;
     if (principal === null) return;
     this.#resetPrincipals.add(principal);
     for (const state of this.#sessions.values()) {
       if (state.principal !== principal) continue;
-      if (state === reset || state.closed) state.own = new Set();
-      state.sensitivity = after;
-      state.seen = new Set(after === null ? state.own : [after, ...state.own]);
+      if (state === reset || state.closed) {
+        state.own = new Set();
+        state.untrusted = false;
+      }
+      state.sensitivity = entry.session_sensitivity_after;
+      state.seen = new Set([...sessionLabelsOf(entry), ...state.own]);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { AuditEntry } from "./entry.ts";
+import { isUntrusted, sessionLabelsOf } from "./entry-label.ts";
 import type { Intent } from "./journal.ts";
 
 /** What an earlier instance's records establish about one of its sessions. */
@@ -14,9 +15,11 @@ export interface RecoveredSession {
   /** The session's sensitivity after its last entry that names one. */
   readonly sensitivity: string | null;
   /**
-   * Every label that its entries name since its start or its last reset. The highest of them applies to its principal.
+   * Every label that its entries name since its start or its last reset. Their compartments apply to its principal.
    */
   readonly seen: ReadonlySet<string>;
+  /** Whether its entries say that it had seen text of a server without trust, since its start or its last reset. */
+  readonly untrusted: boolean;
   /** Time of the last entry, ISO 8601, by a clock the host sets. */
   readonly lastTime: string;
   /** The hash of the claim that was issued for it, if one is in the journal. */
@@ -37,6 +40,7 @@ export interface SessionState {
   principal: string | null;
   sensitivity: string | null;
   seen: Set<string>;
+  untrusted: boolean;
   /** The labels of `seen` that its own calls could return. */
   own: Set<string>;
   lastTime: string;
@@ -56,6 +60,7 @@ export function initialState(entry: AuditEntry): SessionState | null {
     principal: principalOf(entry),
     sensitivity: null,
     seen: new Set(),
+    untrusted: false,
     own: new Set(),
     lastTime: entry.timestamp_utc,
     intents: new Map(),
@@ -71,7 +76,8 @@ export function acceptEntry(state: SessionState, entry: AuditEntry): boolean {
   state.lastTime = entry.timestamp_utc;
   if (entry.session_sensitivity_after !== null) {
     state.sensitivity = entry.session_sensitivity_after;
-    state.seen.add(entry.session_sensitivity_after);
+    for (const label of sessionLabelsOf(entry)) state.seen.add(label);
+    state.untrusted ||= isUntrusted(entry);
   }
   state.closed = entry.entry_type === "session_end";
   if (entry.call_id !== null) {

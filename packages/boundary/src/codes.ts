@@ -99,7 +99,13 @@ export const ERROR_CODES = {
     403,
     "ask an auditor or operator of the gateway, or pin the digest that the root entry names",
   ),
+  SESSION_UNTRUSTED: fact(403, "ask a person to make this call; the session has seen text of a server without trust"),
   WORKFLOW_NOT_ALLOWED: fact(403, "use a workflow this principal is allowed"),
+  WORKFLOW_REQUIRED: fact(
+    403,
+    "name one of this caller's workflows in params._cmcp.workflow_id or X-MCP-Workflow-ID",
+    "change-arguments",
+  ),
   RESOURCE_NOT_IN_CATALOG: fact(404, "read only resources that resources/list or a listed template names"),
   PROMPT_NOT_IN_CATALOG: fact(404, "get only prompts that prompts/list names"),
   TOOL_NOT_IN_CATALOG: fact(403, "call a tool from tools/list"),

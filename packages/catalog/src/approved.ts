@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Approval } from "./entry/described.ts";
+import type { CatalogOptions } from "./options.ts";
 import type { CatalogServer } from "./server.ts";
 
 /** What every approved thing has, whatever it is: whose it is, what was approved, and how it is classed. */
@@ -20,17 +21,6 @@ export interface Approved {
   readonly inspectionMode?: "buffered" | "async";
 }
 
-const DOMAINS: ReadonlySet<string> = new Set([
-  "hipaa_phi",
-  "pci_data",
-  "mnpi",
-  "pii",
-  "trade_secret",
-  "internal",
-  "external",
-  "public",
-]);
-
 /**
  * How an entry is classed.
  *
@@ -39,14 +29,16 @@ const DOMAINS: ReadonlySet<string> = new Set([
  */
 export function classOf(
   entry: Approval,
-  vocabulary: { has(label: string): boolean },
+  vocabulary: CatalogOptions["vocabulary"],
   what: string,
 ): Omit<Approved, "server" | "driftDigest"> {
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `${what}: ${why}`);
   };
-  if (!DOMAINS.has(entry.compliance_domain))
-    refuse(`compliance_domain ${entry.compliance_domain} is not one of ${[...DOMAINS].join(" ")}`);
+  if (!vocabulary.hasDomain(entry.compliance_domain))
+    refuse(
+      `compliance_domain ${entry.compliance_domain} is neither built in nor in the configuration's sensitivity.compliance_domains`,
+    );
   if (!vocabulary.has(entry.sensitivity_level))
     refuse(`sensitivity_level ${entry.sensitivity_level} is not in the sensitivity vocabulary`);
   return {

@@ -20,7 +20,9 @@ const raw = ["read", "write"].map((name) => ({
   added_at: "2026-01-01T00:00:00Z",
   approved_by: "a@example.org",
 }));
-const approved = [...loadCatalog(raw, { developmentMode: true, vocabulary: { has: () => true } }).tools.values()];
+const approved = [
+  ...loadCatalog(raw, { developmentMode: true, vocabulary: { has: () => true, hasDomain: () => true } }).tools.values(),
+];
 const live = (name: string, change: JsonObject = {}): JsonObject => ({
   name,
   description: "Reads.",

@@ -23,3 +23,5 @@ export const MAX_URI = 2_048;
 export const MAX_VARIABLES = 16;
 /** Arguments of one prompt. */
 export const MAX_PROMPT_ARGUMENTS = 64;
+/** Arguments of one tool that its entry calls paths or URLs. */
+export const MAX_ARGUMENT_KINDS = 64;

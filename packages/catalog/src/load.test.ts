@@ -96,7 +96,11 @@ void test("the shape is strict", () => {
   refused([entry("has space")], "CATALOG_INVALID", /tool_name: must be visible ASCII/);
   refused([entry("a".repeat(129))], "CATALOG_INVALID", /tool_name/);
   refused([entry("a", { added_at: "yesterday" })], "CATALOG_INVALID", /added_at/);
-  refused([entry("a", { compliance_domain: "secret" })], "CATALOG_INVALID", /compliance_domain secret is not one of/);
+  refused(
+    [entry("a", { compliance_domain: "secret" })],
+    "CATALOG_INVALID",
+    /compliance_domain secret is neither built in/,
+  );
   refused(
     [entry("a", { sensitivity_level: "cosmic" })],
     "CATALOG_INVALID",
@@ -155,6 +159,7 @@ void test("a stdio server is known by its name and held to one command line and 
     identity: "stdio:notes",
     name: "notes",
     displayName: "notes",
+    integrity: "untrusted",
     transport: "stdio",
     spawn,
     evidenceClass: "spawn-measured",
@@ -167,7 +172,11 @@ void test("a stdio server is known by its name and held to one command line and 
     refused([entry("a", stdio(rest))], "CATALOG_INVALID", /neither url nor tls_fingerprint/);
   refused([entry("a", { server: server({ spawn }) })], "CATALOG_INVALID", /`spawn` is for stdio servers/);
   for (const changed of [{ args: ["/srv/notes/other.js"] }, { binary_digest: null }])
-    refused([entry("a", stdio()), entry("b", stdio({}, changed))], "CATALOG_INVALID", /different pins or transports/);
+    refused(
+      [entry("a", stdio()), entry("b", stdio({}, changed))],
+      "CATALOG_INVALID",
+      /different pins, transports or integrities/,
+    );
 });
 
 void test("a fingerprint on an https URL pins the server's key", () => {
@@ -245,6 +254,20 @@ void test("additional arguments are let through where the entry says so, and now
   assert.equal(only(entry("post_note", { additional: "allow" })).additionalArguments, true);
   for (const additional of [true, "Allow", "", null])
     refused([entry("post_note", { additional })], "CATALOG_INVALID", /additional/);
+});
+
+void test("kinds of arguments are the operator's: of declared arguments, bounded, and nothing that drift is held against", () => {
+  const kinds = (argument_kinds: JsonObject, rest: JsonObject = {}): JsonObject =>
+    entry("post_note", { argument_kinds, ...rest });
+  const [name = ""] = Object.keys((only(entry("post_note")).inputSchema.properties ?? {}) as JsonObject);
+  const [plain, own] = [only(entry("post_note")), only(kinds({ [name]: "path" }))];
+  assert.deepEqual([plain.argumentKinds, own.argumentKinds], [undefined, new Map([[name, "path"]])]);
+  assert.deepEqual([own.driftDigest, own.definitionHash], [plain.driftDigest, plain.definitionHash]);
+  refused([kinds({ other: "path" })], "CATALOG_INVALID", /argument_kinds names "other"/);
+  assert.deepEqual(only(kinds({ other: "url" }, { additional: "allow" })).argumentKinds, new Map([["other", "url"]]));
+  refused([kinds({ [name]: "host" })], "CATALOG_INVALID", /argument_kinds/);
+  const many = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`a${index}`, "path"]));
+  refused([kinds(many, { additional: "allow" })], "CATALOG_INVALID", /at most 64 arguments/);
 });
 
 void test("a projection schema is the operator's: bounded, beside no output schema, and nothing that drift is held against", () => {

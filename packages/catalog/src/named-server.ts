@@ -1,7 +1,7 @@
 import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
 import * as z from "zod";
 import { readShape } from "./entry/described.ts";
-import { fingerprint, spawn, visibleName } from "./entry/shape.ts";
+import { fingerprint, integrity, spawn, visibleName } from "./entry/shape.ts";
 import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
 import { readServer, sameServer, type CatalogServer } from "./server.ts";
 
@@ -14,6 +14,7 @@ const named = z.strictObject({
   tls_fingerprint: fingerprint.optional(),
   transport: z.enum(["http-sse", "streamable-http", "stdio"]).default("streamable-http"),
   spawn: spawn.optional(),
+  integrity,
   era: z.enum(["auto", "modern", "legacy"]).default("auto"),
   // The name of a secret that is provisioned; a catalog is measured and published, so no secret has a place in it.
   credential: z
@@ -101,7 +102,7 @@ export class ServerRegister {
     if (!sameServer(known, server))
       throw new CmcpError(
         "CATALOG_INVALID",
-        `server ${server.identity} is listed with two different pins or transports; give it the same in every entry`,
+        `server ${server.identity} is listed with two different pins, transports or integrities; give it the same in every entry`,
       );
     this.#byIdentity.set(server.identity, known);
     return known;

@@ -2,6 +2,6 @@
 export interface CatalogOptions {
   /** Allows servers whose key is not pinned. */
   readonly developmentMode: boolean;
-  /** The deployment's sensitivity labels; an entry may carry no other. */
-  readonly vocabulary: { has(label: string): boolean };
+  /** The deployment's sensitivity labels and compliance domains; an entry may carry no other. */
+  readonly vocabulary: { has(label: string): boolean; hasDomain(domain: string): boolean };
 }

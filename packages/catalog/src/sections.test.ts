@@ -113,7 +113,7 @@ test("tools of a named server are on that server, by its URL", () => {
   refused(
     { entries: [entry("a", { server: server({ url, transport: "http-sse" }) })] },
     "CATALOG_INVALID",
-    /two different pins or transports/,
+    /two different pins, transports or integrities/,
   );
 });
 

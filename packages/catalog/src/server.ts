@@ -17,6 +17,8 @@ interface NamedInCatalog {
   /** What policy and settings call it: its name in the catalog's `servers`, else its display name. */
   readonly name: string;
   readonly displayName: string;
+  /** Whether the operator vouches for the text of its results: they do not make a session untrusted. */
+  readonly integrity: "trusted" | "untrusted";
   /** Absent for a server that only tool entries bring along. */
   readonly settings?: ServerSettings;
 }
@@ -43,8 +45,9 @@ export interface StdioServer extends NamedInCatalog {
 /** A tool server the catalog names. */
 export type CatalogServer = RemoteServer | StdioServer;
 
-/** Whether two entries describe one server alike: same transport, same key, same files and command line. */
+/** Whether two entries describe one server alike: same transport, integrity and key, same files and command line. */
 export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
+  if (left.integrity !== right.integrity) return false;
   if (left.transport === "stdio")
     return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
   if (right.transport === "stdio") return false;
@@ -74,7 +77,7 @@ function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
 }
 
 function readStdioServer(
-  { display_name: displayName, url, tls_fingerprint: fingerprint, spawn }: EntryServer,
+  { display_name: displayName, url, tls_fingerprint: fingerprint, spawn, integrity }: EntryServer,
   refuse: (why: string) => never,
 ): StdioServer {
   if (spawn === undefined) return refuse("a stdio server needs `spawn`");
@@ -84,6 +87,7 @@ function readStdioServer(
     identity: `stdio:${displayName}`,
     name: displayName,
     displayName,
+    integrity,
     transport: "stdio",
     spawn,
     evidenceClass: spawn.binary_digest == null ? "spawn-unmeasured" : "spawn-measured",
@@ -116,6 +120,7 @@ export function readServer(what: string, server: EntryServer, developmentMode: b
     identity: server.url ?? url.href,
     name: server.display_name,
     displayName: server.display_name,
+    integrity: server.integrity,
     url,
     transport: server.transport,
     pin,

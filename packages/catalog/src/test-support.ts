@@ -7,8 +7,10 @@ export const PIN = "SHA256:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
 export const PLACEHOLDER = `SHA256:${"A".repeat(43)}=`;
 
 const LABELS = new Set(["public", "pii", "confidential", "hipaa_phi", "mnpi", "trade_secret"]);
-export const PRODUCTION: CatalogOptions = { developmentMode: false, vocabulary: LABELS };
-export const DEVELOPMENT: CatalogOptions = { developmentMode: true, vocabulary: LABELS };
+const DOMAINS = new Set(["hipaa_phi", "pci_data", "mnpi", "pii", "trade_secret", "internal", "external", "public"]);
+const VOCABULARY = { has: (label: string) => LABELS.has(label), hasDomain: (domain: string) => DOMAINS.has(domain) };
+export const PRODUCTION: CatalogOptions = { developmentMode: false, vocabulary: VOCABULARY };
+export const DEVELOPMENT: CatalogOptions = { developmentMode: true, vocabulary: VOCABULARY };
 
 export const LEDGER_DEFINITION: JsonObject = {
   description: "Reads a ledger row.",

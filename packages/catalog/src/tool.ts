@@ -18,6 +18,10 @@ export interface CatalogTool extends Approved {
   readonly projectionSchema: JsonObject | null;
   /** Whether arguments that the input schema does not declare are let through. */
   readonly additionalArguments: boolean;
+  /** Top-level arguments that the entry calls paths or URLs; not part of the drift comparison. */
+  readonly argumentKinds?: ReadonlyMap<string, "path" | "url">;
+  /** Whether a call has effects that text of a stranger must not cause: it needs a trusted session. */
+  readonly consequential: boolean;
   /** Always `unclassified`: the entry format has no category. */
   readonly toolCategory: string;
 }
@@ -40,6 +44,8 @@ export function readTool(raw: JsonValue, index: number, options: CatalogOptions)
     driftDigest: driftDigest(approved),
     projectionSchema: entry.projection_schema ?? null,
     additionalArguments: entry.additional === "allow",
+    ...(entry.argument_kinds == null ? {} : { argumentKinds: new Map(Object.entries(entry.argument_kinds)) }),
+    consequential: entry.consequential,
     toolCategory: "unclassified",
   };
 }

@@ -14,7 +14,11 @@ const areDistinct = (texts: readonly string[]): boolean => new Set(texts).size =
 const subjectSchema = z.strictObject({
   subject: z.string().min(1).max(MAX_SUBJECT).describe("The token's `sub`, exactly."),
   principal: principalName.describe("The principal it stands for; must be in enclave.principals."),
-  workflows: workflows.nullish().describe("Of the principal's workflows, only these; all when absent."),
+  workflows: workflows
+    .nullish()
+    .describe(
+      "Of the principal's workflows, only these; all when absent, and `validate-config` warns if there are several.",
+    ),
 });
 
 const anySubjectSchema = z.strictObject({

@@ -1,4 +1,5 @@
 export { inspectArguments } from "./arguments.ts";
+export { argumentTargets, type ArgumentTargets, type UrlTarget } from "./targets/argument-targets.ts";
 export { inspectResult, type InspectedResult, type ResultOptions } from "./result/inspect.ts";
 export { removeLookAlikes, removeLookAlikesOfText } from "./result/look-alike.ts";
 export { inspectAnswer, type AnsweredMethod, type Asked } from "./result/answer.ts";
@@ -6,6 +7,7 @@ export { inspectError, type ErrorTerms, type ServerError } from "./message/error
 export { inspectInputRequests, inspectQuestion, type SayingTerms } from "./message/question.ts";
 export { inspectQuestionAnswer, type CheckedAnswer } from "./message/question-answer.ts";
 export { inspectNotification } from "./message/notification.ts";
+export { hasFreeText } from "./redaction/free-text.ts";
 export { canProject } from "./redaction/project-result.ts";
 export { MIN_REPEATED_LENGTH } from "./redaction/repeated-values.ts";
 export { CompiledSchema, type Checked } from "./schema/compiled.ts";

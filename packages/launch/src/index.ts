@@ -1,5 +1,12 @@
 export { readEnvironment, type Environment, type EnvironmentSettings } from "./config/environment.ts";
-export { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, principalId, type HostPort } from "./config/fields.ts";
+export {
+  DEFAULT_PRINCIPAL,
+  DEFAULT_WORKFLOW,
+  isLoopback,
+  parseHostPort,
+  principalId,
+  type HostPort,
+} from "./config/fields.ts";
 export type { LauncherConfig, MachinePlatform } from "./config/launcher.ts";
 export { parseConfig, type HostConfig, type LoadedConfig } from "./config/load.ts";
 export { measuredConfigSchema, type Config } from "./config/measured.ts";

@@ -55,7 +55,7 @@ void test("the bundle for resources and prompts decides as its rules say, withou
   const folder = join(EXAMPLES, "resources-and-prompts");
   const catalog = loadCatalog(parseJsonText(await readFile(join(folder, "catalog.json"), "utf8")), {
     developmentMode: true,
-    vocabulary: { has: () => true },
+    vocabulary: { has: () => true, hasDomain: () => true },
   });
   const bundle = await bundleIn(join(folder, "policies"));
   assert.deepEqual(lintBundle(bundle, catalog), []);

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
-import type { GovernedAction } from "./actions.ts";
+import type { ArgumentTargets } from "./target-facts.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {
@@ -29,6 +29,12 @@ export interface RequestFacts {
   readonly sessionMaxSensitivity: string;
   /** Rank of {@link sessionMaxSensitivity}. */
   readonly sensitivityLevelInt: number;
+  /** Every compartment that {@link sessionMaxSensitivity} stands for. */
+  readonly sessionCompartments: readonly string[];
+  /** `untrusted` once the session has seen text of a server without trust. */
+  readonly sessionIntegrity: "trusted" | "untrusted";
+  /** Compartments of the data that the request can bring back. */
+  readonly dataCompartments: readonly string[];
   readonly enforcementMode: string;
   readonly catalogHash: string;
   readonly attestationPlatform: string;
@@ -44,6 +50,8 @@ export interface CallFacts extends RequestFacts {
   readonly tool: CatalogTool;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;
+  /** Reads the arguments' paths and URLs. It is asked only for rules that read them, and must answer with `call_tool`. */
+  readonly targets?: () => ArgumentTargets;
   /** With `ask_client`: the method of the server's request. */
   readonly requestMethod?: string;
 }
@@ -89,108 +97,3 @@ export function argumentsOf(facts: GovernedFacts): JsonObject {
   if ("completion" in facts && facts.completion !== undefined) return facts.completion.known;
   return "resource" in facts ? Object.fromEntries(facts.resource.variables) : facts.arguments;
 }
-
-/** A Cedar type the gateway can supply; `Set` is a set of strings. */
-export type FactKind = "String" | "Long" | "Bool" | "Set";
-/** A value of a {@link FactKind}. */
-export type FactValue = string | number | boolean | readonly string[];
-
-/** One attribute a policy may read. */
-export interface Fact {
-  readonly kind: FactKind;
-  /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
-  readonly sourced: boolean;
-  /** True when some requests have no such value, so that a schema must declare it optional. */
-  readonly optional: boolean;
-  /** The one action whose requests have such a value, and always do; `null` for an attribute of every request. */
-  readonly on: GovernedAction | null;
-  /** `undefined` when this request has no such value. */
-  readonly of: (facts: GovernedFacts) => FactValue | undefined;
-}
-
-/** Attributes by name. A Map, because names come from a bundle. */
-export type FactTable = ReadonlyMap<string, Fact>;
-
-const always = (kind: FactKind, of: Fact["of"]): Fact => ({ kind, sourced: true, optional: false, on: null, of });
-const text = (of: Fact["of"]): Fact => always("String", of);
-const truth = (of: Fact["of"]): Fact => always("Bool", of);
-const whole = (of: Fact["of"]): Fact => always("Long", of);
-const maybe = (of: Fact["of"]): Fact => ({ ...text(of), optional: true });
-
-/** Attributes of the principal entity. */
-export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
-  ["session_id", text((facts) => facts.sessionId)],
-  ["workflow_id", text((facts) => facts.workflowId)],
-  ["identity_source", text((facts) => facts.principal.identitySource)],
-  ["identity_issuer", maybe((facts) => facts.principal.identityIssuer)],
-  ["user_identity", maybe((facts) => facts.principal.userIdentity)],
-  ["identity_claims", always("Set", (facts) => facts.principal.identityClaims ?? [])],
-  ["host_asserted_identity", maybe((facts) => facts.principal.hostAssertedIdentity)],
-]);
-
-/** What the catalog says of anything approved. */
-const APPROVED: readonly (readonly [string, Fact])[] = [
-  ["server_name", text((facts) => subjectOf(facts).server.name)],
-  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
-  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  ["sensitivity_level", text((facts) => subjectOf(facts).sensitivityLevel)],
-];
-
-/** Attributes of a tool's entity, as the catalog has it. */
-export const TOOL_FACTS: FactTable = new Map<string, Fact>([
-  ["tool_name", text((facts) => ("tool" in facts ? facts.tool.toolName : undefined))],
-  ["tool_category", { ...text((facts) => ("tool" in facts ? facts.tool.toolCategory : undefined)), sourced: false }],
-  ...APPROVED,
-]);
-
-/** Attributes of a resource's or template's entity. */
-export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
-  ["uri", text((facts) => ("resource" in facts ? facts.resource.uri : undefined))],
-  ["uri_template", maybe((facts) => ("resource" in facts ? facts.resource.resource.template?.text : undefined))],
-  ["mime_type", maybe((facts) => ("resource" in facts ? (facts.resource.resource.mimeType ?? undefined) : undefined))],
-  ...APPROVED,
-]);
-
-/** Attributes of a prompt's entity. */
-export const PROMPT_FACTS: FactTable = new Map<string, Fact>([
-  ["prompt_name", text((facts) => ("prompt" in facts ? facts.prompt.promptName : undefined))],
-  ...APPROVED,
-]);
-
-/** Attributes of the context, `arguments` apart. `sensitivity_level` is the rank older bundles read there. */
-export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
-  ["session_id", text((facts) => facts.sessionId)],
-  ["session_sensitivity", text((facts) => facts.sessionSensitivity)],
-  ["session_max_sensitivity", text((facts) => facts.sessionMaxSensitivity)],
-  ["sensitivity_level_int", whole((facts) => facts.sensitivityLevelInt)],
-  ["sensitivity_level", whole((facts) => facts.sensitivityLevelInt)],
-  ["workflow_id", text((facts) => facts.workflowId)],
-  ["workflow_allowed_tools", always("Set", (facts) => facts.workflowAllowedTools)],
-  ["enforcement_mode", text((facts) => facts.enforcementMode)],
-  ["catalog_hash", text((facts) => facts.catalogHash)],
-  ["attestation_platform", text((facts) => facts.attestationPlatform)],
-  ["channel", text((facts) => facts.channel)],
-  ["isolation", text((facts) => facts.isolation)],
-  ["session_isolation", text((facts) => facts.sessionIsolation)],
-  ["server_identity", text((facts) => subjectOf(facts).server.identity)],
-  ["compliance_domain", text((facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth((facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth((facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text((facts) => subjectOf(facts).destinationClass)],
-  [
-    "argument_name",
-    { ...text((facts) => ("completion" in facts ? facts.completion?.argumentName : undefined)), on: "complete" },
-  ],
-  ["request_method", { ...text((facts) => facts.requestMethod), on: "ask_client" }],
-]);
-
-/** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
-export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
-  "session_sensitivity",
-  "session_max_sensitivity",
-  "sensitivity_level_int",
-  "sensitivity_level",
-]);

@@ -11,5 +11,13 @@ export {
 } from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
 export type { BundleShape, CompiledPolicy } from "./compiled.ts";
-export type { CallFacts, Completion, GovernedFacts, PromptFacts, RequestFacts, ResourceFacts } from "./facts.ts";
+export type {
+  CallFacts,
+  Completion,
+  GovernedFacts,
+  PromptFacts,
+  RequestFacts,
+  ResourceFacts,
+} from "./facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";
+export type { ArgumentTargets } from "./target-facts.ts";

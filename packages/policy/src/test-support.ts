@@ -37,6 +37,7 @@ const APPROVED = {
     identity: "https://tools.example/mcp",
     name: "Tools",
     displayName: "Tools",
+    integrity: "untrusted",
     url: new URL("https://tools.example/mcp"),
     transport: "streamable-http",
     pin: null,
@@ -69,6 +70,7 @@ export function tool(
     outputSchema: null,
     projectionSchema: null,
     additionalArguments: false,
+    consequential: false,
     toolCategory: "unclassified",
     ...rest,
   };
@@ -144,6 +146,9 @@ const REQUEST: RequestFacts = {
   sessionSensitivity: "public",
   sessionMaxSensitivity: "public",
   sensitivityLevelInt: 0,
+  sessionCompartments: [],
+  sessionIntegrity: "trusted",
+  dataCompartments: [],
   enforcementMode: "enforcing",
   catalogHash: "sha256:00",
   attestationPlatform: "software-only",
@@ -152,8 +157,18 @@ const REQUEST: RequestFacts = {
   sessionIsolation: "gateway",
 };
 
+const NO_TARGETS = {
+  urls: [],
+  hosts: [],
+  schemes: [],
+  paths: [],
+  commonPath: "",
+  pathEscapes: false,
+  complete: true,
+};
+
 export function call(args: JsonObject = {}, rest: Partial<CallFacts> = {}): CallFacts {
-  return { ...REQUEST, tool: READ_FILE, arguments: args, ...rest };
+  return { ...REQUEST, tool: READ_FILE, arguments: args, targets: () => NO_TARGETS, ...rest };
 }
 
 export function onResource(

@@ -59,14 +59,20 @@ export class CallGraph {
     });
   }
 
-  /** The most sensitive other domain reached so far, if it is not public and at least as sensitive as `domain`. */
+  /** The most sensitive other domain reached so far, if leaving it is a crossing and it is at least as sensitive as `domain`. */
   #crossedFrom(domain: string): string | undefined {
     const rankOf = (name: string): number => this.#vocabulary.rank(this.#vocabulary.floorOfDomain(name));
     let from: string | undefined;
-    let highest = Math.max(1, rankOf(domain));
+    let highest = rankOf(domain);
     for (const seen of this.#domains) {
       const rank = rankOf(seen);
-      if (seen === domain || rank < highest || (rank === highest && from !== undefined)) continue;
+      if (
+        seen === domain ||
+        !this.#vocabulary.isRegulated(seen) ||
+        rank < highest ||
+        (rank === highest && from !== undefined)
+      )
+        continue;
       from = seen;
       highest = rank;
     }

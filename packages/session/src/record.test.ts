@@ -5,7 +5,7 @@ import {
   SessionTable,
   Vocabulary,
   recordCall,
-  sensitivityOfTool,
+  compartmentsOfCall,
   summarize,
   type CallRecord,
   type Session,
@@ -19,14 +19,24 @@ const tool = (complianceDomain: string, sensitivityLevel = "public", toolName = 
   complianceDomain,
   sensitivityLevel,
 });
+interface Declared {
+  readonly declared?: string | null;
+  readonly integrity?: "trusted" | "untrusted";
+}
 let calls = 0;
-function call(session: Session, domain: string, rest: Partial<CallRecord> = {}): ReturnType<typeof recordCall> {
+function call(
+  session: Session,
+  domain: string,
+  { declared = null, integrity = "trusted", ...rest }: Partial<CallRecord> & Declared = {},
+): ReturnType<typeof recordCall> {
   calls += 1;
-  return recordCall(vocabulary, session, {
+  const compartments = compartmentsOfCall(vocabulary, rest.tool ?? tool(domain), declared);
+  return recordCall(session, {
     callId: `call-${calls}`,
     tool: tool(domain),
     decision: "allow",
     sent: true,
+    data: { compartments, integrity },
     ...rest,
   });
 }
@@ -41,12 +51,12 @@ void describe("recording a call", () => {
   });
 
   void it("raises to the tool's level or its domain's floor, whichever is higher", () => {
-    assert.equal(sensitivityOfTool(vocabulary, tool("external", "mnpi")), "mnpi");
-    assert.equal(sensitivityOfTool(vocabulary, tool("pci_data", "pii")), "confidential");
+    assert.deepEqual(compartmentsOfCall(vocabulary, tool("external", "mnpi"), null), ["mnpi"]);
+    assert.deepEqual(compartmentsOfCall(vocabulary, tool("pci_data", "pii"), "mnpi"), ["confidential", "mnpi", "pii"]);
     const session = open();
     assert.deepEqual(call(session, "pii"), { before: "public", after: "pii" });
     assert.deepEqual(call(session, "external"), { before: "pii", after: "pii" });
-    assert.deepEqual(call(session, "external", { raisedTo: "trade_secret" }), { before: "pii", after: "trade_secret" });
+    assert.deepEqual(call(session, "external", { declared: "trade_secret" }), { before: "pii", after: "trade_secret" });
   });
 
   void it("raises for a response that was denied and for an unknown outcome, not for a call never sent", () => {
@@ -67,10 +77,9 @@ void describe("recording a call", () => {
     assert.equal(summary.tool_calls_total, 3);
   });
 
-  void it("changes nothing when a label or domain is unknown", () => {
+  void it("changes nothing when a domain is unknown", () => {
     const session = open();
     assert.throws(() => call(session, "unheard-of"), { code: "INTERNAL" });
-    assert.throws(() => call(session, "external", { raisedTo: "unheard-of" }), { code: "INTERNAL" });
     assert.equal(session.callsTotal, 0);
     assert.equal(session.sensitivity, "public");
     assert.equal(session.domainsTouched.size, 0);

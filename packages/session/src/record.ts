@@ -1,4 +1,5 @@
 import type { CallDecision, Session } from "./session.ts";
+import type { Compartments, Label } from "./label.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import type { CrossBoundaryEvent } from "./call-graph.ts";
 
@@ -17,19 +18,14 @@ export interface CallRecord {
   readonly decision: CallDecision;
   /** Whether the request may have reached the tool's server, whatever became of its answer. */
   readonly sent: boolean;
-  /** A label that the caller declared, in addition to the catalog's. */
-  readonly raisedTo?: string;
+  /** The label of what came back, or could have; see {@link compartmentsOfCall}. */
+  readonly data: Label;
 }
 
 /** The session's sensitivity before and after a call. */
 export interface SensitivityChange {
   readonly before: string;
   readonly after: string;
-}
-
-/** The least sensitivity of a tool's data: its own level or the floor of its domain, whichever is higher. */
-export function sensitivityOfTool(vocabulary: Vocabulary, tool: InvokedTool): string {
-  return vocabulary.max(tool.sensitivityLevel, vocabulary.floorOfDomain(tool.complianceDomain));
 }
 
 const COUNTER = {
@@ -44,37 +40,36 @@ const COUNTER = {
 } as const satisfies Record<CallDecision, keyof Session>;
 
 /**
- * The sensitivity of the data that a call can return.
+ * The compartments of the data that a call can return: the tool's level and the floor of its domain.
  * @param declared a label that the caller declared, in addition to the catalog's
  */
-export function sensitivityOfCall(vocabulary: Vocabulary, tool: InvokedTool, declared: string | null): string {
-  const level = sensitivityOfTool(vocabulary, tool);
-  return declared === null ? level : vocabulary.max(level, declared);
+export function compartmentsOfCall(vocabulary: Vocabulary, tool: InvokedTool, declared: string | null): Compartments {
+  const labels = [tool.sensitivityLevel, vocabulary.floorOfDomain(tool.complianceDomain)];
+  return vocabulary.compartmentsOf(declared === null ? labels : [...labels, declared]);
 }
 
 /**
- * Adds a finished call to its session. Every call that was sent raises the sensitivity, also if its result was denied or its outcome is
+ * Adds a finished call to its session. Every call that was sent raises the label, also if its result was denied or its outcome is
  * unknown, because a fault does not show that no data came back.
  *
  * Must run before the caller gets the answer.
- * @throws CmcpError `INTERNAL` for an unknown label or domain, before anything is changed
+ * @throws CmcpError `INTERNAL` for an unknown domain, before anything is changed
  */
-export function recordCall(vocabulary: Vocabulary, session: Session, call: CallRecord): SensitivityChange {
+export function recordCall(session: Session, call: CallRecord): SensitivityChange {
   const before = session.sensitivity;
   const reached = call.sent ? call.tool : null;
-  const level = reached === null ? null : sensitivityOfCall(vocabulary, reached, call.raisedTo ?? null);
   const sequenceNumber = session.callsTotal;
-  session[COUNTER[call.decision]] += 1;
   if (reached !== null) {
-    session.toolsInvoked.add(reached.toolName);
     session.callGraph.add({
       callId: call.callId,
       toolName: reached.toolName,
       domain: reached.complianceDomain,
       sequenceNumber,
     });
+    session.toolsInvoked.add(reached.toolName);
+    session.raise(call.data);
   }
-  if (level !== null) session.raise(level);
+  session[COUNTER[call.decision]] += 1;
   return { before, after: session.sensitivity };
 }
 

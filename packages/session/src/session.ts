@@ -1,5 +1,6 @@
 import { CallGraph, type CrossBoundaryEvent } from "./call-graph.ts";
-import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
+import { joinCompartments, joinLabels, LOWEST, type Compartments, type Integrity, type Label } from "./label.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 /** `closing` refuses new calls while running ones finish. `closed` sessions are not in the table. */
 export type SessionState = "open" | "closing" | "closed";
@@ -15,13 +16,24 @@ export interface SessionIdentity {
   readonly openedAt: number;
   /** Milliseconds of the table's monotonic clock. */
   readonly usedAt: number;
+  /** Whether it is the principal's default session, which no caller names. */
+  readonly isDefault: boolean;
 }
 
-/** The principal of a session, which has the sensitivity. */
+/** The principal of a session, which has the label of everything seen. */
 export interface SessionPrincipal {
   readonly id: string;
-  readonly sensitivity: string;
-  raise(label: string): void;
+  readonly label: Label;
+  raise(label: Label): void;
+}
+
+/** Whose integrity counts: the session's own, or that of all sessions of the principal. */
+export type IntegrityScope = "session" | "principal";
+
+/** How a session reads labels. */
+export interface LabelRules {
+  readonly vocabulary: Vocabulary;
+  readonly integrityScope: IntegrityScope;
 }
 
 /** One session of an agent. Only the table opens and closes it. */
@@ -35,6 +47,8 @@ export class Session {
   readonly label: string | null;
   /** Milliseconds since the epoch by the table's clock. */
   readonly openedAt: number;
+  /** Whether it is the principal's default session, which no caller names. */
+  readonly isDefault: boolean;
   readonly callGraph: CallGraph;
   /** Names of the tools that calls of this session reached. The catalog bounds them. */
   readonly toolsInvoked = new Set<string>();
@@ -47,53 +61,78 @@ export class Session {
   /** When the session was last used, in milliseconds of the table's monotonic clock. */
   lastUsedAt: number;
   readonly #principal: SessionPrincipal;
-  readonly #vocabulary: Vocabulary;
-  #maxSensitivity: string;
-  #highestSensitivity: string;
-  #ownSensitivity: string = LOWEST_LABEL;
+  readonly #rules: LabelRules;
+  #maximum: Compartments;
+  #highest: Compartments;
+  #own: Label = LOWEST;
 
-  constructor(identity: SessionIdentity, principal: SessionPrincipal, vocabulary: Vocabulary) {
+  constructor(identity: SessionIdentity, principal: SessionPrincipal, rules: LabelRules) {
     this.id = identity.id;
     this.handle = identity.handle;
     this.label = identity.label;
     this.openedAt = identity.openedAt;
+    this.isDefault = identity.isDefault;
     this.lastUsedAt = identity.usedAt;
     this.principalId = principal.id;
-    this.callGraph = new CallGraph(vocabulary);
+    this.callGraph = new CallGraph(rules.vocabulary);
     this.#principal = principal;
-    this.#vocabulary = vocabulary;
-    this.#maxSensitivity = principal.sensitivity;
-    this.#highestSensitivity = principal.sensitivity;
+    this.#rules = rules;
+    this.#maximum = principal.label.compartments;
+    this.#highest = principal.label.compartments;
   }
 
   get callsTotal(): number {
     return this.callsAllowed + this.callsDenied + this.callsFaulted;
   }
 
-  /** The principal's sensitivity, over all its sessions; fixed at the close. */
+  /** The compartments that the principal has seen in all its sessions; fixed at the close. */
+  get compartments(): Compartments {
+    return this.state === "closed" ? this.#maximum : this.#principal.label.compartments;
+  }
+
+  /** The compartments that {@link compartments} has had since the session was opened or last reset. */
+  get maxCompartments(): Compartments {
+    return this.#maximum;
+  }
+
+  /** The linear label of {@link compartments}. */
   get sensitivity(): string {
-    return this.state === "closed" ? this.#maxSensitivity : this.#principal.sensitivity;
+    return this.#rules.vocabulary.linear(this.compartments);
   }
 
   /** The highest {@link sensitivity} this session has had since it was opened or last reset. */
   get maxSensitivity(): string {
-    return this.#maxSensitivity;
+    return this.#rules.vocabulary.linear(this.#maximum);
   }
 
   /** The highest {@link sensitivity} this session has ever had. */
   get highestSensitivity(): string {
-    return this.#highestSensitivity;
+    return this.#rules.vocabulary.linear(this.#highest);
   }
 
-  /** The highest label of the data seen in this session itself, since it was opened or last reset. */
-  get ownSensitivity(): string {
-    return this.#ownSensitivity;
+  /** `untrusted` once text of a server without trust has been delivered: in this session or, as the scope says, in any of the principal's. */
+  get integrity(): Integrity {
+    return this.#rules.integrityScope === "principal" ? this.#principal.label.integrity : this.#own.integrity;
   }
 
-  /** Resets the maximum after a reset of the principal. Called by the table. */
+  /**
+   * Whether the session may call a consequential tool. An untrusted one may not. Nor may one that the caller opened beside its
+   * default session, once any session of the principal is untrusted: an agent could open it to get a trusted one.
+   */
+  get mayCallConsequential(): boolean {
+    if (this.integrity === "untrusted") return false;
+    return this.isDefault || this.#principal.label.integrity === "trusted";
+  }
+
+  /** What has been seen in this session itself, since it was opened or last reset. */
+  get own(): Label {
+    return this.#own;
+  }
+
+  /** Resets what was seen here after a reset of the principal. Called by the table. */
   reset(): void {
-    this.#ownSensitivity = LOWEST_LABEL;
-    this.#maxSensitivity = this.#principal.sensitivity;
+    this.#own = LOWEST;
+    this.#maximum = this.#principal.label.compartments;
   }
 
   get domainsTouched(): ReadonlySet<string> {
@@ -104,15 +143,15 @@ export class Session {
     return this.callGraph.events;
   }
 
-  /** Raises the maximum to the principal's sensitivity. Called whenever that rises. */
+  /** Raises the maximum to the principal's compartments. Called whenever those rise. */
   syncWithPrincipal(): void {
-    this.#maxSensitivity = this.#vocabulary.max(this.#maxSensitivity, this.#principal.sensitivity);
-    this.#highestSensitivity = this.#vocabulary.max(this.#highestSensitivity, this.#principal.sensitivity);
+    this.#maximum = joinCompartments(this.#maximum, this.#principal.label.compartments);
+    this.#highest = joinCompartments(this.#highest, this.#principal.label.compartments);
   }
 
-  /** Raises the sensitivity of session and principal. @throws CmcpError `INTERNAL` for an unknown label */
-  raise(label: string): void {
-    this.#ownSensitivity = this.#vocabulary.max(this.#ownSensitivity, label);
+  /** Raises session and principal to the label of data that is about to be delivered. */
+  raise(label: Label): void {
+    this.#own = joinLabels(this.#own, label);
     this.#principal.raise(label);
     // The principal does not raise a session that is out of the table.
     this.syncWithPrincipal();

@@ -8,7 +8,9 @@ import {
   MAX_PRINCIPALS,
   SessionTable,
   Vocabulary,
+  compartmentsOfCall,
   recordCall,
+  type Label,
   type Session,
   type SessionTableOptions,
 } from "./index.ts";
@@ -16,13 +18,13 @@ import {
 const vocabulary = new Vocabulary();
 const table = (limits: Partial<SessionTableOptions> = {}): SessionTable =>
   new SessionTable({ vocabulary, maxSessions: 100, maxPerPrincipal: 10, idleMs: 1000, floorMs: 10_000, ...limits });
+const label = (name: string): Label => ({ compartments: vocabulary.compartmentsOf([name]), integrity: "trusted" });
+const sensitivityOf = (sessions: SessionTable, principal: string): string =>
+  vocabulary.linear(sessions.labelOf(principal).compartments);
 const see = (session: Session, domain: string): void => {
-  recordCall(vocabulary, session, {
-    callId: "c",
-    tool: { toolName: "t", complianceDomain: domain, sensitivityLevel: "public" },
-    decision: "allow",
-    sent: true,
-  });
+  const tool = { toolName: "t", complianceDomain: domain, sensitivityLevel: "public" };
+  const data = { compartments: compartmentsOfCall(vocabulary, tool, null), integrity: "trusted" } as const;
+  recordCall(session, { callId: "c", tool, decision: "allow", sent: true, data });
 };
 
 void describe("finding sessions", () => {
@@ -69,8 +71,8 @@ void describe("finding sessions", () => {
     sessions.close(session);
     see(sessions.open("a"), "hipaa_phi");
     assert.deepEqual(
-      [session.sensitivity, session.maxSensitivity, session.highestSensitivity, session.ownSensitivity],
-      ["pii", "pii", "pii", "pii"],
+      [session.sensitivity, session.maxSensitivity, session.highestSensitivity, session.own.compartments],
+      ["pii", "pii", "pii", ["pii"]],
     );
     assert.equal(sessions.open("a").sensitivity, "hipaa_phi");
   });
@@ -163,10 +165,10 @@ void describe("bounds", () => {
     for (const session of [idle, busy, used]) sessions.close(session);
     now = 9_000;
     assert.deepEqual(sessions.expired(), []);
-    assert.equal(sessions.sensitivityOf("a"), "pii", "the floor outlives the sessions");
+    assert.equal(sensitivityOf(sessions, "a"), "pii", "the floor outlives the sessions");
     now = 20_000;
     sessions.expired();
-    assert.equal(sessions.sensitivityOf("a"), "public");
+    assert.equal(sensitivityOf(sessions, "a"), "public");
   });
 
   void it("counts a floor's time from the end of the last session, not from its last use", () => {
@@ -178,16 +180,16 @@ void describe("bounds", () => {
     sessions.close(session);
     now = 5_400;
     sessions.expired();
-    assert.equal(sessions.sensitivityOf("a"), "pii");
+    assert.equal(sensitivityOf(sessions, "a"), "pii");
     now = 5_500;
     sessions.expired();
-    assert.equal(sessions.sensitivityOf("a"), "public");
+    assert.equal(sensitivityOf(sessions, "a"), "public");
   });
 
   void it("takes over a floor that only raises", () => {
     const sessions = table();
-    sessions.restoreFloor("a", "hipaa_phi");
-    sessions.restoreFloor("a", "pii");
+    sessions.restoreFloor("a", label("hipaa_phi"));
+    sessions.restoreFloor("a", label("pii"));
     assert.equal(sessions.openByLabel("a", "new").sensitivity, "hipaa_phi");
   });
 
@@ -195,10 +197,10 @@ void describe("bounds", () => {
     let now = 0;
     const sessions = table({ floorMs: 1_000, monotonic: () => now });
     const known = sessions.openByLabel("known", null);
-    sessions.restoreFloor("known", "pii");
-    sessions.restoreStart("hipaa_phi", new Set(["vouched"]));
+    sessions.restoreFloor("known", label("pii"));
+    sessions.restoreStart(label("hipaa_phi"), new Set(["vouched"]));
     assert.equal(known.sensitivity, "hipaa_phi");
-    assert.deepEqual([sessions.sensitivityOf("new"), sessions.open("new").sensitivity], ["hipaa_phi", "hipaa_phi"]);
+    assert.deepEqual([sensitivityOf(sessions, "new"), sessions.open("new").sensitivity], ["hipaa_phi", "hipaa_phi"]);
     assert.equal(sessions.open("vouched").sensitivity, "public");
     const reset = sessions.open("reset");
     assert.deepEqual(sessions.reset(reset), { before: "hipaa_phi", after: "public" });
@@ -237,7 +239,7 @@ void describe("bounds", () => {
       sessions.close(session);
     }
     assert.throws(() => sessions.open("one more"), { code: "SESSION_LIMIT_REACHED" });
-    assert.equal(sessions.sensitivityOf("p0"), "pii");
+    assert.equal(sensitivityOf(sessions, "p0"), "pii");
     assert.equal(sessions.open("p0").sensitivity, "pii");
   });
 });
@@ -338,7 +340,7 @@ void describe("sensitivity cannot be laundered", () => {
             see(chosen, domain);
             expected[who] = vocabulary.max(expected[who] ?? "public", vocabulary.floorOfDomain(domain));
           }
-          for (const name of ["a", "b"]) assert.equal(sessions.sensitivityOf(name), expected[name]);
+          for (const name of ["a", "b"]) assert.equal(sensitivityOf(sessions, name), expected[name]);
           for (const session of sessions.sessions()) assert.equal(session.sensitivity, expected[session.principalId]);
         }
       }),
@@ -359,7 +361,7 @@ void describe("an operator's reset", () => {
     assert.equal(sessions.open("a").maxSensitivity, "public");
     see(session, "pii");
     assert.deepEqual([session.maxSensitivity, session.highestSensitivity], ["pii", "hipaa_phi"]);
-    assert.equal(sessions.sensitivityOf("a"), "pii");
+    assert.equal(sensitivityOf(sessions, "a"), "pii");
   });
 
   void it("leaves other principals alone, and the principal's other open sessions their maximum", () => {
@@ -394,7 +396,7 @@ void describe("an operator's reset", () => {
       "what was only inherited is the operator's to forgive",
     );
     sessions.close(other);
-    assert.equal(sessions.sensitivityOf("a"), "hipaa_phi");
+    assert.equal(sensitivityOf(sessions, "a"), "hipaa_phi");
     assert.equal(sessions.open("a").maxSensitivity, "hipaa_phi");
   });
 

@@ -1,8 +1,9 @@
 import { CmcpError, toBase64Url } from "@cmcp/boundary";
+import { LOWEST, type Label } from "./label.ts";
 import { PrincipalState } from "./principal.ts";
 import type { SensitivityChange } from "./record.ts";
-import { Session } from "./session.ts";
-import { LOWEST_LABEL, type Vocabulary } from "./vocabulary.ts";
+import { Session, type IntegrityScope } from "./session.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 /** Random bytes in a session handle: 256 bits. */
 export const HANDLE_BYTES = 32;
@@ -14,13 +15,20 @@ export const MAX_PRINCIPALS = 100_000;
 /** Limits and clocks of a {@link SessionTable}. */
 export interface SessionTableOptions {
   readonly vocabulary: Vocabulary;
+  /** Whose integrity counts; `session` by default. */
+  readonly integrityScope?: IntegrityScope;
+  /**
+   * Whether a principal that has seen nothing but public data is remembered for being untrusted. Needed where something depends
+   * on it: under the scope `principal`, or where a tool is consequential.
+   */
+  readonly keepsUntrusted?: boolean;
   /** Most sessions in all. */
   readonly maxSessions: number;
   /** Most sessions of one principal. */
   readonly maxPerPrincipal: number;
   /** Milliseconds without use after which a session expires. */
   readonly idleMs: number;
-  /** Milliseconds for which a principal's sensitivity outlives its last session. */
+  /** Milliseconds for which a principal's label outlives its last session. */
   readonly floorMs: number;
   /** Called for a session that was evicted for another of its principal. It is already out of the table. */
   readonly evicted?: (session: Session) => void;
@@ -39,7 +47,7 @@ function newHandle(): string {
 
 /**
  * The sessions of one gateway instance. Sessions of another principal look like sessions that do not exist. Of a closed session only the
- * principal's sensitivity stays, if it is above the lowest label.
+ * principal's label stays, if it is above the lowest.
  */
 export class SessionTable {
   readonly #options: SessionTableOptions;
@@ -47,7 +55,7 @@ export class SessionTable {
   readonly #byId = new Map<string, Session>();
   readonly #principals = new Map<string, PrincipalState>();
   /** The start label of unknown principals, and the principals it does not apply to. */
-  #start: { readonly label: string; readonly until: number; readonly except: Set<string> } | null = null;
+  #start: { readonly label: Label; readonly until: number; readonly except: Set<string> } | null = null;
 
   constructor(options: SessionTableOptions) {
     this.#options = options;
@@ -97,7 +105,7 @@ export class SessionTable {
   }
 
   /** Raises a principal to the label that an earlier instance recorded. */
-  restoreFloor(principalId: string, label: string): void {
+  restoreFloor(principalId: string, label: Label): void {
     this.#principal(principalId).raise(label);
   }
 
@@ -105,14 +113,14 @@ export class SessionTable {
    * Raises every principal but those named to a label, now and when they first appear, for the floor time. It is used when the records of
    * earlier instances are incomplete.
    */
-  restoreStart(label: string, except: ReadonlySet<string>): void {
+  restoreStart(label: Label, except: ReadonlySet<string>): void {
     this.#start = { label, until: this.#monotonic() + this.#options.floorMs, except: new Set(except) };
     for (const principal of this.#principals.values()) this.#raiseToStart(principal);
   }
 
   /**
-   * Resets a session's principal to the lowest label, as an operator's signed statement says, and also the session's maximum. Other open
-   * sessions of the principal are not covered by the statement: they keep their maximum, and raise the principal again when they close.
+   * Resets a session's principal to the lowest label, as an operator's signed statement says, and also what the session has seen. Other open
+   * sessions of the principal are not covered by the statement: they keep theirs, and raise the principal again when they close.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
@@ -130,7 +138,7 @@ export class SessionTable {
 
   /** Opens a session without a label, which is found by its handle. @throws CmcpError `SESSION_LIMIT_REACHED` */
   open(principalId: string): Session {
-    return this.#open(this.#principal(principalId), null);
+    return this.#open(this.#principal(principalId), { label: null, isDefault: false });
   }
 
   /**
@@ -145,7 +153,7 @@ export class SessionTable {
     const known = this.#principals.get(principalId)?.byLabel.get(label);
     if (known !== undefined) return known;
     const principal = this.#principal(principalId);
-    const session = this.#open(principal, label);
+    const session = this.#open(principal, { label, isDefault: label === null });
     principal.byLabel.set(label, session);
     return session;
   }
@@ -167,9 +175,9 @@ export class SessionTable {
     return session?.principalId === principalId ? session : undefined;
   }
 
-  /** The principal's sensitivity over all its sessions, including closed ones. */
-  sensitivityOf(principalId: string): string {
-    return this.#principals.get(principalId)?.sensitivity ?? this.#startOf(principalId);
+  /** What the principal has seen in all its sessions, including closed ones. */
+  labelOf(principalId: string): Label {
+    return this.#principals.get(principalId)?.label ?? this.#startOf(principalId);
   }
 
   /** Closes a session and removes it. A second close does nothing. */
@@ -182,14 +190,14 @@ export class SessionTable {
     if (principal === undefined) return;
     principal.sessions.delete(session);
     // This changes something only after a reset through another session.
-    principal.raise(session.ownSensitivity);
+    principal.raise(session.own);
     principal.seenAt = this.#monotonic();
     if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
     this.#forgetIfBlank(principal);
   }
 
-  #open(principal: PrincipalState, label: string | null): Session {
-    const { vocabulary, newId, now } = this.#options;
+  #open(principal: PrincipalState, named: Pick<Session, "label" | "isDefault">): Session {
+    const { vocabulary, integrityScope = "session", newId, now } = this.#options;
     // Only the principal's own sessions are evicted.
     if (this.isFull(principal.id) && !this.#evictOneOf(principal)) {
       this.#forgetIfBlank(principal);
@@ -201,11 +209,11 @@ export class SessionTable {
       usedAt,
       id: (newId ?? (() => crypto.randomUUID()))(),
       handle: newHandle(),
-      label,
+      ...named,
       openedAt: (now ?? Date.now)(),
     };
     if (this.#byId.has(identity.id)) throw new CmcpError("INTERNAL", "duplicate session id");
-    const session = new Session(identity, principal, vocabulary);
+    const session = new Session(identity, principal, { vocabulary, integrityScope });
     this.#byId.set(session.id, session);
     this.#byHandle.set(session.handle, session);
     principal.sessions.add(session);
@@ -215,13 +223,13 @@ export class SessionTable {
   #principal(id: string): PrincipalState {
     const known = this.#principals.get(id);
     if (known !== undefined) return known;
-    // Dropping a principal to make room would drop its sensitivity.
+    // Dropping a principal to make room would drop its label.
     if (this.#principals.size >= MAX_PRINCIPALS)
       throw new CmcpError(
         "SESSION_LIMIT_REACHED",
         `at most ${MAX_PRINCIPALS} principals can be served; try again later`,
       );
-    const principal = new PrincipalState(id, this.#options.vocabulary, (raised) => this.#remember(raised));
+    const principal = new PrincipalState(id, (raised) => this.#remember(raised));
     this.#principals.set(id, principal);
     this.#raiseToStart(principal);
     return principal;
@@ -231,9 +239,9 @@ export class SessionTable {
     principal.raise(this.#startOf(principal.id));
   }
 
-  #startOf(principalId: string): string {
+  #startOf(principalId: string): Label {
     const start = this.#start;
-    if (start === null || start.except.has(principalId) || this.#monotonic() >= start.until) return LOWEST_LABEL;
+    if (start === null || start.except.has(principalId) || this.#monotonic() >= start.until) return LOWEST;
     return start.label;
   }
 
@@ -241,7 +249,7 @@ export class SessionTable {
   #remember(raised: PrincipalState): void {
     const known = this.#principals.get(raised.id);
     if (known === undefined) this.#principals.set(raised.id, raised);
-    else if (known !== raised) known.raise(raised.sensitivity);
+    else if (known !== raised) known.raise(raised.label);
   }
 
   /** Evicts the principal's least recently used session that is not in use. @returns false if all are in use */
@@ -262,6 +270,8 @@ export class SessionTable {
   }
 
   #forgetIfBlank(principal: PrincipalState): void {
-    if (principal.sessions.size === 0 && principal.sensitivity === LOWEST_LABEL) this.#principals.delete(principal.id);
+    const { compartments, integrity } = principal.label;
+    const isBlank = compartments.length === 0 && (integrity === "trusted" || this.#options.keepsUntrusted !== true);
+    if (principal.sessions.size === 0 && isBlank) this.#principals.delete(principal.id);
   }
 }

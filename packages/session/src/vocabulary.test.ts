@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { DOMAIN_FLOORS, MAX_EXTRA_LABELS, MAX_RANK, SENSITIVITY_RANKS, Vocabulary } from "./index.ts";
+import {
+  DOMAIN_FLOORS,
+  MAX_EXTRA_DOMAINS,
+  MAX_EXTRA_LABELS,
+  MAX_RANK,
+  SENSITIVITY_RANKS,
+  Vocabulary,
+} from "./index.ts";
 
-const vocabulary = new Vocabulary({ secret_a: 3, secret_b: 4, zero: 0 });
+const vocabulary = new Vocabulary({ vocabulary: { secret_a: 3, secret_b: 4, zero: 0 } });
 const label = fc.constantFrom(...vocabulary.labels);
 
 void describe("the order of sensitivity labels", () => {
@@ -13,9 +20,11 @@ void describe("the order of sensitivity labels", () => {
   });
 
   void it("has a highest label, which nothing exceeds", () => {
-    assert.equal(vocabulary.highest, "secret_b");
-    assert.equal(new Vocabulary().highest, "hipaa_phi");
-    for (const name of vocabulary.labels) assert.equal(vocabulary.max(name, vocabulary.highest), vocabulary.highest);
+    const { compartments, integrity } = vocabulary.highest;
+    assert.deepEqual([...compartments, "public"].sort(), [...vocabulary.labels].sort());
+    assert.equal(integrity, "untrusted");
+    assert.equal(vocabulary.linear(compartments), "secret_b");
+    assert.equal(new Vocabulary().linear(new Vocabulary().highest.compartments), "hipaa_phi");
   });
 
   void it("joins as a semilattice whose rank is the higher one", () => {
@@ -41,10 +50,12 @@ void describe("the order of sensitivity labels", () => {
     );
   });
 
-  void it("keeps the first name in code-unit order among labels of one rank", () => {
+  void it("keeps hipaa_phi, mnpi, trade_secret, then the first name, among labels of one rank", () => {
     assert.equal(vocabulary.max("mnpi", "hipaa_phi"), "hipaa_phi");
-    assert.equal(vocabulary.max("hipaa_phi", "trade_secret"), "hipaa_phi");
-    assert.equal(vocabulary.max("secret_a", "trade_secret"), "secret_a");
+    assert.equal(vocabulary.max("trade_secret", "mnpi"), "mnpi");
+    assert.equal(vocabulary.max("secret_a", "trade_secret"), "trade_secret");
+    const own = new Vocabulary({ vocabulary: { a_label: 3, b_label: 3 } });
+    assert.deepEqual([own.max("b_label", "a_label"), own.max("a_label", "hipaa_phi")], ["a_label", "hipaa_phi"]);
   });
 
   void it("knows no rank for an unknown label, inherited names included", () => {
@@ -57,16 +68,16 @@ void describe("the order of sensitivity labels", () => {
 
   void it("refuses to change a built-in label, even to the rank it has", () => {
     for (const [name, rank] of Object.entries(SENSITIVITY_RANKS))
-      assert.throws(() => new Vocabulary({ [name]: rank }), { code: "CONFIG_INVALID" });
+      assert.throws(() => new Vocabulary({ vocabulary: { [name]: rank } }), { code: "CONFIG_INVALID" });
   });
 
   void it("refuses malformed labels, ranks and too many of them", () => {
     for (const rank of [-1, 1.5, Number.NaN, MAX_RANK + 1])
-      assert.throws(() => new Vocabulary({ added: rank }), { code: "CONFIG_INVALID" });
+      assert.throws(() => new Vocabulary({ vocabulary: { added: rank } }), { code: "CONFIG_INVALID" });
     for (const name of ["", "Upper", "a b", "-a", "a".repeat(65)])
-      assert.throws(() => new Vocabulary({ [name]: 1 }), { code: "CONFIG_INVALID" });
+      assert.throws(() => new Vocabulary({ vocabulary: { [name]: 1 } }), { code: "CONFIG_INVALID" });
     const many = Object.fromEntries(Array.from({ length: MAX_EXTRA_LABELS + 1 }, (_, index) => [`l${index}`, 1]));
-    assert.throws(() => new Vocabulary(many), { code: "CONFIG_INVALID" });
+    assert.throws(() => new Vocabulary({ vocabulary: many }), { code: "CONFIG_INVALID" });
   });
 });
 
@@ -91,5 +102,25 @@ void describe("floors of compliance domains", () => {
   void it("do not exist for an unknown domain", () => {
     for (const domain of ["phi", "constructor", ""])
       assert.throws(() => vocabulary.floorOfDomain(domain), { code: "INTERNAL" });
+  });
+});
+
+void describe("compliance domains of a deployment", () => {
+  const own = new Vocabulary({ compliance_domains: { gdpr: true, partners: false } });
+
+  void it("are known beside the built-in ones, have no floor, and say whether they are regulated", () => {
+    assert.deepEqual([own.hasDomain("gdpr"), own.hasDomain("mnpi"), own.hasDomain("other")], [true, true, false]);
+    assert.deepEqual([own.floorOfDomain("gdpr"), own.floorOfDomain("partners")], ["public", "public"]);
+    assert.deepEqual(
+      ["gdpr", "partners", "hipaa_phi", "external"].map((name) => own.isRegulated(name)),
+      [true, false, true, false],
+    );
+  });
+
+  void it("cannot replace a built-in one, are well formed and bounded in number", () => {
+    for (const domains of [{ pii: false }, { "": true }, { "A b": true }])
+      assert.throws(() => new Vocabulary({ compliance_domains: domains }), { code: "CONFIG_INVALID" });
+    const many = Object.fromEntries(Array.from({ length: MAX_EXTRA_DOMAINS + 1 }, (_, at) => [`d${at}`, true]));
+    assert.throws(() => new Vocabulary({ compliance_domains: many }), { code: "CONFIG_INVALID" });
   });
 });

@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { joinCompartments, LOWEST, type Compartments, type Label } from "./label.ts";
 
 /** Ranks of the built-in sensitivity labels. A deployment may add labels; these never change. */
 export const SENSITIVITY_RANKS: Readonly<Record<string, number>> = Object.freeze({
@@ -22,6 +23,11 @@ export const DOMAIN_FLOORS: Readonly<Record<string, string>> = Object.freeze({
   public: "public",
 });
 
+/** Of built-in labels with one rank, the order in which the linear label is chosen. */
+const TIE_ORDER: readonly string[] = ["hipaa_phi", "mnpi", "trade_secret"];
+
+/** Most compliance domains that a deployment may add. */
+export const MAX_EXTRA_DOMAINS = 256;
 /** Most labels that a deployment may add. */
 export const MAX_EXTRA_LABELS = 256;
 /** Highest rank a deployment may give a label. */
@@ -46,25 +52,49 @@ function checkExtra(label: string, rank: number): void {
   }
 }
 
+/** Domains of a deployment, checked. */
+function extraDomains(domains: Readonly<Record<string, boolean>>): ReadonlyMap<string, boolean> {
+  const added = Object.entries(domains);
+  if (added.length > MAX_EXTRA_DOMAINS)
+    throw new CmcpError("CONFIG_INVALID", `more than ${MAX_EXTRA_DOMAINS} compliance domains added`);
+  for (const [domain] of added) {
+    if (Object.hasOwn(DOMAIN_FLOORS, domain))
+      throw new CmcpError("CONFIG_INVALID", `compliance domain ${domain} is built in and cannot be changed`);
+    if (!LABEL.test(domain))
+      throw new CmcpError(
+        "CONFIG_INVALID",
+        "a compliance domain is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit",
+      );
+  }
+  return new Map(added);
+}
+
+/** What a deployment adds to the built-in labels and domains, spelled as the configuration's `sensitivity`. */
+export interface VocabularyExtras {
+  /** Labels with their ranks. */
+  readonly vocabulary?: Readonly<Record<string, number>>;
+  /** Compliance domains, and whether each is regulated: a call that leaves a regulated domain is recorded as a crossing. */
+  readonly compliance_domains?: Readonly<Record<string, boolean>> | undefined;
+}
+
 /**
- * The sensitivity labels and their order.
+ * The sensitivity labels. Each but `public` is a compartment. Data can be in several compartments, and what was seen is their union.
  *
- * Labels of one rank are equally sensitive. Of two such labels {@link max} returns the first in code-unit order. So labels are totally
- * ordered by (rank, name), and the maximum of several labels does not depend on their order.
+ * Other tools read one label: that of the highest rank. Of several with that rank it is the first of {@link TIE_ORDER}, then the
+ * first in code-unit order. So labels are totally ordered, and the maximum of several does not depend on their order.
  */
 export class Vocabulary {
   readonly #ranks: ReadonlyMap<string, number>;
+  readonly #domains: ReadonlyMap<string, boolean>;
 
-  /**
-   * @param extra additional labels of the deployment, with their ranks
-   * @throws CmcpError `CONFIG_INVALID` for a built-in name, a malformed name or rank, or too many
-   */
-  constructor(extra: Readonly<Record<string, number>> = {}) {
-    const added = Object.entries(extra);
+  /** @throws CmcpError `CONFIG_INVALID` for a built-in name, a malformed name or rank, or too many */
+  constructor({ vocabulary: labels = {}, compliance_domains: domains = {} }: VocabularyExtras = {}) {
+    const added = Object.entries(labels);
     if (added.length > MAX_EXTRA_LABELS)
       throw new CmcpError("CONFIG_INVALID", `more than ${MAX_EXTRA_LABELS} sensitivity labels added`);
     for (const [label, rank] of added) checkExtra(label, rank);
     this.#ranks = new Map([...Object.entries(SENSITIVITY_RANKS), ...added]);
+    this.#domains = extraDomains(domains);
   }
 
   /** Whether the label is known. */
@@ -77,9 +107,24 @@ export class Vocabulary {
     return [...this.#ranks.keys()];
   }
 
-  /** The most sensitive label; of several with one rank, the one that {@link max} returns. */
-  get highest(): string {
-    return this.labels.reduce((highest, label) => this.max(highest, label), LOWEST_LABEL);
+  /** The label above every other: all compartments, and untrusted. */
+  get highest(): Label {
+    return { compartments: this.compartmentsOf(this.labels), integrity: "untrusted" };
+  }
+
+  /** The compartments of labels. A label that is not known counts as all of them. */
+  compartmentsOf(labels: Iterable<string>): Compartments {
+    const names = new Set<string>();
+    for (const label of labels) {
+      if (!this.has(label)) return this.compartmentsOf(this.labels);
+      if (label !== LOWEST_LABEL) names.add(label);
+    }
+    return joinCompartments(LOWEST.compartments, [...names]);
+  }
+
+  /** The one label of several compartments that other tools read; `public` if there are none. @throws CmcpError `INTERNAL` for an unknown one */
+  linear(compartments: Compartments): string {
+    return compartments.reduce((highest, label) => this.max(highest, label), LOWEST_LABEL);
   }
 
   /**
@@ -92,17 +137,34 @@ export class Vocabulary {
     return rank;
   }
 
-  /** The more sensitive of two labels; of two with one rank, the first in code-unit order. @throws CmcpError `INTERNAL` for an unknown label */
+  /** The more sensitive of two labels; see the class for two with one rank. @throws CmcpError `INTERNAL` for an unknown label */
   max(a: string, b: string): string {
-    const difference = this.rank(a) - this.rank(b);
+    const difference = this.rank(a) - this.rank(b) || tieRank(b) - tieRank(a);
     if (difference !== 0) return difference > 0 ? a : b;
     return a <= b ? a : b;
   }
 
-  /** The least sensitivity of data of a compliance domain. @throws CmcpError `INTERNAL` for an unknown domain */
+  /** Whether the compliance domain is known. */
+  hasDomain(domain: string): boolean {
+    return Object.hasOwn(DOMAIN_FLOORS, domain) || this.#domains.has(domain);
+  }
+
+  /** Whether a call that leaves the domain is a crossing: all but those whose data is public. @throws CmcpError `INTERNAL` for an unknown domain */
+  isRegulated(domain: string): boolean {
+    return this.#domains.get(domain) ?? this.floorOfDomain(domain) !== LOWEST_LABEL;
+  }
+
+  /** The least sensitivity of data of a compliance domain; a deployment's own has none. @throws CmcpError `INTERNAL` for an unknown domain */
   floorOfDomain(domain: string): string {
+    if (this.#domains.has(domain)) return LOWEST_LABEL;
     const floor = Object.hasOwn(DOMAIN_FLOORS, domain) ? DOMAIN_FLOORS[domain] : undefined;
     if (floor === undefined) throw new CmcpError("INTERNAL", "a compliance domain is not known");
     return floor;
   }
+}
+
+/** Position of a label among those of its rank; lower goes first. */
+function tieRank(label: string): number {
+  const at = TIE_ORDER.indexOf(label);
+  return at === -1 ? TIE_ORDER.length : at;
 }

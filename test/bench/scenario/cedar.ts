@@ -23,6 +23,7 @@ export const CATALOG_TOOL: CatalogTool = {
     identity: URL_OF_TOOL,
     name: "Echo",
     displayName: "Echo",
+    integrity: "untrusted",
     url: new URL(URL_OF_TOOL),
     transport: "streamable-http",
     pin: null,
@@ -41,6 +42,7 @@ export const CATALOG_TOOL: CatalogTool = {
   destinationClass: "external",
   projectionSchema: null,
   additionalArguments: false,
+  consequential: false,
   toolCategory: "unclassified",
 };
 
@@ -53,6 +55,9 @@ function facts(principalId: string): CallFacts {
     sessionSensitivity: "public",
     sessionMaxSensitivity: "public",
     sensitivityLevelInt: 0,
+    sessionCompartments: [],
+    sessionIntegrity: "trusted",
+    dataCompartments: [],
     enforcementMode: "enforcing",
     catalogHash: `sha256:${"0".repeat(64)}`,
     attestationPlatform: "software-only",

@@ -40,9 +40,6 @@ export function nodeArguments(enclave: EnclaveEntry, enclaveSocket: string): str
     ...readable.map((path) => `--allow-fs-read=${path}`),
     `--allow-fs-write=${enclaveSocket}`,
     "--allow-worker",
-    // Node's own code, where a call spends most of its time, in pages of 2 MiB where the kernel gives them: fewer are
-    // looked up.
-    "--use-largepages=silent",
     "--disallow-code-generation-from-strings",
     "--disable-proto=delete",
     "--no-addons",

@@ -22,5 +22,18 @@ export function readEntry(raw: JsonValue, index: number): CatalogEntry {
       );
     checkOwnSchema(projection, "projection_schema", `catalog entry ${entry.tool_name}`);
   }
+  checkArgumentKinds(entry);
   return entry;
+}
+
+/** A kind for an argument that nobody can send is a slip of the pen. @throws CmcpError `CATALOG_INVALID` */
+function checkArgumentKinds({ tool_name: name, approved_definition: approved, ...entry }: CatalogEntry): void {
+  const { properties } = approved.input_schema;
+  if (entry.additional === "allow" || !isJsonObject(properties)) return;
+  const unknown = Object.keys(entry.argument_kinds ?? {}).find((argument) => !Object.hasOwn(properties, argument));
+  if (unknown !== undefined)
+    throw new CmcpError(
+      "CATALOG_INVALID",
+      `catalog entry ${name}: argument_kinds names ${JSON.stringify(unknown)}, which input_schema does not declare`,
+    );
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
+import { MAX_ARGUMENT_KINDS, MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
 import { approval, text } from "./described.ts";
 
 const jsonObject = z.record(z.string(), z.json());
@@ -24,6 +24,9 @@ export const fingerprint = z
   .string()
   .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
 
+/** Whether the operator vouches for the text of a server's results. */
+export const integrity = z.enum(["trusted", "untrusted"]).default("untrusted");
+
 const server = z.strictObject({
   display_name: text,
   url: text.optional(),
@@ -36,6 +39,7 @@ const server = z.strictObject({
   transport: z.enum(["http-sse", "streamable-http", "stdio"]),
   spawn: spawn.optional(),
   rotation_mode: z.enum(["key-pinned", "cert-pinned"]).default("key-pinned"),
+  integrity,
   provenance: z.strictObject({ record_path: text, publisher_jwk: jsonObject }).optional(),
 });
 
@@ -51,8 +55,17 @@ export const entrySchema = z.strictObject({
   ...approval,
   /** Whether arguments that the input schema does not declare are let through. */
   additional: z.enum(["allow", "refuse"]).default("refuse"),
+  /** Whether calls have effects that text of a stranger must not cause. */
+  consequential: z.boolean().default(false),
   /** What results are projected by where fields are redacted and the server gives no output schema: the operator's, no part of what was approved. */
   projection_schema: jsonObject.nullish(),
+  /** Which top-level arguments hold paths or URLs, beside those whose schema says so; no part of what was approved. */
+  argument_kinds: z
+    .record(z.string().min(1).max(MAX_TOOL_NAME), z.enum(["path", "url"]))
+    .refine((kinds) => Object.keys(kinds).length <= MAX_ARGUMENT_KINDS, {
+      error: `at most ${MAX_ARGUMENT_KINDS} arguments`,
+    })
+    .nullish(),
   catalog_exception: z.boolean().default(false),
 });
 

@@ -26,6 +26,7 @@ const OPTIONS = {
   resource: { type: "string", multiple: true, default: [] as string[] },
   prompts: { type: "boolean", default: false },
   prompt: { type: "string", multiple: true, default: [] as string[] },
+  "own-domain": { type: "string", multiple: true, default: [] as string[] },
   label: { type: "string", multiple: true, default: [] as string[] },
   "display-name": { type: "string" },
   "server-name": { type: "string" },
@@ -54,6 +55,7 @@ the others. What the gateway could not serve is left out with its reason.
   --resource URI            this resource or template; may be given again
   --prompts                 all prompts
   --prompt PROMPT           this prompt; may be given again
+  --own-domain DOMAIN       a compliance domain of the deployment's own; may be given again
   --label LABEL             a label of the deployment's own sensitivity vocabulary; may be given again
   --display-name NAME       the server's name for people; its host by default
   --server-name NAME        its name in the catalog and in policies, where resources and prompts refer to it
@@ -108,7 +110,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     // Held to the loader itself, so that what is written loads.
     loadCatalog(catalog, {
       developmentMode: true,
-      vocabulary: new Vocabulary(Object.fromEntries(values.label.map((label) => [label, 0]))),
+      vocabulary: vocabularyWith(values.label, values["own-domain"]),
     });
     if (values.into !== undefined) await replaceFile(values.into, `${JSON.stringify(catalog, null, 2)}\n`);
     const entries = bySection(reviewed);
@@ -188,4 +190,12 @@ function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: 
 /** The catalog to extend; an empty one if the file does not exist. */
 async function catalogToExtend(path: string | undefined): Promise<JsonValue> {
   return path === undefined || !existsSync(path) ? [] : await readCatalogFile(path);
+}
+
+/** The built-in labels and domains with those of the deployment. Ranks do not matter to a catalog. */
+function vocabularyWith(labels: readonly string[], domains: readonly string[]): Vocabulary {
+  return new Vocabulary({
+    vocabulary: Object.fromEntries(labels.map((label) => [label, 0])),
+    compliance_domains: Object.fromEntries(domains.map((domain) => [domain, true])),
+  });
 }

@@ -1,6 +1,7 @@
 import { CmcpError, asCmcpError, isJsonObject } from "@cmcp/boundary";
 import { headerMarksProblem, loadCatalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
+import { Vocabulary } from "@cmcp/session";
 import { reviewedEntry, serverEntry, type Candidate } from "./entries.ts";
 import type { LiveServer } from "./live-server.ts";
 
@@ -30,7 +31,7 @@ function unservable(server: LiveServer, candidate: Candidate): string | null {
   try {
     loadCatalog(
       { entries: [], servers: [serverEntry(server, facts)], [candidate.section]: [entry] },
-      { developmentMode: true, vocabulary: new Set(["public"]) },
+      { developmentMode: true, vocabulary: new Vocabulary() },
     );
     const { input_schema: inputSchema, output_schema: outputSchema = null } = candidate.definition;
     if (!isJsonObject(inputSchema)) return null;

@@ -45,7 +45,7 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     });
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), {
       developmentMode: inputs.environment.development,
-      vocabulary: new Vocabulary(inputs.config.sensitivity.vocabulary),
+      vocabulary: new Vocabulary(inputs.config.sensitivity),
     });
     requireCatalogHash(catalog.hash, catalogHash);
     await requireStartable(catalog, inputs);

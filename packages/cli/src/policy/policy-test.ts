@@ -1,8 +1,8 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Catalog, CatalogTool } from "@cmcp/catalog";
-import { inspectArguments, prepareSchemas } from "@cmcp/inspection";
+import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
 import type { CallFacts, Verdict } from "@cmcp/policy";
-import { Vocabulary } from "@cmcp/session";
+import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
@@ -28,8 +28,8 @@ export const policyTest: Command = {
 
 Says how the bundle in FOLDER decides a call, and by which rules, without making the call. The call is JSON:
 tool and, where they matter, arguments, principal, workflow, session_sensitivity (the label the session stands
-at), session_max_sensitivity (the highest it has stood at; each follows from the other), enforcement_mode,
-vocabulary (the deployment's own labels with their ranks), and who the caller is: identity_source (bearer, jwt
+at), session_max_sensitivity (the highest it has stood at; each follows from the other), compartments (all that
+it has seen beside), integrity (trusted or untrusted), enforcement_mode, vocabulary and compliance_domains (the deployment's own, as its configuration has them), and who the caller is: identity_source (bearer, jwt
 or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
 name=value), and host_asserted_identity.
 
@@ -57,7 +57,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect))
       throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
-    const vocabulary = new Vocabulary(call.vocabulary);
+    const vocabulary = new Vocabulary(call);
     const labels = sessionLabels(call, vocabulary);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
@@ -66,7 +66,13 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const outcome: Outcome =
       tool === undefined || refusal !== null
         ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
-        : policy.decide(factsOf(call, tool, catalog, { ...labels, rank: vocabulary.rank(labels.max) }));
+        : policy.decide(
+            factsOf(call, tool, catalog, {
+              ...labels,
+              rank: vocabulary.rank(labels.max),
+              data: compartmentsOfCall(vocabulary, tool, null),
+            }),
+          );
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(
@@ -104,7 +110,7 @@ function factsOf(
   call: SavedCall,
   tool: CatalogTool,
   { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
-  sensitivity: SessionLabels & { readonly rank: number },
+  sensitivity: SessionLabels & { readonly rank: number; readonly data: readonly string[] },
 ): CallFacts {
   return {
     principal: principalOf(call),
@@ -114,6 +120,9 @@ function factsOf(
     sessionSensitivity: sensitivity.current,
     sessionMaxSensitivity: sensitivity.max,
     sensitivityLevelInt: sensitivity.rank,
+    sessionCompartments: sensitivity.compartments,
+    sessionIntegrity: call.integrity,
+    dataCompartments: sensitivity.data,
     enforcementMode: call.enforcement_mode,
     catalogHash,
     attestationPlatform: "software-only",
@@ -122,6 +131,7 @@ function factsOf(
     sessionIsolation: "gateway",
     tool,
     arguments: call.arguments,
+    targets: () => argumentTargets(tool, call.arguments),
   };
 }
 

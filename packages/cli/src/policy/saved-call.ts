@@ -16,9 +16,15 @@ const savedCallSchema = z
     /** Highest label the session has stood at, and the label it stands at. */
     session_max_sensitivity: label.optional(),
     session_sensitivity: label.optional(),
+    /** Compartments that the session has seen beside that label. */
+    compartments: z.array(label).max(512).default([]),
+    /** Whether the session has seen text of a server without trust. */
+    integrity: z.enum(["trusted", "untrusted"]).default("trusted"),
     enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
     /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */
     vocabulary: z.record(z.string(), z.int()).default({}),
+    /** Domains of the deployment, as `sensitivity.compliance_domains`. */
+    compliance_domains: z.record(z.string(), z.boolean()).default({}),
     /** How the caller was recognised; issuer, subject and claims are those of a JWT. */
     identity_source: z.enum(["bearer", "jwt", "tokenless"]).default("bearer"),
     identity_issuer: text.optional(),

@@ -5,6 +5,8 @@ import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 export interface SessionLabels {
   readonly current: string;
   readonly max: string;
+  /** All that {@link max} stands for. */
+  readonly compartments: readonly string[];
 }
 
 /**
@@ -13,21 +15,27 @@ export interface SessionLabels {
  * @throws CmcpError `USAGE` for a label that is not known, or a maximum that no session at that label has
  */
 export function sessionLabels(
-  written: { readonly session_sensitivity?: string | undefined; readonly session_max_sensitivity?: string | undefined },
+  written: {
+    readonly session_sensitivity?: string | undefined;
+    readonly session_max_sensitivity?: string | undefined;
+    readonly compartments: readonly string[];
+  },
   vocabulary: Vocabulary,
 ): SessionLabels {
   const current = written.session_sensitivity ?? written.session_max_sensitivity ?? LOWEST_LABEL;
-  const max = written.session_max_sensitivity ?? current;
-  for (const label of [current, max])
+  const { session_max_sensitivity: highest = current } = written;
+  for (const label of [current, highest, ...written.compartments])
     if (!vocabulary.has(label))
       throw new CmcpError("USAGE", `sensitivity label ${label} is not known; give its rank in vocabulary`);
-  // As a session joins them: of two labels with one rank, the first by name counts as the higher.
-  const atLeast = vocabulary.max(current, max);
+  const max = written.session_max_sensitivity ?? vocabulary.linear([current, ...written.compartments]);
+  // As a session joins them: of two labels with one rank, one counts as the higher.
+  const compartments = vocabulary.compartmentsOf([current, max, ...written.compartments]);
+  const atLeast = vocabulary.linear(compartments);
   if (atLeast !== max)
     throw new CmcpError(
       "USAGE",
-      `session_max_sensitivity ${max} is impossible with session_sensitivity ${current}: the highest a session ` +
+      `session_max_sensitivity ${max} is impossible with session_sensitivity ${current} and the compartments: the highest a session ` +
         `has stood at is then at least ${atLeast}`,
     );
-  return { current, max };
+  return { current, max, compartments };
 }

@@ -14,6 +14,7 @@ const START = Date.UTC(2026, 10, 21);
 const MEASURED = [
   { id: "default", workflows: ["default"] },
   { id: "desk", workflows: ["default", "settle"] },
+  { id: "claims", workflows: ["intake", "payment"] },
 ];
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const IDENTITY = {
@@ -28,6 +29,9 @@ const IDENTITY = {
       subjects: [
         { subject: "anna", principal: "desk" },
         { subject: "bert", principal: "desk", workflows: ["settle", "other"] },
+        { subject: "dora", principal: "claims" },
+        { subject: "emil", principal: "claims", workflows: ["payment", "payment"] },
+        { subject: "frida", principal: "claims", workflows: ["default"] },
       ],
       any_subject: { prefix: "staff:", workflows: ["read"] },
       claims: { groups: { claim: "groups", kind: "texts" }, level: { claim: "level", kind: "integer" } },
@@ -180,13 +184,41 @@ test("workflows are the principal's, narrowed by the subject's, and for any_subj
   const { who } = await principals(t);
   const may = async (token: string): Promise<boolean[]> => {
     const caller = await enter(who, token);
-    return ["default", "settle", "other", "read"].map((workflow) => who.mayUseWorkflow(caller, workflow));
+    return ["default", "settle", "other", "read"].map((workflow) => who.workflowsOf(caller).includes(workflow));
   };
   assert.deepEqual(await may("a.b.c"), [true, true, false, false]);
   assert.deepEqual(await may(jwt("anna")), [true, true, false, false]);
   assert.deepEqual(await may(jwt("bert")), [false, true, false, false]);
   assert.deepEqual(await may(jwt("carl")), [false, false, false, true]);
-  assert.equal(who.mayUseWorkflow(new Caller({ principalId: "nobody", source: "bearer" }, null), "default"), false);
+  assert.deepEqual(who.workflowsOf(new Caller({ principalId: "nobody", source: "bearer" }, null)), []);
+});
+
+test("a request without a workflow has the only one, else the default if its caller may use it, else none", async (t) => {
+  const { who } = await principals(t);
+  const unnamed = async (token: string): Promise<unknown[]> => {
+    const caller = await enter(who, token);
+    return [who.unnamedWorkflow(caller), who.listedWorkflows(caller)];
+  };
+  assert.deepEqual(await unnamed("secret"), ["default", ["default"]]);
+  assert.deepEqual(await unnamed(jwt("anna")), ["default", ["default"]]);
+  assert.deepEqual(await unnamed(jwt("bert")), ["settle", ["settle"]]);
+  assert.deepEqual(await unnamed(jwt("carl")), ["read", ["read"]]);
+  assert.deepEqual(await unnamed(jwt("dora")), [null, ["intake", "payment"]]);
+  assert.deepEqual(await unnamed(jwt("emil")), ["payment", ["payment"]]);
+  assert.deepEqual(await unnamed(jwt("frida")), [null, []]);
+});
+
+test("naming no workflow never gives one that the caller may not name", async (t) => {
+  const { who } = await principals(t);
+  for (const token of [
+    "secret",
+    "a.b.c",
+    ...["anna", "bert", "carl", "dora", "emil", "frida"].map((sub) => jwt(sub)),
+  ]) {
+    const caller = await enter(who, token);
+    const unnamed = who.unnamedWorkflow(caller);
+    assert.ok(unnamed === null || who.workflowsOf(caller).includes(unnamed), token);
+  }
 });
 
 test("a host that sets the clock back, or stops it, brings no expired token back", async (t) => {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { looksLikeJwt, MAX_TOKEN, type HostAsserted, type JwtAuthenticator, type PeerIdentity } from "@cmcp/identity";
-import { DEFAULT_PRINCIPAL, type Config, type Provision } from "@cmcp/launch";
+import { DEFAULT_PRINCIPAL, DEFAULT_WORKFLOW, type Config, type Provision } from "@cmcp/launch";
 import { Caller } from "./caller.ts";
 
 /** RFC 6750 section 2.1, extended to every visible character that a provisioned token may have. */
@@ -15,7 +15,7 @@ export const MAX_BOUND_TOKENS = 100_000;
  * can call now, but not which principals exist or what they may do. JWTs do not depend on the host, because their issuers' keys are measured.
  */
 export class Principals {
-  readonly #workflows: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #workflows: ReadonlyMap<string, readonly string[]>;
   readonly #launchReaders: ReadonlySet<string>;
   readonly #jwt: JwtAuthenticator | null;
   #byTokenHash: ReadonlyMap<string, string> | null = null;
@@ -25,7 +25,7 @@ export class Principals {
 
   /** @param jwt `null` if the configuration names no issuer */
   constructor(measured: Config["enclave"]["principals"], jwt: JwtAuthenticator | null) {
-    this.#workflows = new Map(measured.map(({ id, workflows }) => [id, new Set(workflows)]));
+    this.#workflows = new Map(measured.map(({ id, workflows }) => [id, [...new Set(workflows)]]));
     this.#launchReaders = new Set(measured.filter(({ role }) => role !== undefined).map(({ id }) => id));
     this.#jwt = jwt;
   }
@@ -73,13 +73,29 @@ export class Principals {
   }
 
   /**
-   * Whether a caller may use a workflow. The principal's list counts, and also the list of the JWT's subject if it has one. The principal of
-   * an `any_subject` issuer has only the subject's list.
+   * The workflows that a caller's credential may use. The principal's list counts, and also the list of the JWT's subject if it has one. The
+   * principal of an `any_subject` issuer has only the subject's list.
    */
-  mayUseWorkflow({ principalId, jwtIdentity }: Caller, workflow: string): boolean {
+  workflowsOf({ principalId, jwtIdentity }: Caller): readonly string[] {
     const own = this.#workflows.get(principalId);
-    if (jwtIdentity?.workflows == null) return own?.has(workflow) ?? false;
-    return jwtIdentity.workflows.includes(workflow) && (own?.has(workflow) ?? true);
+    if (jwtIdentity?.workflows == null) return own ?? [];
+    return jwtIdentity.workflows.filter((workflow) => own?.includes(workflow) ?? true);
+  }
+
+  /**
+   * The workflow of a request that names none: the credential's only one, or `default` if the credential may use that. Otherwise `null`, and
+   * the request must name one. It is always a workflow that the caller may also name.
+   */
+  unnamedWorkflow(caller: Caller): string | null {
+    const [only, ...others] = new Set(this.workflowsOf(caller));
+    if (only !== undefined && others.length === 0) return only;
+    return others.length > 0 && [only, ...others].includes(DEFAULT_WORKFLOW) ? DEFAULT_WORKFLOW : null;
+  }
+
+  /** The workflows whose tools a caller's lists have: that of a request that names none or, if it must name one, all of the caller's. */
+  listedWorkflows(caller: Caller): readonly string[] {
+    const unnamed = this.unnamedWorkflow(caller);
+    return unnamed === null ? this.workflowsOf(caller) : [unnamed];
   }
 
   /** Whether the caller's token is still valid: a JWT until it expires, a provisioned token until a provision message omits it. */

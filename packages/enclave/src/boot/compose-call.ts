@@ -58,7 +58,7 @@ function deciderOf(
       workflowTools: config.enclave.workflow_tools,
     },
     workflows: {
-      mayUse: (caller, workflow) => access.principals.mayUseWorkflow(caller, workflow),
+      mayUse: (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow),
       isLabel: (label) => vocabulary.has(label),
     },
   });
@@ -101,6 +101,7 @@ function linePorts(
       evidenceOf: (server) => upstreams.evidenceOf(server),
       claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
     },
+    unnamedWorkflow: (caller) => from.access.principals.unnamedWorkflow(caller),
     start: async (recorded) => {
       journal.assertWritable();
       sessions.touch(recorded);

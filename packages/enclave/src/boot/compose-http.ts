@@ -71,6 +71,7 @@ function mcpOf({ catalog }: LaunchContents, served: HttpInputs): HandlerPorts["m
       catalog,
       decider: call.decider,
       policy: () => instance.activePolicy.current,
+      workflows: (caller) => access.principals.listedWorkflows(caller),
       cursors: new Cursors(),
       drift,
     },

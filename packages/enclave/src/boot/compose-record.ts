@@ -64,12 +64,20 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   return { journal, sessions, recorder, provisions, claims, closing, ownRecord, lookup, root };
 }
 
-function sessionsOf({ config }: AcceptedLaunch, { vocabulary }: LaunchContents, { clock }: InstanceParts): Sessions {
+function sessionsOf(
+  { config }: AcceptedLaunch,
+  { vocabulary, catalog }: LaunchContents,
+  { clock }: InstanceParts,
+): Sessions {
   const { enclave } = config;
+  const integrityScope = enclave.integrity?.scope ?? "session";
+  const hasConsequential = [...catalog.tools.values()].some(({ consequential }) => consequential);
   const limits = { max: enclave.max_sessions, maxPerPrincipal: enclave.max_sessions_per_principal };
   const tableOf = (evicted: (session: Session) => void): SessionTable =>
     new SessionTable({
       vocabulary,
+      integrityScope,
+      keepsUntrusted: integrityScope === "principal" || hasConsequential,
       maxSessions: limits.max,
       maxPerPrincipal: limits.maxPerPrincipal,
       idleMs: enclave.session_idle_seconds * 1000,

@@ -80,7 +80,7 @@ export async function acceptLaunch(received: Untrusted<Uint8Array>, environment:
 
 /** Loads policy bundle and catalog, and checks both against the hashes that the document pins. */
 export function loadLaunchContents({ document, config }: AcceptedLaunch): LaunchContents {
-  const vocabulary = new Vocabulary(config.sensitivity.vocabulary);
+  const vocabulary = new Vocabulary(config.sensitivity);
   const bundle = readBundle(document.policy_bundle);
   requirePinned(bundle, {
     hash: document.pins.policy_hash ?? null,

@@ -10,7 +10,7 @@ import { Tasks } from "./tasks.ts";
 import { callerOf } from "../testing/record-room.ts";
 
 const recorded = sessionOf();
-const terms = { tasks: new Tasks(() => 0), policy: policyStub() };
+const terms = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => "default" };
 const caller = callerOf("alice");
 const hashOf = (request: AgentRequest): string => createCall(recorded, caller, request, terms).requestHash;
 
@@ -113,13 +113,30 @@ test("a request about a task is decided as the call that made the task, in its o
   );
   assert.equal(call.request, about);
   const foreign = makeCall(about, { tasks, recorded: sessionOf() });
-  assert.deepEqual([foreign.task, foreign.policyRequest], [null, about]);
+  assert.deepEqual([foreign.task, foreign.policyRequest], [null, { ...about, workflowId: "default" }]);
   const tool = makeCall(requestFor({ name: id }), { tasks, recorded });
   assert.equal(tool.task, null, "a tool that has a task's id for a name is no task");
 });
 
-test("a request that names no workflow runs under the default", () => {
+test("a request that names no workflow has its caller's, and stays without one where the caller must name it", () => {
+  const workflow = (named: string | null, unnamed: string | null): string | null => {
+    const ports = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => unnamed };
+    return createCall(recorded, callerOf("alice"), requestFor({ workflowId: named }), ports).policyRequest.workflowId;
+  };
+  assert.deepEqual([workflow(null, "billing"), workflow(null, null), workflow("w", "billing")], ["billing", null, "w"]);
   assert.deepEqual([workflowOf({ workflowId: null }), workflowOf({ workflowId: "w" })], ["default", "w"]);
+});
+
+test("a task's call keeps the workflow it was made under", () => {
+  const tasks = new Tasks(() => 0);
+  const ports = { tasks, policy: policyStub(), unnamedWorkflow: () => "billing" };
+  const { request } = createCall(recorded, callerOf("alice"), requestFor(), ports);
+  const { id } = tasks.reserve(recorded.session, request).commit(taskState());
+  const about = createCall(recorded, callerOf("alice"), requestFor({ method: "tasks/get", name: id }), {
+    ...ports,
+    unnamedWorkflow: () => "default",
+  });
+  assert.equal(about.policyRequest.workflowId, "billing");
 });
 
 test("a cancellation has no workflow and no data class, as nothing would check them", () => {

@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
+import { DEFAULT_WORKFLOW } from "@cmcp/launch";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { canonicalHash } from "./canonical-hash.ts";
 import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
-
-const DEFAULT_WORKFLOW = "default";
 
 /** What policy decides on. */
 export interface DecisionInput {
@@ -30,9 +29,17 @@ export interface Call extends DecisionInput {
   readonly startedAt: number;
 }
 
-/** The workflow of a request: the one that the caller names, or `default`. */
+/** The workflow that policy and record read. It is `default` for cancellations, and for refused calls that should have named one. */
 export function workflowOf(request: Pick<AgentRequest, "workflowId">): string {
   return request.workflowId ?? DEFAULT_WORKFLOW;
+}
+
+/** What creating a call needs. */
+export interface CallPorts {
+  readonly tasks: Tasks;
+  readonly policy: CompiledPolicy;
+  /** The workflow of this caller's requests that name none; `null` if they must name one. */
+  readonly unnamedWorkflow: (caller: Caller) => string | null;
 }
 
 /** Creates the call of a request that has just arrived. */
@@ -40,10 +47,13 @@ export function createCall(
   recorded: RecordedSession,
   caller: Caller,
   arrived: AgentRequest,
-  { tasks, policy }: { readonly tasks: Tasks; readonly policy: CompiledPolicy },
+  { tasks, policy, unnamedWorkflow }: CallPorts,
 ): Call {
-  const request = governedMethod(arrived.method).kind === "cancellation" ? withoutWorkflow(arrived) : arrived;
-  const task = isTaskMethod(request.method) ? (tasks.find(recorded.session.id, request.name) ?? null) : null;
+  const cancels = governedMethod(arrived.method).kind === "cancellation";
+  const named = cancels ? withoutWorkflow(arrived) : arrived;
+  const task = isTaskMethod(named.method) ? (tasks.find(recorded.session.id, named.name) ?? null) : null;
+  const request =
+    cancels || task !== null ? named : { ...named, workflowId: named.workflowId ?? unnamedWorkflow(caller) };
   return {
     id: randomUUID(),
     caller,

@@ -50,6 +50,7 @@ function unsubscribe({ recorded, request }: Call, target: Target | undefined, { 
     decision: "allow",
     rule: RULE,
     sent: false,
+    hasServerText: false,
     outcome,
     inspection: "n/a",
     detail,

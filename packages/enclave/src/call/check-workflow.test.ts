@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { makeCall, requestFor } from "../testing/calls.ts";
+import { policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import { callerOf } from "../testing/record-room.ts";
+import { createCall } from "./call.ts";
 import { checkWorkflow } from "./check-workflow.ts";
+import { Tasks } from "./tasks.ts";
 
 const target = targetOf(callCatalog(), requestFor());
 const terms = {
@@ -13,15 +16,24 @@ const terms = {
 };
 
 /** The rule and code of a refusal; `null` where the call goes on. */
-function checked(rest: Partial<AgentRequest>): unknown {
-  const step = checkWorkflow(makeCall(requestFor(rest)), target, terms);
+function checked(rest: Partial<AgentRequest>, unnamed: string | null = "default"): unknown {
+  const ports = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => unnamed };
+  const call = createCall(sessionOf(), callerOf("alice"), requestFor(rest), ports);
+  const step = checkWorkflow(call, target, terms);
   if (step.kind === "continue") return null;
   assert.ok(step.outcome.kind === "error" && step.target === target && !step.sent);
   return [step.rule, step.outcome.code];
 }
 
-test("a caller may use the workflows of its principal, and the default if it names none", () => {
+test("a caller of several workflows without the default must name one", () => {
+  assert.deepEqual(checked({}, null), ["workflow-required", "WORKFLOW_REQUIRED"]);
+  assert.equal(checked({ workflowId: "billing" }, null), null);
+});
+
+test("a caller may use its workflows, and naming none gives no other", () => {
   assert.equal(checked({}), null);
+  assert.equal(checked({}, "billing"), null);
+  assert.deepEqual(checked({}, "payroll"), ["workflow-not-allowed", "WORKFLOW_NOT_ALLOWED"]);
   assert.equal(checked({ workflowId: "billing" }), null);
   for (const workflowId of ["payroll", "", "constructor"])
     assert.deepEqual(checked({ workflowId }), ["workflow-not-allowed", "WORKFLOW_NOT_ALLOWED"], workflowId);

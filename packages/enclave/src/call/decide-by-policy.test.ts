@@ -7,6 +7,7 @@ import { decideByPolicy, refusalOf } from "./decide-by-policy.ts";
 import type { Ending, Step } from "./ending.ts";
 import type { GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
+import { labelOf } from "../testing/labels.ts";
 
 const catalog = callCatalog();
 const SCHEMA = `namespace cMCP { entity Principal; entity Resource = { tool_name: String };
@@ -37,7 +38,7 @@ interface Scene {
 
 function policyRequest(q: string, { tool = "lookup", seen = "public", mode = "enforcing", by = policy }: Scene = {}) {
   const recorded = sessionOf();
-  recorded.session.raise(seen);
+  recorded.session.raise(labelOf(seen));
   const request = requestFor({ name: tool, arguments: { q } });
   return decideByPolicy(
     makeCall(request, { recorded, policy: by }),

@@ -1,5 +1,6 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
 import { checkArguments } from "./check-arguments.ts";
+import { checkIntegrity } from "./check-integrity.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
 import type { DecisionInput } from "./call.ts";
@@ -21,7 +22,7 @@ export interface DeciderPorts {
   readonly workflows: WorkflowPorts;
 }
 
-/** Stages 1 to 4 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 5 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -29,7 +30,7 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Decides one request: finds its target, checks workflow and arguments, asks policy. */
+  /** Decides one request: finds its target, checks workflow, arguments and integrity, asks policy. */
   decide(call: DecisionInput): Step<Permit> {
     const { catalog, workflows, gateway } = this.#ports;
     const target = resolveTarget(call.policyRequest, catalog);
@@ -38,6 +39,8 @@ export class Decider {
     if (workflow.kind === "ending") return workflow;
     const fit = checkArguments(call, target.value);
     if (fit.kind === "ending") return fit;
+    const integrity = checkIntegrity(call, target.value);
+    if (integrity.kind === "ending") return integrity;
     return decideByPolicy(call, target.value, gateway);
   }
 

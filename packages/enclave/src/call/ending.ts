@@ -17,6 +17,8 @@ export interface Ending {
   readonly rule: string;
   /** Whether the request may have reached the server. If so, the data it could return counts as seen. */
   readonly sent: boolean;
+  /** Whether the agent gets free text that the server chose. */
+  readonly hasServerText: boolean;
   readonly outcome: Outcome;
   readonly inspection: AuditEntry["response_inspection_result"];
   readonly detail: Detail;
@@ -52,6 +54,7 @@ export function refuse(target: Target | null, { rule, code, message, decision = 
     decision,
     rule,
     sent: false,
+    hasServerText: false,
     outcome: { ...outcome, data: { ...outcome.data, ...data } },
     inspection: "n/a",
     detail: { error_code: code },
@@ -68,6 +71,7 @@ export function fail(permit: Permit, thrown: unknown, counts: Detail = {}): Endi
     decision: "fault",
     rule: permit.rule,
     sent: outcome !== "not-sent",
+    hasServerText: error instanceof UpstreamRefusal,
     outcome: faultOutcome(error, permit.redactFields.length > 0),
     inspection: "n/a",
     detail: { error_code: error.code, outcome, ...counts },

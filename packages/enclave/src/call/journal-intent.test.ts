@@ -5,6 +5,7 @@ import { Vocabulary } from "@cmcp/session";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
+import { labelOf } from "../testing/labels.ts";
 
 const catalog = callCatalog();
 const vocabulary = new Vocabulary();
@@ -30,6 +31,8 @@ test("the intent names the request, the policy and the sensitivity that the sess
         request_hash: call.requestHash,
         policy_hash: call.policy.bundle.hash,
         session_sensitivity: "pii",
+        compartments: "pii",
+        integrity: "untrusted",
       },
     ],
   ]);
@@ -49,7 +52,7 @@ test("a label of the caller or of the session counts if it is higher", async () 
   };
   await journal(null);
   await journal("pii");
-  recorded.session.raise("mnpi");
+  recorded.session.raise(labelOf("mnpi"));
   await journal("pii");
   assert.deepEqual(labels, ["public", "pii", vocabulary.max("mnpi", "pii")]);
 });

@@ -1,10 +1,10 @@
 import { approvedOf, nameOf } from "@cmcp/catalog";
-import type { Intent } from "@cmcp/audit";
-import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
+import { sessionLabelDetail, type Intent } from "@cmcp/audit";
+import { joinLabels, type Vocabulary } from "@cmcp/session";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import { fail, proceed, type Step } from "./ending.ts";
-import { invokedToolOf } from "./invoked-tool.ts";
+import { dataLabel } from "./data-label.ts";
 import type { Permit } from "./permit.ts";
 
 /** What journalling an intent needs. */
@@ -18,9 +18,9 @@ export interface IntentPorts {
 
 /** Stores the call's intent with the host and waits for the acknowledgement. Nothing is sent before that. */
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
-  const { recorded, policyRequest, request } = call;
+  const { recorded, policyRequest } = call;
   const { target } = permit;
-  const sensitivity = sensitivityOfCall(ports.vocabulary, invokedToolOf(target), request.dataClass);
+  const { compartments, integrity } = joinLabels(recorded.session, dataLabel(ports.vocabulary, call, target, true));
   try {
     await ports.recordIntent(recorded, {
       call_id: call.id,
@@ -29,7 +29,8 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
       workflow_id: workflowOf(policyRequest),
       request_hash: call.requestHash,
       policy_hash: call.policy.bundle.hash,
-      session_sensitivity: ports.vocabulary.max(recorded.session.sensitivity, sensitivity),
+      session_sensitivity: ports.vocabulary.linear(compartments),
+      ...sessionLabelDetail({ compartments, integrity }),
     });
     return proceed(null);
   } catch (thrown) {

@@ -78,6 +78,7 @@ async function start(scene: Scene = {}) {
       evidenceOf: () => "hash-only",
       claim: null,
     },
+    unnamedWorkflow: () => "default",
     start: async (session) => await recorder.ensureStarted(session),
   };
   const line = new CallPipeline(ports);

@@ -1,17 +1,17 @@
 import { CmcpError } from "@cmcp/boundary";
 import { approvedOf } from "@cmcp/catalog";
 import { governedMethod, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
-import { sensitivityOfCall, type Vocabulary } from "@cmcp/session";
+import type { Vocabulary } from "@cmcp/session";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { createCall, withAnswers, type Call } from "./call.ts";
+import { createCall, withAnswers, type Call, type CallPorts } from "./call.ts";
 import { cancel, type CancelPorts } from "./cancel.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
+import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
-import { invokedToolOf } from "./invoked-tool.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
 import type { Permit } from "./permit.ts";
 import { QuestionDecider, type QuestionDeciderPorts } from "./decide-questions.ts";
@@ -39,6 +39,7 @@ export interface PipelinePorts {
   readonly inspection: InspectionPorts;
   readonly cancel: Omit<CancelPorts, "journalIntent">;
   readonly record: RecordPorts;
+  readonly unnamedWorkflow: CallPorts["unnamedWorkflow"];
   /** Writes the session's root entry if there is none yet. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
   readonly start: (recorded: RecordedSession) => Promise<void>;
 }
@@ -61,18 +62,19 @@ interface Sending {
  * Decides and runs a call. The stages, in order:
  *
  * 1. `resolveTarget`: find the approved tool, prompt or resource
- * 2. `checkWorkflow`: the caller may use the workflow that it names
+ * 2. `checkWorkflow`: the caller may use the workflow
  * 3. `checkArguments`: the arguments match the approved schema
- * 4. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 5. `resumeInput`: open the answers that come with a repeated request
- * 6. `reserveTask`: reserve room for a task
- * 7. `checkDrift`: the server still offers the approved definition
- * 8. `journalIntent`: the host's store holds the intent
- * 9. `sendUpstream`: send the request, receive the answer
- * 10. `inspectResult`: rebuild and redact the answer
- * 11. `recordAndReply`: write the entry, attach the receipt
+ * 4. `checkIntegrity`: a consequential tool is called in a trusted session
+ * 5. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 6. `resumeInput`: open the answers that come with a repeated request
+ * 7. `reserveTask`: reserve room for a task
+ * 8. `checkDrift`: the server still offers the approved definition
+ * 9. `journalIntent`: the host's store holds the intent
+ * 10. `sendUpstream`: send the request, receive the answer
+ * 11. `inspectResult`: rebuild and redact the answer
+ * 12. `recordAndReply`: raise the labels, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 11. Stages 1 to 4 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 12. Stages 1 to 5 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -89,14 +91,14 @@ export class CallPipeline {
         `a session has at most ${MAX_SESSION_ENTRIES} entries; close it and open another`,
       );
     await this.#ports.start(recorded);
-    const { tasks, questions } = this.#ports;
-    const call = createCall(recorded, caller, request, { tasks, policy: questions.policy() });
+    const { tasks, questions, unnamedWorkflow } = this.#ports;
+    const call = createCall(recorded, caller, request, { tasks, policy: questions.policy(), unnamedWorkflow });
     const transcript = new Transcript();
     const ending = await this.#decideAndRun(call, peer, transcript);
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 10. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 11. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -109,7 +111,7 @@ export class CallPipeline {
     return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
   }
 
-  /** Stages 5 to 10, for a call that has its permit. */
+  /** Stages 6 to 11, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -131,7 +133,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 7 to 10. */
+  /** Stages 8 to 11. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
@@ -157,7 +159,7 @@ export class CallPipeline {
     }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
   ): InspectedPeerOptions {
     const { vocabulary, inspection } = this.#ports;
-    const sensitivity = sensitivityOfCall(vocabulary, invokedToolOf(target), call.request.dataClass);
+    const label = dataLabel(vocabulary, call, target, true);
     return {
       taskId: call.task?.id ?? null,
       mayBecomeTask: reservation !== null,
@@ -166,7 +168,7 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       transcript,
-      onFirstMessage: () => call.recorded.session.raise(sensitivity),
+      onFirstMessage: () => call.recorded.session.raise(label),
     };
   }
 

@@ -4,6 +4,7 @@ import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, gatewayWith, requestFor, sessionOf } from "../testing/calls.ts";
 import { policyFacts, listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
+import { labelOf } from "../testing/labels.ts";
 
 const catalog = callCatalog();
 const gateway = gatewayWith(catalog);
@@ -56,7 +57,7 @@ test("for a completion rules see its argument and the known ones, not the typed 
 
 test("rules see the session's labels, caller, workflow and gateway", () => {
   const recorded = sessionOf("bob");
-  recorded.session.raise("pii");
+  recorded.session.raise(labelOf("pii"));
   const request = requestFor({ workflowId: "billing" });
   const facts = policyFacts(gateway, makeCall(request, { recorded }), targetOf(catalog, request));
   assert.deepEqual(
@@ -86,7 +87,7 @@ test("a question is decided as one, about the call it belongs to", () => {
 
 test("a listing is decided at the lowest label and without arguments, whatever the session has seen", () => {
   const recorded = sessionOf();
-  recorded.session.raise("mnpi");
+  recorded.session.raise(labelOf("mnpi"));
   for (const [rest, action] of [
     [{ arguments: { q: "a" } }, undefined],
     [{ method: "prompts/get", name: "greeting", arguments: { who: "Ann" } }, "get_prompt"],

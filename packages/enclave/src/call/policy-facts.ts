@@ -1,9 +1,12 @@
-import type { Target } from "@cmcp/catalog";
+import type { JsonObject } from "@cmcp/boundary";
+import type { CatalogTool, Target } from "@cmcp/catalog";
+import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
-import { LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
+import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import { workflowOf, type DecisionInput } from "./call.ts";
+import { invokedToolOf } from "./invoked-tool.ts";
 
 /** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
 export interface GatewayFacts {
@@ -23,7 +26,11 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
   return Object.hasOwn(workflowTools, workflowId) ? (workflowTools[workflowId] ?? []) : [];
 }
 
-function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }: DecisionInput): RequestFacts {
+function requestFacts(
+  gateway: GatewayFacts,
+  { caller, recorded, policyRequest }: DecisionInput,
+  target: Target,
+): RequestFacts {
   const { session } = recorded;
   const workflowId = workflowOf(policyRequest);
   return {
@@ -34,6 +41,9 @@ function requestFacts(gateway: GatewayFacts, { caller, recorded, policyRequest }
     sessionSensitivity: session.sensitivity,
     sessionMaxSensitivity: session.maxSensitivity,
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
+    sessionCompartments: session.maxCompartments,
+    sessionIntegrity: session.integrity,
+    dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
     catalogHash: gateway.catalogHash,
     attestationPlatform: gateway.platform,
@@ -52,14 +62,20 @@ function completionFacts({ completion }: AgentRequest): {
     : { completion: { argumentName: completion.argument.name, known: { ...completion.known } } };
 }
 
+/** Reads paths and URLs of the arguments once, when a rule first asks. */
+function targetsOf(tool: CatalogTool, args: JsonObject): () => ArgumentTargets {
+  let read: ArgumentTargets | undefined;
+  return () => (read ??= argumentTargets(tool, args));
+}
+
 /** What policy rules can read about a call. */
 export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
-  const facts = { ...requestFacts(gateway, call), ...completionFacts(call.policyRequest) };
+  const facts = { ...requestFacts(gateway, call, target), ...completionFacts(call.policyRequest) };
   const { method, arguments: args } = call.policyRequest;
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: args };
+      return { ...facts, tool: target.tool, arguments: args, targets: targetsOf(target.tool, args) };
     case "prompt":
       return { ...facts, action: completes ? "complete" : "get_prompt", prompt: target.prompt, arguments: args };
     case "resource":
@@ -83,19 +99,21 @@ export function questionFacts(
 }
 
 /**
- * What policy rules can read about a target of a list: no arguments, and the lowest sensitivity. A session's sensitivity can refuse a
+ * What policy rules can read about a target of a list: no arguments, and the lowest label. A session's sensitivity can refuse a
  * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
  */
 export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
   const facts = {
-    ...requestFacts(gateway, call),
+    ...requestFacts(gateway, call, target),
     sessionSensitivity: LOWEST_LABEL,
     sessionMaxSensitivity: LOWEST_LABEL,
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
+    sessionCompartments: LOWEST.compartments,
+    sessionIntegrity: LOWEST.integrity,
   };
   switch (target.kind) {
     case "tool":
-      return { ...facts, tool: target.tool, arguments: {} };
+      return { ...facts, tool: target.tool, arguments: {}, targets: targetsOf(target.tool, {}) };
     case "prompt":
       return { ...facts, action: "get_prompt", prompt: target.prompt, arguments: {} };
     case "resource":

@@ -1,13 +1,14 @@
 import { performance } from "node:perf_hooks";
 import type { JsonObject } from "@cmcp/boundary";
-import { RECEIPT_META_KEY, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
-import { approvedOf, nameOf, type CatalogServer, type Target } from "@cmcp/catalog";
+import { dataLabelDetail, RECEIPT_META_KEY, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
+import { approvedOf, nameOf, type CatalogServer } from "@cmcp/catalog";
 import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
 import { withGatewayMembers, type Peer, type RpcBody } from "@cmcp/mcp";
-import { recordCall, sensitivityOfTool, type Vocabulary } from "@cmcp/session";
+import { LOWEST, recordCall, type Vocabulary } from "@cmcp/session";
 import { callerDetail } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
+import { dataLabel } from "./data-label.ts";
 import type { Ending } from "./ending.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 import type { Transcript } from "./transcript.ts";
@@ -64,9 +65,9 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
   const { target, decision, sent } = ending;
   const { caller, recorded, request, policy } = call;
   const approved = target === null ? null : approvedOf(target);
-  const raisedTo = sent && request.dataClass !== null ? { raisedTo: request.dataClass } : {};
+  const data = target === null ? LOWEST : dataLabel(vocabulary, call, target, ending.hasServerText);
   const tool = target === null ? null : invokedToolOf(target);
-  const sensitivity = recordCall(vocabulary, recorded.session, { callId: call.id, tool, decision, sent, ...raisedTo });
+  const sensitivity = recordCall(recorded.session, { callId: call.id, tool, decision, sent, data });
   return {
     entry_type: "tool_call",
     call_id: call.id,
@@ -85,19 +86,13 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
       // An entry without a method is a tool call.
       ...(request.method === "tools/call" ? {} : { method: request.method }),
       ...(sent && approved !== null ? { compliance_domain: approved.complianceDomain } : {}),
+      ...dataLabelDetail(data),
       ...ending.detail,
     },
     workflow_id: workflowOf(call.policyRequest),
     evidence_class: approved === null ? "hash-only" : evidenceOf(approved.server),
-    effective_data_class: dataClassOf(vocabulary, target, request.dataClass),
+    effective_data_class: target === null ? null : vocabulary.linear(data.compartments),
   };
-}
-
-/** The sensitivity of a call's data: the catalog's label, or the label that the caller declared if that is higher. */
-function dataClassOf(vocabulary: Vocabulary, target: Target | null, declared: string | null): string | null {
-  if (target === null) return null;
-  const approvedClass = sensitivityOfTool(vocabulary, invokedToolOf(target));
-  return declared !== null && vocabulary.has(declared) ? vocabulary.max(approvedClass, declared) : approvedClass;
 }
 
 function claimReference(claim: Claim): JsonObject {

@@ -1,10 +1,17 @@
 import type { ErrorCode, JsonObject } from "@cmcp/boundary";
-import { inspectAnswer, inspectResult, type InspectedResult } from "@cmcp/inspection";
+import { hasFreeText, inspectAnswer, inspectResult, type InspectedResult } from "@cmcp/inspection";
 import { refused, type Outcome } from "@cmcp/mcp";
 import type { Call } from "./call.ts";
 import type { Detail, Ending } from "./ending.ts";
 import type { InspectedPeer } from "./inspected-peer.ts";
 import type { Permit } from "./permit.ts";
+
+/** Whether an outcome without a result to redact has free text of the server: questions, the status of a task, an error. */
+function hasServerText(outcome: Outcome): boolean {
+  if (outcome.kind === "input") return outcome.inputRequests !== null;
+  if (outcome.kind !== "task") return false;
+  return outcome.task.statusMessage !== null || Object.keys(outcome.ending).length > 0;
+}
 
 /** The ending of a call whose answer has no result to redact. */
 export function deliver(permit: Permit, outcome: Outcome, detail: Detail): Ending {
@@ -16,6 +23,7 @@ export function deliver(permit: Permit, outcome: Outcome, detail: Detail): Endin
     decision: decision === "redact" ? "allow" : decision,
     rule,
     sent: true,
+    hasServerText: hasServerText(outcome),
     outcome,
     inspection: "n/a",
     detail,
@@ -62,11 +70,25 @@ export function resultEnding(call: Call, permit: Permit, received: ResultDeliver
   if (inspected.result === null || withheld !== undefined) {
     const { code, rule, message } = withheld ?? WITHHELD_BY_DEFAULT;
     const detail = { outcome: "withheld", error_code: code, ...peer.detail };
-    return { ...common, decision: "deny", rule, outcome: refused(code, message), detail };
+    return { ...common, hasServerText: false, decision: "deny", rule, outcome: refused(code, message), detail };
   }
   const removed = inspected.stripped.length + inspected.redacted;
   const detail = { outcome, removed, ...peer.detail };
-  return { ...common, decision: permit.decision, rule: permit.rule, outcome: wrap(inspected.result), detail };
+  const delivered = wrap(inspected.result);
+  const hasText = target.kind !== "tool" || hasFreeText(target.tool, inspected.result) || hasStatus(delivered);
+  return {
+    ...common,
+    hasServerText: hasText,
+    decision: permit.decision,
+    rule: permit.rule,
+    outcome: delivered,
+    detail,
+  };
+}
+
+/** Whether a task that has ended says something in words beside its result. */
+function hasStatus(outcome: Outcome): boolean {
+  return outcome.kind === "task" && outcome.task.statusMessage !== null;
 }
 
 const WITHHELD_BY_DEFAULT = {

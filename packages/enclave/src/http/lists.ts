@@ -14,7 +14,7 @@ const PAGE = 500;
 const MAX_ARGUMENT_CHECKS = 32;
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-/** The request that a list is decided as: no target, no workflow. */
+/** The request that a list is decided as: no target. */
 const LISTING: AgentRequest = {
   method: "tools/call",
   name: "",
@@ -100,6 +100,8 @@ export interface ListPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly decider: Pick<Decider, "isListed">;
   readonly policy: () => CompiledPolicy;
+  /** The workflows of this caller whose tools are listed. */
+  readonly workflows: (caller: Caller) => readonly string[];
   readonly cursors: Cursors;
   readonly drift: Pick<DriftMonitor, "requireRecheck">;
 }
@@ -118,11 +120,13 @@ export function list(parts: ListPorts, { recorded, caller, kind, cursor }: ListR
   const policy = parts.policy();
   const context = [recorded.session.id, kind, policy.bundle.hash];
   const from = cursor === null ? 0 : cursors.read(context, cursor);
-  const call = { recorded, caller, policyRequest: LISTING, policy };
+  const calls = parts
+    .workflows(caller)
+    .map((workflowId) => ({ recorded, caller, policyRequest: { ...LISTING, workflowId }, policy }));
   let looks = MAX_ARGUMENT_CHECKS;
   const mayCheckArguments = (): boolean => looks-- > 0;
   const items = listItems(catalog, kind)
-    .filter(({ target }) => decider.isListed(call, target, mayCheckArguments))
+    .filter(({ target }) => calls.some((call) => decider.isListed(call, target, mayCheckArguments)))
     .map(({ definition }) => definition);
   drift.requireRecheck(COMPARED[kind]);
   const end = from + PAGE;

@@ -7,6 +7,7 @@ import { callerOf, HostStore, recordRoom, type StoredRecord } from "../testing/r
 import { readEarlierInstances } from "./earlier-instances.ts";
 import { recoverInterrupted } from "./recovery.ts";
 import { rootDetail } from "./root-detail.ts";
+import { labelOf } from "../testing/labels.ts";
 
 const DAY = 86_400_000;
 type Room = ReturnType<typeof recordRoom>;
@@ -21,7 +22,7 @@ async function ranBefore(store: HostStore, previous?: Parameters<Room["begin"]>[
   ] as const) {
     const recorded = await room.sessions.openOrJoin(callerOf(principal), null);
     await room.recorder.ensureStarted(recorded);
-    recorded.session.raise(label);
+    recorded.session.raise(labelOf(label));
     await room.recorder.note(recorded, {
       entry_type: "fault",
       session_sensitivity_after: recorded.session.sensitivity,
@@ -53,7 +54,8 @@ async function started(store: HostStore, floorMs = DAY) {
 }
 
 const KNOWN = { alice: "pii", bob: LOWEST_LABEL, carol: LOWEST_LABEL };
-const { highest } = recordRoom(new HostStore()).vocabulary;
+const { vocabulary } = recordRoom(new HostStore());
+const highest = vocabulary.linear(vocabulary.highest.compartments);
 const UNKNOWN = { alice: highest, bob: highest, carol: highest };
 
 async function store(...change: ((records: StoredRecord[]) => StoredRecord[])[]): Promise<HostStore> {
@@ -62,6 +64,21 @@ async function store(...change: ((records: StoredRecord[]) => StoredRecord[])[])
   for (const apply of change) made.records = apply(made.records);
   return made;
 }
+
+test("a later instance starts a principal with every compartment and the integrity of earlier ones", async () => {
+  const made = new HostStore();
+  const room = recordRoom(made);
+  await room.begin();
+  const recorded = await room.sessions.openOrJoin(callerOf("alice"), null);
+  await room.recorder.ensureStarted(recorded);
+  recorded.session.raise({ compartments: ["hipaa_phi", "mnpi"], integrity: "untrusted" });
+  const { sensitivity } = recorded.session;
+  await room.recorder.note(recorded, { entry_type: "fault", session_sensitivity_after: sensitivity }).stored;
+  await room.closing.close(recorded);
+  const next = await started(made);
+  const { session } = await next.room.sessions.openOrJoin(callerOf("alice"), "beside");
+  assert.deepEqual([session.compartments, session.mayCallConsequential], [["hipaa_phi", "mnpi"], false]);
+});
 
 test("unchanged journals give each principal its own label", async () => {
   const { labels, history } = await started(await store());

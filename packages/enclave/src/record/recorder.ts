@@ -1,5 +1,6 @@
 import {
   receiptOf,
+  sessionLabelDetail,
   type AuditEntry,
   type EntryFields,
   type Intent,
@@ -30,13 +31,21 @@ export interface RecorderOptions {
 }
 
 /**
- * After an operator's reset, an entry also names the highest sensitivity that the session ever had. A reader of the entries knows the labels
- * but not their ranks.
+ * An entry that names the session's sensitivity also names its compartments and integrity. After an operator's reset it names the highest
+ * sensitivity that the session ever had, because a reader of the entries knows the labels but not their ranks.
  */
-function withHighest({ session }: RecordedSession, fields: EntryFields): EntryFields {
-  if (fields.session_sensitivity_after === undefined || session.highestSensitivity === fields.session_sensitivity_after)
-    return fields;
-  return { ...fields, detail: { ...fields.detail, session_max_sensitivity: session.highestSensitivity } };
+function withLabel({ session }: RecordedSession, fields: EntryFields): EntryFields {
+  const { session_sensitivity_after: after, detail } = fields;
+  if (after === undefined) return fields;
+  const highest = session.highestSensitivity;
+  return {
+    ...fields,
+    detail: {
+      ...detail,
+      ...sessionLabelDetail(session),
+      ...(highest === after ? {} : { session_max_sensitivity: highest }),
+    },
+  };
 }
 
 /** Writes entries into the chains of sessions, and stores entries and intents with the host. */
@@ -51,7 +60,7 @@ export class Recorder {
 
   /** Appends an entry to a session's chain and stores it. */
   record(recorded: RecordedSession, fields: EntryFields): PendingEntry {
-    return this.#store(recorded, recorded.chain.write(withHighest(recorded, fields)), null);
+    return this.#store(recorded, recorded.chain.write(withLabel(recorded, fields)), null);
   }
 
   /** As {@link record}, for an entry without a decision and an inspection. */
@@ -77,7 +86,7 @@ export class Recorder {
 
   /** As {@link record}, for a decision. Resolves with the receipt once the host has stored the entry. */
   async decision(recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
-    const written = recorded.chain.write(withHighest(recorded, fields));
+    const written = recorded.chain.write(withLabel(recorded, fields));
     const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#options.instance, "plain"))
       .stored;
     if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");

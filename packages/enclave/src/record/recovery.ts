@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { planRecovery, SessionChain, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
-import type { Vocabulary } from "@cmcp/session";
+import { joinLabels, LOWEST, type Label, type Vocabulary } from "@cmcp/session";
 import type { Journal } from "./journal.ts";
 import type { EarlierInstances } from "./earlier-instances.ts";
 import { rootDetail, type RootFacts } from "./root-detail.ts";
@@ -14,13 +14,13 @@ export interface RecoveryPorts {
   readonly root: () => RootFacts;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds for which a principal's sensitivity outlives its last session. */
+  /** Milliseconds for which a principal's label outlives its last session. */
   readonly floorMs: number;
 }
 
 /**
  * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome. Every principal starts at
- * the sensitivity it had, or at the highest label if that is unknown.
+ * the label it had, or at the highest if that is unknown.
  */
 export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierInstances): Promise<void> {
   const recovered = earlier.instances.map((found) => found.recovered).filter((found) => found !== null);
@@ -29,13 +29,13 @@ export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierI
 }
 
 /**
- * Restores each principal's sensitivity. Entries carry the host's time. A host that changes its clock can only make a label last longer, or
+ * Restores each principal's label. Entries carry the host's time. A host that changes its clock can only make a label last longer, or
  * hide records that it could withhold anyway. If a journal has a flaw, the missing records may belong to any principal. An operator's reset in
  * a later instance overrides both.
  */
 function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { instances }: EarlierInstances): void {
   const oldest = now() - floorMs;
-  const floors = new Map<string, string>();
+  const floors = new Map<string, Label>();
   let unknown = false;
   const vouched = new Set<string>();
   for (const { recovered, flaw } of instances) {
@@ -44,12 +44,8 @@ function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { 
       vouched.add(principal);
     }
     if (recovered !== null)
-      for (const [principal, seen] of seenIn(recovered, oldest))
-        for (const held of seen) {
-          // An unknown label has no rank, so the highest label takes its place.
-          const label = vocabulary.has(held) ? held : vocabulary.highest;
-          floors.set(principal, vocabulary.max(floors.get(principal) ?? label, label));
-        }
+      for (const [principal, label] of labelsIn(recovered, oldest, vocabulary))
+        floors.set(principal, joinLabels(floors.get(principal) ?? LOWEST, label));
     if (flaw === null || (recovered !== null && Date.parse(recovered.lastTime) < oldest)) continue;
     unknown = true;
     vouched.clear();
@@ -58,12 +54,27 @@ function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { 
   for (const [principal, label] of floors) sessions.restoreFloor(principal, label);
 }
 
-/** The labels that each principal saw in an instance's recent sessions. */
-function* seenIn({ sessions }: RecoveredInstance, oldest: number): Generator<readonly [string, readonly string[]]> {
-  for (const { principal, seen, lastTime, openIntents } of sessions.values()) {
+/** The label of what each principal saw in an instance's recent sessions. */
+function* labelsIn(
+  { sessions }: RecoveredInstance,
+  oldest: number,
+  vocabulary: Vocabulary,
+): Generator<readonly [string, Label]> {
+  for (const { principal, seen, untrusted, lastTime, openIntents } of sessions.values()) {
     if (principal === null || Date.parse(lastTime) < oldest) continue;
     // An open call may have returned data before the crash.
-    yield [principal, [...seen, ...openIntents.map((intent) => intent.session_sensitivity)]];
+    const open = openIntents.flatMap(({ session_sensitivity: linear, compartments = "" }) => [
+      linear,
+      ...compartments.split(",").filter((name) => name !== ""),
+    ]);
+    const isUntrusted = untrusted || openIntents.some(({ integrity }) => integrity === "untrusted");
+    yield [
+      principal,
+      {
+        compartments: vocabulary.compartmentsOf([...seen, ...open]),
+        integrity: isUntrusted ? "untrusted" : "trusted",
+      },
+    ];
   }
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RecordedSession } from "./recorded-session.ts";
 import { callerOf, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
+import { labelOf } from "../testing/labels.ts";
 
 const alice = callerOf("alice");
 const late = { code: "AUDIT_STORE_UNAVAILABLE" } as const;
@@ -58,7 +59,7 @@ test("a platform without a report is waited for, like a late host", async () => 
 
 test("a lost record ends its session as faulted, and its principal can open a new one at the same label", async () => {
   const { store, room, recorded } = await startedRoom();
-  recorded.session.raise("hipaa_phi");
+  recorded.session.raise(labelOf("hipaa_phi"));
   loseFirst(store, recorded);
   const closing = room.closing.close(recorded);
   const waiting = room.sessions.openOrJoin(alice, null);

@@ -1,6 +1,6 @@
 import { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import type { SensitivityChange, Session, SessionTable } from "@cmcp/session";
+import type { Label, SensitivityChange, Session, SessionTable } from "@cmcp/session";
 import type { Clock } from "../instance/clock.ts";
 import { callerDetail, type Caller } from "../access/caller.ts";
 import { EvictedSessions, type EvictedLimits } from "./evicted-sessions.ts";
@@ -127,12 +127,12 @@ export class Sessions {
   }
 
   /** See `SessionTable.restoreStart`. */
-  restoreStart(label: string, except: ReadonlySet<string>): void {
+  restoreStart(label: Label, except: ReadonlySet<string>): void {
     this.#table.restoreStart(label, except);
   }
 
   /** See `SessionTable.restoreFloor`. */
-  restoreFloor(principalId: string, label: string): void {
+  restoreFloor(principalId: string, label: Label): void {
     this.#table.restoreFloor(principalId, label);
   }
 

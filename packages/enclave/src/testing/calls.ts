@@ -89,7 +89,11 @@ export interface CallOptions {
 /** A request that has just arrived. */
 export function makeCall(request: AgentRequest = requestFor(), choices: CallOptions = {}): Call {
   const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyStub() } = choices;
-  return createCall(recorded, callerOf(recorded.session.principalId), request, { tasks, policy });
+  return createCall(recorded, callerOf(recorded.session.principalId), request, {
+    tasks,
+    policy,
+    unnamedWorkflow: () => "default",
+  });
 }
 
 /** Policy's leave for a target. */

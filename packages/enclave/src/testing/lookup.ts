@@ -1,4 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
+import { Vocabulary } from "@cmcp/session";
 import { definitionHash, loadCatalog, type Catalog, type CatalogTool } from "@cmcp/catalog";
 
 const DEFINITION: JsonObject = { description: "Looks up.", input_schema: { type: "object" } };
@@ -16,7 +17,7 @@ const ENTRY: JsonObject = {
 
 /** A catalog of one public tool, `lookup`, and that tool. */
 export function lookupCatalog(): { readonly catalog: Catalog; readonly tool: CatalogTool } {
-  const catalog = loadCatalog([ENTRY], { developmentMode: true, vocabulary: new Set(["public"]) });
+  const catalog = loadCatalog([ENTRY], { developmentMode: true, vocabulary: new Vocabulary() });
   const tool = catalog.tools.get("lookup");
   if (tool === undefined) throw new Error("the catalog has its tool");
   return { catalog, tool };

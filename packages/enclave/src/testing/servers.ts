@@ -6,7 +6,7 @@ import type { UpstreamsOptions } from "../servers/upstreams.ts";
 
 type Transport = CatalogServer["transport"];
 
-const NAMES = { name: "server", displayName: "server" };
+const NAMES = { name: "server", displayName: "server", integrity: "untrusted" } as const;
 
 /** A server of a catalog on the network, which is asked what era it speaks unless that is given. */
 export function remoteServer(

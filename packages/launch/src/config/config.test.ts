@@ -348,6 +348,30 @@ void describe("principals", () => {
     ]);
   });
 
+  void it("are named in a warning where they, or a subject, may use several workflows and list none", () => {
+    const warned = (text: string): string[] => parse(text).warnings.filter((warning) => warning.includes("list"));
+    const several = "workflows: [default, claims]";
+    assert.deepEqual(
+      warned(`enclave: {${several}, principals: [{id: default}, {id: billing, workflows: [billing]}]}`),
+      ["enclave.principals: default lists no workflows, so it may use all 2 of enclave.workflows"],
+    );
+    assert.deepEqual(warned("enclave: {principals: [{id: default}, {id: billing}]}"), []);
+    const jwk = '{kty: OKP, crv: Ed25519, kid: k, x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
+    const subjects =
+      "[{subject: a, principal: default}, {subject: b, principal: billing}, {subject: c, principal: billing, workflows: [other, billing]}]";
+    const issuer = `{issuer: i, audience: [a], jwks: {keys: [${jwk}]}, algorithms: [EdDSA], subjects: ${subjects}}`;
+    assert.deepEqual(
+      warned(
+        "enclave: {principals: [{id: default, workflows: [x, y]}, {id: billing, workflows: [billing]}], " +
+          `identity: {resource: "https://gw.example/mcp", jwt: [${issuer}]}}`,
+      ),
+      [
+        'enclave.identity.jwt: the subject "a" lists no workflows, so it may use all 2 of default',
+        'enclave.identity.jwt: the subject "c" lists other, which billing may not use',
+      ],
+    );
+  });
+
   void it("must include the one that a token of the environment, or no token at all, stands for", () => {
     const text = "enclave: {principals: [{id: billing}], token_file: tokens}";
     parse(text);

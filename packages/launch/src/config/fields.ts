@@ -22,6 +22,8 @@ export const workflowId = z
 
 /** The principal that CMCP_BEARER_TOKEN, and in tokenless development every request, stands for. */
 export const DEFAULT_PRINCIPAL = "default";
+/** The workflow of requests that name none, of callers that have several and this among them. */
+export const DEFAULT_WORKFLOW = "default";
 
 /** Name of a principal: 1 to 128 of letters, digits and `._:@/-`. */
 export const principalId = z

@@ -81,6 +81,34 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
   return address;
 }
 
+/** Credentials without workflows of their own where there are several: each may use them all. */
+function workflowWarnings({ enclave: { workflows, principals, identity } }: ConfigFile): string[] {
+  const own = new Map(principals.map(({ id, workflows: listed }) => [id, listed ?? workflows]));
+  const all = workflows.length > 1 ? principals.filter(({ workflows: listed }) => listed == null) : [];
+  const subjects = (identity?.jwt ?? []).flatMap(({ subjects }) => subjects);
+  return [
+    ...all.map(
+      ({ id }) =>
+        `enclave.principals: ${id} lists no workflows, so it may use all ${workflows.length} of enclave.workflows`,
+    ),
+    ...subjects.flatMap(({ subject, principal, workflows: listed }) => {
+      const theirs = own.get(principal) ?? [];
+      const name = JSON.stringify(subject);
+      if (listed == null)
+        return theirs.length > 1
+          ? [
+              `enclave.identity.jwt: the subject ${name} lists no workflows, so it may use all ${theirs.length} of ${principal}`,
+            ]
+          : [];
+      return listed
+        .filter((workflow) => !theirs.includes(workflow))
+        .map(
+          (workflow) => `enclave.identity.jwt: the subject ${name} lists ${workflow}, which ${principal} may not use`,
+        );
+    }),
+  ];
+}
+
 function warningsFor(sources: TokenSources, { attestation, enclave }: Config): string[] {
   const { environment } = sources;
   const warnings: string[] = [];
@@ -116,8 +144,10 @@ function measured(written: ConfigFile): Config {
     workflow_tools,
     principals,
     identity,
+    integrity,
     ...enclave
   } = written.enclave;
+  const domains = written.sensitivity?.compliance_domains ?? {};
   const {
     provider,
     enforcement_mode,
@@ -138,10 +168,14 @@ function measured(written: ConfigFile): Config {
     catalog: written.catalog,
     max_response_size_bytes: written.max_response_size_bytes,
     policy_reload_interval_seconds: written.policy_reload_interval_seconds,
-    sensitivity: { vocabulary: written.sensitivity?.vocabulary ?? {} },
+    sensitivity: {
+      vocabulary: written.sensitivity?.vocabulary ?? {},
+      ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
+    },
     enclave: {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
+      ...(integrity?.scope === "principal" ? { integrity: { scope: "principal" } } : {}),
       identity: identity ?? {},
       principals: principals.map(({ id, workflows: own, role }) => ({
         id,
@@ -226,6 +260,6 @@ export function parseConfig(
       launcher: launcherOf(written, config.attestation.provider, file),
     },
     environment,
-    warnings: warningsFor(sources, config),
+    warnings: [...warningsFor(sources, config), ...workflowWarnings(written)],
   };
 }

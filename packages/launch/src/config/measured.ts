@@ -6,6 +6,7 @@ import {
   attestationSchema,
   catalogSchema,
   configSchema,
+  domainsSchema,
   enclaveSchema,
   LAUNCH_READERS,
   MAX_PRINCIPALS,
@@ -31,13 +32,19 @@ export const measuredConfigSchema = z.strictObject({
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
   /** Measured as the promise it is: with 0 the enclave takes no other bundle than the one it was launched with. */
   policy_reload_interval_seconds: configSchema.shape.policy_reload_interval_seconds.unwrap(),
-  sensitivity: z.strictObject({ vocabulary: vocabularySchema }),
+  sensitivity: z.strictObject({
+    vocabulary: vocabularySchema,
+    /** Absent where the deployment adds none. */
+    compliance_domains: domainsSchema.optional(),
+  }),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
     max_sessions: enclave.max_sessions.unwrap(),
     max_sessions_per_principal: enclave.max_sessions_per_principal.unwrap(),
     session_idle_seconds: enclave.session_idle_seconds.unwrap(),
     sensitivity_floor_seconds: enclave.sensitivity_floor_seconds.unwrap(),
+    /** Absent for the scope `session`. */
+    integrity: z.strictObject({ scope: z.literal("principal") }).optional(),
     drift_check_seconds: enclave.drift_check_seconds.unwrap(),
     upstream_connect_timeout_ms: enclave.upstream_connect_timeout_ms.unwrap(),
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),

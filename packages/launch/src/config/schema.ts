@@ -131,6 +131,17 @@ export const enclaveSchema = z.strictObject({
     .max(86_400 * 365)
     .default(86_400 * 30)
     .describe("Seconds for which what a principal has seen outlives its last session, restarts included."),
+  integrity: z
+    .strictObject({
+      scope: z
+        .enum(["session", "principal"])
+        .default("session")
+        .describe(
+          "Whose integrity counts for `consequential` tools and for rules: that of the session, or of all sessions of " +
+            "the principal together.",
+        ),
+    })
+    .nullish(),
   drift_check_seconds: z
     .int()
     .min(1)
@@ -152,7 +163,10 @@ export const enclaveSchema = z.strictObject({
   stdio: stdioSchema.optional().describe("How stdio servers of the catalog run."),
   workflows: workflowsSchema
     .default(["default"])
-    .describe("Workflows of every principal that lists none of its own; a call that names none is in `default`."),
+    .describe(
+      "Workflows of every principal that lists none of its own. A call that names no workflow has its caller's only " +
+        "one. If there are several it has `default` if that is among them, and is refused with `WORKFLOW_REQUIRED` if not.",
+    ),
   workflow_tools: workflowToolsSchema
     .nullish()
     .describe(
@@ -228,6 +242,16 @@ export const vocabularySchema = z
   )
   .refine((labels) => Object.keys(labels).length <= 256, { error: "at most 256 labels" });
 
+/** Compliance domains of a deployment, as the enclave's vocabulary accepts them: whether each is regulated. */
+export const domainsSchema = z
+  .record(
+    z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, {
+      error: "a domain is 1 to 64 of a-z, 0-9, '_', '.', '-' and starts with a letter or digit",
+    }),
+    z.boolean(),
+  )
+  .refine((domains) => Object.keys(domains).length <= 256, { error: "at most 256 domains" });
+
 /**
  * Every key of `cmcp-config.yaml`. `unsupported-keys.ts` has those of the common format whose feature this version
  * lacks.
@@ -268,6 +292,12 @@ export const configSchema = z.strictObject({
         .describe(
           "Further sensitivity labels with their ranks, such as `board_minutes: 4`. Built in are public 0, pii " +
             "1, confidential 2, hipaa_phi, mnpi and trade_secret 3; their ranks cannot be changed.",
+        ),
+      compliance_domains: domainsSchema
+        .nullish()
+        .describe(
+          "Further compliance domains, such as `gdpr: true`: whether a call that leaves the domain is recorded as a " +
+            "crossing. What data of such a domain is, its entries say with `sensitivity_level`.",
         ),
     })
     .nullish(),

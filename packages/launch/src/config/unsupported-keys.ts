@@ -36,11 +36,6 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
     why: "this version has no ceilings per tool; write them as Cedar policies",
     code: "CONFIG_NOT_SUPPORTED",
   },
-  {
-    key: "sensitivity.compliance_domains",
-    why: "this version has no compliance domains",
-    code: "CONFIG_NOT_SUPPORTED",
-  },
   { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
   { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
   {

@@ -1,6 +1,6 @@
 import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { BundleShape } from "../compiled.ts";
-import { SENSITIVITY_ATTRIBUTES } from "../facts.ts";
+import { SENSITIVITY_ATTRIBUTES } from "../fact-tables.ts";
 import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
 import { describeSchema } from "../schema/describe.ts";
 import { fitSchema } from "../schema/fit.ts";

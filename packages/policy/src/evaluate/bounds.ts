@@ -2,6 +2,8 @@
 export const MAX_ATTRIBUTE_BYTES = 2_048;
 /** Members of one set attribute. */
 export const MAX_SET_MEMBERS = 512;
+/** Members of all sets of a request together, those inside records included. */
+export const MAX_REQUEST_MEMBERS = 4_096;
 /** Bytes of all text attributes of a request together. Evaluation cost grows with them. */
 export const MAX_REQUEST_BYTES = 16_384;
 /** Slices of a bundle that the engine holds at one time. */

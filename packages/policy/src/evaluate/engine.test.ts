@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { CompilePlan } from "../compile/plan.ts";
-import type { PlannedArgument } from "../schema/projection.ts";
+import type { PlannedAttribute } from "../schema/projection.ts";
 import { PERMIT_ALL, call } from "../test-support.ts";
 import { decideWith } from "./decide.ts";
 import { loadEngine } from "./engine.ts";
 
-function plan(principalType: string, argument: PlannedArgument): CompilePlan {
+function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
   const schema: SchemaJson<string> = {
     cMCP: {
       entityTypes: { Principal: {}, Other: {}, Resource: {} },
@@ -54,8 +54,8 @@ function plan(principalType: string, argument: PlannedArgument): CompilePlan {
   };
 }
 
-const AS_TEXT: PlannedArgument = { name: "path", required: false, type: { kind: "String" } };
-const AS_NUMBER: PlannedArgument = { name: "path", required: false, type: { kind: "Long" } };
+const AS_TEXT: PlannedAttribute = { name: "path", required: false, type: { kind: "String" } };
+const AS_NUMBER: PlannedAttribute = { name: "path", required: false, type: { kind: "Long" } };
 
 void test("an engine that is not loaded denies, and does not stay that way", async () => {
   assert.equal(decideWith(plan("Principal", AS_TEXT), call({ path: "a" })).rule, "engine-failure");

@@ -45,6 +45,24 @@ void test("what no argument changes could not", async () => {
   assert.equal(await couldAllow(seen), true);
 });
 
+void test("what follows from the arguments is as unknown as they are", async () => {
+  for (const rule of [
+    'permit (principal, action, resource) when { context.argument_hosts.contains("a.example") };',
+    'permit (principal, action, resource) when { context.argument_common_path like "/srv/*" };',
+  ])
+    assert.equal(
+      (await compile(rule)).couldAllow(call(), () => true),
+      true,
+      rule,
+    );
+  const never =
+    'permit (principal, action, resource) when { context.channel == "x" && context.argument_path_escapes };';
+  assert.equal(
+    (await compile(never)).couldAllow(call(), () => true),
+    false,
+  );
+});
+
 void test("rules that do not look at arguments, and more rules than may be, are not evaluated so", async () => {
   assert.equal(await couldAllow(PERMIT_ALL), false);
   const looking = "forbid (principal, action, resource) unless { context.arguments has path };";

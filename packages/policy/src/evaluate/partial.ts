@@ -1,6 +1,7 @@
 import { askedOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
+import { ARGUMENT_ATTRIBUTES } from "../target-facts.ts";
 import { authorizePartially } from "./engine.ts";
 import { projectRequest } from "./project.ts";
 import { sliceFor } from "./slice.ts";
@@ -11,12 +12,12 @@ const MAX_PARTIAL_RULES = 64;
 const MAX_REMEMBERED = 1_024;
 const remembered = new WeakMap<CompilePlan, Map<string, boolean>>();
 
-/** How the engine names what is not known. */
-const UNKNOWN = { __extn: { fn: "unknown", arg: "arguments" } };
+/** How the engine names an attribute that is not known. */
+const unknown = (arg: string) => ({ __extn: { fn: "unknown", arg } });
 
 /**
  * Whether some arguments could let a request through that is refused without any: Cedar's partial evaluation, with
- * `context.arguments` unknown. For showing things only; a request is decided with the arguments it has. False where it
+ * `context.arguments` and what follows from it unknown. For showing things only; a request is decided with the arguments it has. False where it
  * cannot be told: no rule looks at arguments, too many apply, or the engine finds an error.
  * @param mayLook asked once for every request that could need the engine, which takes milliseconds; false leaves it at the refusal
  */
@@ -26,7 +27,9 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   const rules = sliceFor(plan, asked).rules();
   if (rules.length > MAX_PARTIAL_RULES || !rules.some((id) => looksAtArguments(plan.policies[id]))) return false;
   const request = projectRequest(plan.shape, plan.projection, asked, facts);
-  if (typeof request === "string" || request.context["arguments"] === undefined) return false;
+  if (typeof request === "string") return false;
+  const hidden = Object.keys(request.context).filter((name) => ARGUMENT_ATTRIBUTES.has(name));
+  if (hidden.length === 0) return false;
   const known = remembered.get(plan) ?? new Map<string, boolean>();
   remembered.set(plan, known);
   const key = JSON.stringify(request);
@@ -34,7 +37,8 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   // Asked for what is remembered too: what is shown must not depend on what was asked before, or pages would not fit together.
   if (!mayLook()) return false;
   if (before !== undefined) return before;
-  const answer = authorizePartially(plan, rules, { ...request, context: { ...request.context, arguments: UNKNOWN } });
+  const context = { ...request.context, ...Object.fromEntries(hidden.map((name) => [name, unknown(name)])) };
+  const answer = authorizePartially(plan, rules, { ...request, context });
   const could =
     answer.type === "residuals" && answer.response.errored.length === 0 && answer.response.decision !== "deny";
   const oldest = known.keys().next();
@@ -44,5 +48,6 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
 }
 
 function looksAtArguments(policy: CompilePlan["policies"][string] | undefined): boolean {
-  return JSON.stringify(policy ?? "").includes("arguments");
+  const text = JSON.stringify(policy ?? "");
+  return [...ARGUMENT_ATTRIBUTES].some((name) => text.includes(name));
 }

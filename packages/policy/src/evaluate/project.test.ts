@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { JsonValue } from "@cmcp/boundary";
-import type { ArgumentType } from "../schema/projection.ts";
+import type { ProjectedType } from "../schema/projection.ts";
 import { call } from "../test-support.ts";
 import { projectRequest } from "./project.ts";
 
@@ -11,18 +11,18 @@ const ASKED = { action: "call_tool", type: "cMCP::Resource", id: "read_file" };
 const TOOLS = new Map([[ASKED.type, []]]);
 
 /** The projected argument `value` under a type, or the fault. */
-function projected(type: ArgumentType, value: JsonValue): unknown {
+function projected(type: ProjectedType, value: JsonValue): unknown {
   const contexts = new Map([["call_tool", { facts: [], arguments: [{ name: "value", required: true, type }] }]]);
   const request = projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({ value }));
   return typeof request === "string" ? request : request.context.arguments;
 }
 
 void test("a value of another type is a fault before the engine sees it", () => {
-  const cases: readonly [ArgumentType, readonly JsonValue[]][] = [
+  const cases: readonly [ProjectedType, readonly JsonValue[]][] = [
     [{ kind: "String" }, [5, true, null, [], {}]],
     [{ kind: "Long" }, ["5", true, null, 1.5, 2 ** 53, -(2 ** 53), 1e300, [], {}]],
     [{ kind: "Bool" }, ["true", 0, 1, null, [], {}]],
-    [{ kind: "Set", element: "Long" }, [5, "5", {}, ["5"], [null]]],
+    [{ kind: "Set", element: { kind: "Long" } }, [5, "5", {}, ["5"], [null]]],
     [{ kind: "Record", attributes: [] }, [5, "x", null, [], true]],
   ];
   for (const [type, values] of cases)
@@ -42,11 +42,41 @@ void test("a required argument that is missing, or inherited, is a fault", () =>
 void test("a value of its type is carried as it is", () => {
   assert.deepEqual(projected({ kind: "Long" }, -0), { value: 0 });
   assert.deepEqual(projected({ kind: "Bool" }, false), { value: false });
-  assert.deepEqual(projected({ kind: "Set", element: "String" }, ["a", "a"]), { value: ["a", "a"] });
+  assert.deepEqual(projected({ kind: "Set", element: { kind: "String" } }, ["a", "a"]), { value: ["a", "a"] });
+});
+
+void test("a set of records is rebuilt member by member, and the members of all sets together are bounded", () => {
+  const record: ProjectedType = {
+    kind: "Record",
+    attributes: [
+      { name: "tool", required: true, type: { kind: "String" } },
+      { name: "labels", required: false, type: { kind: "Set", element: { kind: "String" } } },
+    ],
+  };
+  const type: ProjectedType = { kind: "Set", element: record };
+  assert.deepEqual(projected(type, [{ tool: "read", labels: ["pii"], other: 1 }, { tool: "send" }]), {
+    value: [{ tool: "read", labels: ["pii"] }, { tool: "send" }],
+  });
+  assert.equal(projected(type, [{ labels: [] }]), "request-invalid");
+  const wide = (count: number) => ({ tool: "t", labels: Array.from({ length: count }, () => "a") });
+  assert.equal(
+    typeof projected(
+      type,
+      [...Array(7).keys()].map(() => wide(512)),
+    ),
+    "object",
+  );
+  assert.equal(
+    projected(
+      type,
+      [...Array(8).keys()].map(() => wide(512)),
+    ),
+    "context-bound",
+  );
 });
 
 void test("no key of the caller's ever reaches the engine", () => {
-  const type: ArgumentType = {
+  const type: ProjectedType = {
     kind: "Record",
     attributes: [{ name: "mode", required: false, type: { kind: "String" } }],
   };

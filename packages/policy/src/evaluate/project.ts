@@ -1,17 +1,11 @@
 import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import type { Asked } from "../compile/governed.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, argumentsOf, type FactTable, type GovernedFacts } from "../facts.ts";
-import {
-  SUBJECT_FACTS,
-  type ArgumentType,
-  type PlannedArgument,
-  type PlannedFact,
-  type Projection,
-} from "../schema/projection.ts";
-import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_SET_MEMBERS } from "./bounds.ts";
+import { argumentsOf, type GovernedFacts } from "../facts.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../fact-tables.ts";
+import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "../schema/projection.ts";
+import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MEMBERS, MAX_SET_MEMBERS } from "./bounds.ts";
 
 /** Why there is no engine request: what is asked does not fit the schema, a value is over its bound, or the schema has no such action. */
 export type ProjectionFault = "request-invalid" | "context-bound" | "not-declared";
@@ -31,9 +25,16 @@ class Refused extends Error {
   }
 }
 
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 /** Builds one request; only values it made itself, of the declared types, ever enter it. */
 class Projector {
   #bytes = 0;
+  #members = 0;
 
   text(value: unknown): string {
     if (typeof value !== "string" || !value.isWellFormed()) throw new Refused("request-invalid");
@@ -52,37 +53,36 @@ class Projector {
     throw new Refused("request-invalid");
   }
 
-  set(kind: "String" | "Long" | "Bool", value: unknown): (string | number | boolean)[] {
+  set(element: ProjectedType, value: unknown): CedarValueJson[] {
     if (!Array.isArray(value)) throw new Refused("request-invalid");
-    if (value.length > MAX_SET_MEMBERS) throw new Refused("context-bound");
-    return value.map((member) => this.scalar(kind, member));
+    this.#members += value.length;
+    if (value.length > MAX_SET_MEMBERS || this.#members > MAX_REQUEST_MEMBERS) throw new Refused("context-bound");
+    return value.map((member) => this.value(element, member));
   }
 
-  facts(planned: readonly PlannedFact[], table: FactTable, facts: GovernedFacts): Record<string, CedarValueJson> {
+  facts(planned: readonly PlannedAttribute[], table: FactTable, facts: GovernedFacts): Record<string, CedarValueJson> {
     const record: Record<string, CedarValueJson> = {};
-    for (const { name, kind, required } of planned) {
+    for (const { name, type, required } of planned) {
       const value = table.get(name)?.of(facts);
-      if (value !== undefined) record[name] = kind === "Set" ? this.set("String", value) : this.scalar(kind, value);
+      if (value !== undefined) record[name] = this.value(type, value);
       else if (required) throw new Refused("request-invalid");
     }
     return record;
   }
 
-  argument(type: ArgumentType, value: JsonValue): CedarValueJson {
+  value(type: ProjectedType, value: unknown): CedarValueJson {
     if (type.kind === "Set") return this.set(type.element, value);
     if (type.kind !== "Record") return this.scalar(type.kind, value);
-    if (!isJsonObject(value)) throw new Refused("request-invalid");
     return this.record(type.attributes, value);
   }
 
-  record(planned: readonly PlannedArgument[], values: JsonObject): Record<string, CedarValueJson> {
+  record(planned: readonly PlannedAttribute[], value: unknown): Record<string, CedarValueJson> {
     // A Map or another exotic object has no own properties to find: every optional argument would look absent.
-    const prototype: unknown = Object.getPrototypeOf(values);
-    if (prototype !== Object.prototype && prototype !== null) throw new Refused("request-invalid");
+    if (!isPlainObject(value)) throw new Refused("request-invalid");
     const record: Record<string, CedarValueJson> = {};
     for (const { name, required, type } of planned) {
-      const value = Object.hasOwn(values, name) ? values[name] : undefined;
-      if (value !== undefined) record[name] = this.argument(type, value);
+      const member = Object.hasOwn(value, name) ? value[name] : undefined;
+      if (member !== undefined) record[name] = this.value(type, member);
       else if (required) throw new Refused("request-invalid");
     }
     return record;

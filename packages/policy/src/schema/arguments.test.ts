@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agreedKind, toolArguments } from "./arguments.ts";
+import { STRING, STRINGS } from "../fact-type.ts";
+import { agreedType, toolArguments } from "./arguments.ts";
 
 const source = toolArguments({
   inputSchema: {
@@ -16,15 +17,15 @@ const source = toolArguments({
 });
 
 test("an argument has a Cedar type where its JSON type has an exact counterpart", () => {
-  const kinds = ["text", "texts", "numbers", "anything", "real", "none", "toString"].map((name) => source.kindOf(name));
-  assert.deepEqual(kinds, ["String", "Set", undefined, undefined, undefined, undefined, undefined]);
+  const types = ["text", "texts", "numbers", "anything", "real", "none", "toString"].map((name) => source.typeOf(name));
+  assert.deepEqual(types, [STRING, STRINGS, undefined, undefined, undefined, undefined, undefined]);
   assert.deepEqual([source.requires("text"), source.requires("texts")], [true, false]);
 });
 
 test("tools that give an argument different types agree on none", () => {
   const other = toolArguments({ inputSchema: { properties: { text: { type: "boolean" } } } });
   const silent = toolArguments({ inputSchema: {} });
-  assert.equal(agreedKind([source, silent], "text"), "String");
-  assert.equal(agreedKind([source, other], "text"), undefined);
-  assert.equal(agreedKind([silent], "text"), undefined);
+  assert.equal(agreedType([source, silent], "text"), STRING);
+  assert.equal(agreedType([source, other], "text"), undefined);
+  assert.equal(agreedType([silent], "text"), undefined);
 });

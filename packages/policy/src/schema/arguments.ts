@@ -1,25 +1,25 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import type { FactKind } from "../facts.ts";
+import { BOOL, LONG, STRING, STRINGS, type FactType } from "../fact-type.ts";
 
 /** What one approved thing says of the arguments it takes. */
 export interface ArgumentSource {
   declares(name: string): boolean;
   /** `undefined` for a type Cedar has no exact counterpart of. */
-  kindOf(name: string): FactKind | undefined;
+  typeOf(name: string): FactType | undefined;
   requires(name: string): boolean;
 }
 
-const SCALARS: ReadonlyMap<JsonValue | undefined, FactKind> = new Map<JsonValue | undefined, FactKind>([
-  ["string", "String"],
-  ["integer", "Long"],
-  ["boolean", "Bool"],
+const SCALARS: ReadonlyMap<JsonValue | undefined, FactType> = new Map<JsonValue | undefined, FactType>([
+  ["string", STRING],
+  ["integer", LONG],
+  ["boolean", BOOL],
 ]);
 
 /** Cedar type of a JSON Schema property; `undefined` where there is no exact counterpart. */
-function propertyKind(property: JsonValue | undefined): FactKind | undefined {
+function propertyType(property: JsonValue | undefined): FactType | undefined {
   if (!isJsonObject(property)) return undefined;
   if (property.type === "array")
-    return isJsonObject(property.items) && property.items.type === "string" ? "Set" : undefined;
+    return isJsonObject(property.items) && property.items.type === "string" ? STRINGS : undefined;
   return SCALARS.get(property.type);
 }
 
@@ -29,7 +29,7 @@ export function toolArguments({ inputSchema }: { readonly inputSchema: JsonObjec
   const required = Array.isArray(inputSchema.required) ? inputSchema.required : [];
   return {
     declares: (name) => Object.hasOwn(properties, name),
-    kindOf: (name) => (Object.hasOwn(properties, name) ? propertyKind(properties[name]) : undefined),
+    typeOf: (name) => (Object.hasOwn(properties, name) ? propertyType(properties[name]) : undefined),
     requires: (name) => required.includes(name),
   };
 }
@@ -38,14 +38,14 @@ export function toolArguments({ inputSchema }: { readonly inputSchema: JsonObjec
 export function textArguments(names: readonly string[], required: readonly string[] = []): ArgumentSource {
   return {
     declares: (name) => names.includes(name),
-    kindOf: (name) => (names.includes(name) ? "String" : undefined),
+    typeOf: (name) => (names.includes(name) ? STRING : undefined),
     requires: (name) => required.includes(name),
   };
 }
 
 /** The one type all sources that declare an argument give it; where they differ, or none declares it, there is none. */
-export function agreedKind(sources: readonly ArgumentSource[], name: string): FactKind | undefined {
-  const kinds = new Set(sources.filter((source) => source.declares(name)).map((source) => source.kindOf(name)));
-  const [kind] = kinds;
-  return kinds.size === 1 ? kind : undefined;
+export function agreedType(sources: readonly ArgumentSource[], name: string): FactType | undefined {
+  const types = new Set(sources.filter((source) => source.declares(name)).map((source) => source.typeOf(name)));
+  const [type] = types;
+  return types.size === 1 ? type : undefined;
 }

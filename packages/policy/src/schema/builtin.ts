@@ -3,16 +3,17 @@ import type { JsonObject } from "@cmcp/boundary";
 import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../actions.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
+import { memberType, type FactType } from "../fact-type.ts";
 import {
   CONTEXT_FACTS,
   PRINCIPAL_FACTS,
   PROMPT_FACTS,
   RESOURCE_FACTS,
   TOOL_FACTS,
-  type FactKind,
+  isFactOf,
   type FactTable,
-} from "../facts.ts";
-import { agreedKind, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
+} from "../fact-tables.ts";
+import { agreedType, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
 
 /** What the built-in schema needs to know of a catalog tool. */
 export interface ToolOutline {
@@ -35,9 +36,18 @@ export interface CatalogOutline {
 
 type Attributes = Record<string, TypeOfAttribute<string>>;
 
-function cedarType(kind: FactKind): Type<string> {
-  if (kind === "Set") return { type: "Set", element: { type: "String" } };
-  return { type: kind === "Bool" ? "Boolean" : kind };
+/** @param paths what rules read below; of a record with members of the bundle's own, those are declared */
+function cedarType(type: FactType, paths: readonly (readonly string[])[] = []): Type<string> {
+  if (type.kind === "Set") return { type: "Set", element: cedarType(type.element) };
+  if (type.kind !== "Record") return { type: type.kind === "Bool" ? "Boolean" : type.kind };
+  const attributes: Attributes = {};
+  const read = paths.flatMap(([name]) => (name === undefined ? [] : [name]));
+  for (const name of new Set([...type.members.keys(), ...(type.others === undefined ? [] : read)])) {
+    const member = memberType(type, name);
+    const below = paths.flatMap(([first, ...rest]) => (first === name ? [rest] : []));
+    if (member !== undefined) attributes[name] = { ...cedarType(member, below), required: true };
+  }
+  return { type: "Record", attributes };
 }
 
 /** The facts of a table that some rule reads, as requests of one action have them. */
@@ -49,13 +59,11 @@ function factAttributes(
 ): Attributes {
   const attributes: Attributes = {};
   for (const [name, fact] of table) {
-    if (
-      !fact.sourced ||
-      (fact.on !== null && fact.on !== action) ||
-      !reads.some((read) => read.variable === variable && read.path[0] === name)
-    )
-      continue;
-    attributes[name] = { ...cedarType(fact.kind), required: !fact.optional };
+    const paths = reads.flatMap(({ variable: of, path: [first, ...below] }) =>
+      of === variable && first === name ? [below] : [],
+    );
+    if (!fact.sourced || !isFactOf(fact, action) || paths.length === 0) continue;
+    attributes[name] = { ...cedarType(fact.type, paths), required: !fact.optional };
   }
   return attributes;
 }
@@ -82,10 +90,10 @@ function argumentRecord(
 ): Attributes {
   const attributes: Attributes = {};
   for (const name of names) {
-    const kind = agreedKind(own.some((source) => source.declares(name)) ? own : all, name);
-    if (kind !== undefined)
+    const type = agreedType(own.some((source) => source.declares(name)) ? own : all, name);
+    if (type !== undefined)
       attributes[name] = {
-        ...cedarType(kind),
+        ...cedarType(type),
         required: own.length > 0 && own.every((source) => source.requires(name)),
       };
   }

@@ -2,14 +2,14 @@ import { ACTIONS, CALL_TOOL, isGovernedAction } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../facts.ts";
+import { memberType, type FactType } from "../fact-type.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, isFactOf, type Fact, type FactTable } from "../fact-tables.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
 import {
   SUBJECT_FACTS,
-  type ArgumentType,
   type ContextProjection,
-  type PlannedArgument,
-  type PlannedFact,
+  type PlannedAttribute,
+  type ProjectedType,
   type Projection,
 } from "./projection.ts";
 
@@ -24,8 +24,32 @@ export interface SchemaFit {
 // The engine's JSON, or JavaScript, gives these keys a meaning of their own.
 const RESERVED: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr", "__proto__"]);
 
-function kindMatches(type: TypeDescription, kind: string): boolean {
-  return type.kind === kind && (type.kind !== "Set" || type.element.kind === "String");
+/** How a declared type is filled from a fact; `undefined` where the gateway has no value of that type. */
+function factType(declared: TypeDescription, supplied: FactType): ProjectedType | undefined {
+  if (declared.kind === "Set") {
+    const element = supplied.kind === "Set" ? factType(declared.element, supplied.element) : undefined;
+    return element === undefined ? undefined : { kind: "Set", element };
+  }
+  if (declared.kind === "Record") {
+    if (supplied.kind !== "Record") return undefined;
+    const attributes: PlannedAttribute[] = [];
+    for (const [name, { type, required }] of declared.attributes) {
+      const member = memberType(supplied, name);
+      const as = member === undefined ? undefined : factType(type, member);
+      if (as === undefined) return undefined;
+      attributes.push({ name, required, type: as });
+    }
+    return { kind: "Record", attributes };
+  }
+  return declared.kind === supplied.kind ? { kind: declared.kind } : undefined;
+}
+
+/** A fact's type in words of Cedar. */
+export function typeText(type: FactType): string {
+  if (type.kind === "Set") return `Set<${typeText(type.element)}>`;
+  if (type.kind !== "Record") return type.kind;
+  const members = Array.from(type.members, ([name, member]) => `${name}: ${typeText(member)}`);
+  return `{${[...members, ...(type.others === undefined ? [] : [`…: ${typeText(type.others)}`])].join(", ")}}`;
 }
 
 /** The gateway's counterpart of a declared argument type, else `undefined`. */
@@ -34,11 +58,11 @@ function argumentType(
   wanted: readonly AttributeRead[],
   depth: number,
   problems: string[],
-): ArgumentType | undefined {
+): ProjectedType | undefined {
   if (type.kind === "String" || type.kind === "Long" || type.kind === "Bool") return { kind: type.kind };
   if (type.kind === "Set")
     return type.element.kind === "String" || type.element.kind === "Long" || type.element.kind === "Bool"
-      ? { kind: "Set", element: type.element.kind }
+      ? { kind: "Set", element: { kind: type.element.kind } }
       : undefined;
   return type.kind === "Record"
     ? { kind: "Record", attributes: planArguments(type.attributes, wanted, depth + 1, problems) }
@@ -50,8 +74,8 @@ function planArguments(
   reads: readonly AttributeRead[],
   depth: number,
   problems: string[],
-): readonly PlannedArgument[] {
-  const planned: PlannedArgument[] = [];
+): readonly PlannedAttribute[] {
+  const planned: PlannedAttribute[] = [];
   for (const [name, { type, required }] of declared) {
     if (RESERVED.has(name))
       problems.push(`it declares an argument named ${name}, which the engine would take for something else`);
@@ -77,20 +101,23 @@ function planFacts(
   declared: AttributeMap,
   reads: readonly AttributeRead[],
   problems: string[],
-): readonly PlannedFact[] {
-  const planned: PlannedFact[] = [];
+): readonly PlannedAttribute[] {
+  const planned: PlannedAttribute[] = [];
   for (const [name, { type, required }] of declared) {
     const known = table.get(name);
-    const fact = known?.on == null || known.on === action ? known : undefined;
-    const supplied = fact !== undefined && kindMatches(type, fact.kind);
-    if (supplied && (required || reads.some((read) => read.path[0] === name)))
-      planned.push({ name, kind: fact.kind, required });
-    if (!supplied && required)
-      problems.push(
-        `it requires ${where}.${name}${fact === undefined ? `, which ${known === undefined ? "the gateway does not supply" : `only requests of action "${known.on}" have`}` : ` with another type than ${fact.kind}`}`,
-      );
+    const fact = known !== undefined && isFactOf(known, action) ? known : undefined;
+    const as = fact === undefined ? undefined : factType(type, fact.type);
+    if (as !== undefined && (required || reads.some((read) => read.path[0] === name)))
+      planned.push({ name, required, type: as });
+    if (as === undefined && required) problems.push(`it requires ${where}.${name}${whyNot(known, fact)}`);
   }
   return planned;
+}
+
+function whyNot(known: Fact | undefined, fact: Fact | undefined): string {
+  if (known === undefined) return ", which the gateway does not supply";
+  if (fact !== undefined) return ` with another type than ${typeText(fact.type)}`;
+  return `, which only requests of action ${(known.on ?? []).map((id) => `"${id}"`).join(" or ")} have`;
 }
 
 function planContext(
@@ -186,7 +213,7 @@ export function fitSchema(
   const warnings: string[] = [];
   const types = SHAPE_TYPES[shape];
   const of = (variable: string): readonly AttributeRead[] => reads.filter((read) => read.variable === variable);
-  const entity = (type: string, where: string, table: FactTable): readonly PlannedFact[] => {
+  const entity = (type: string, where: string, table: FactTable): readonly PlannedAttribute[] => {
     const declared = schema.entities.get(type);
     if (declared === undefined) problems.push(`it does not declare entity type ${type}`);
     return planFacts({ where, table }, declared ?? new Map(), of(where), problems);

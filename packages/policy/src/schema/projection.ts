@@ -1,5 +1,5 @@
 import { PROMPT, RESOURCE_ITEM, TOOL } from "../actions.ts";
-import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactKind, type FactTable } from "../facts.ts";
+import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactTable } from "../fact-tables.ts";
 
 /** Attributes of each Cedar type that a request can be about. */
 export const SUBJECT_FACTS: ReadonlyMap<string, FactTable> = new Map([
@@ -9,37 +9,30 @@ export const SUBJECT_FACTS: ReadonlyMap<string, FactTable> = new Map([
   [PROMPT, PROMPT_FACTS],
 ]);
 
-/** A Cedar type a caller's argument may be projected to. */
-export type ArgumentType =
+/** A Cedar type to which a fact or a caller's argument is projected. */
+export type ProjectedType =
   | { readonly kind: "String" | "Long" | "Bool" }
-  | { readonly kind: "Set"; readonly element: "String" | "Long" | "Bool" }
-  | { readonly kind: "Record"; readonly attributes: readonly PlannedArgument[] };
+  | { readonly kind: "Set"; readonly element: ProjectedType }
+  | { readonly kind: "Record"; readonly attributes: readonly PlannedAttribute[] };
 
-/** One argument that reaches the engine. */
-export interface PlannedArgument {
+/** One fact or argument that reaches the engine. */
+export interface PlannedAttribute {
   readonly name: string;
   readonly required: boolean;
-  readonly type: ArgumentType;
-}
-
-/** One fact that reaches the engine. */
-export interface PlannedFact {
-  readonly name: string;
-  readonly kind: FactKind;
-  readonly required: boolean;
+  readonly type: ProjectedType;
 }
 
 /** What the engine sees of a request: nothing that the schema does not declare, and nothing optional that no rule reads. */
 export interface Projection {
-  readonly principal: readonly PlannedFact[];
+  readonly principal: readonly PlannedAttribute[];
   /** By Cedar type, for those the schema has actions on. */
-  readonly subjects: ReadonlyMap<string, readonly PlannedFact[]>;
+  readonly subjects: ReadonlyMap<string, readonly PlannedAttribute[]>;
   /** By Cedar action id. */
   readonly contexts: ReadonlyMap<string, ContextProjection>;
 }
 
 /** The context of one action; `arguments` is `null` when the schema declares none. */
 export interface ContextProjection {
-  readonly facts: readonly PlannedFact[];
-  readonly arguments: readonly PlannedArgument[] | null;
+  readonly facts: readonly PlannedAttribute[];
+  readonly arguments: readonly PlannedAttribute[] | null;
 }

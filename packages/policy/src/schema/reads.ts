@@ -1,9 +1,10 @@
 import type { AttributeRead } from "../compile/references.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../facts.ts";
-import { SUBJECT_FACTS, type PlannedArgument, type PlannedFact, type Projection } from "./projection.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../fact-tables.ts";
+import { typeText } from "./fit.ts";
+import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "./projection.ts";
 
 function argumentProblem(
-  planned: readonly PlannedArgument[] | null,
+  planned: readonly PlannedAttribute[] | null,
   path: readonly string[],
   presence: boolean,
 ): string | undefined {
@@ -17,15 +18,30 @@ function argumentProblem(
   return rest.length === 0 ? undefined : `reads members of argument ${name}, which is not a record`;
 }
 
-function factProblem(where: string, table: FactTable, planned: ReadonlySet<string>, name: string): string | undefined {
+/** The facts of one entity type or of one action's context. */
+interface Facts {
+  readonly where: string;
+  readonly table: FactTable;
+  readonly planned: readonly PlannedAttribute[];
+}
+
+function factProblem({ where, table, planned }: Facts, [name, ...below]: readonly string[]): string | undefined {
+  if (name === undefined) return undefined;
   const fact = table.get(name);
   if (fact === undefined) return `reads ${where}.${name}, which the gateway does not supply`;
   if (!fact.sourced) return `reads ${where}.${name}, which the catalog format does not carry`;
-  return planned.has(name) ? undefined : `reads ${where}.${name}, which the schema does not declare as ${fact.kind}`;
+  const found = planned.find((attribute) => attribute.name === name);
+  if (found === undefined) return `reads ${where}.${name}, which the schema does not declare as ${typeText(fact.type)}`;
+  return memberProblem(`${where}.${name}`, found.type, below);
 }
 
-function names(planned: readonly PlannedFact[]): ReadonlySet<string> {
-  return new Set(planned.map((fact) => fact.name));
+/** Why a read below a fact reaches nothing; `undefined` where it does. */
+function memberProblem(where: string, type: ProjectedType, [name, ...below]: readonly string[]): string | undefined {
+  if (name === undefined) return undefined;
+  const found = type.kind === "Record" ? type.attributes.find((attribute) => attribute.name === name) : undefined;
+  return found === undefined
+    ? `reads ${where}.${name}, which the schema does not declare`
+    : memberProblem(`${where}.${name}`, found.type, below);
 }
 
 /** One action, or one type, that carries the attribute is enough: under the others the read is a test, or an error that denies. */
@@ -38,31 +54,30 @@ function anyOf(problems: readonly (string | undefined)[]): string | undefined {
  * never supplied is simply false, so a forbid behind it would never fire and no engine would complain.
  */
 export function readsProblem(reads: readonly AttributeRead[], projection: Projection): string | undefined {
-  const principal = names(projection.principal);
-  const subjects = Array.from(projection.subjects, ([type, planned]) => ({
-    table: SUBJECT_FACTS.get(type) ?? new Map(),
-    planned: names(planned),
-  }));
+  const principal: Facts = { where: "principal", table: PRINCIPAL_FACTS, planned: projection.principal };
+  const subjects = Array.from(
+    projection.subjects,
+    ([type, planned]): Facts => ({
+      where: "resource",
+      table: SUBJECT_FACTS.get(type) ?? new Map(),
+      planned,
+    }),
+  );
   const contexts = [...projection.contexts.values()].map((context) => ({
-    facts: names(context.facts),
+    facts: { where: "context", table: CONTEXT_FACTS, planned: context.facts } satisfies Facts,
     arguments: context.arguments,
   }));
   const problemOf = ({ variable, path, presence }: AttributeRead): string | undefined => {
     const [first, ...rest] = path;
-    if (variable === "principal")
-      return first === undefined ? undefined : factProblem("principal", PRINCIPAL_FACTS, principal, first);
+    if (variable === "principal") return factProblem(principal, path);
     if (variable === "resource")
-      return first === undefined
-        ? undefined
-        : anyOf(subjects.map(({ table, planned }) => factProblem("resource", table, planned, first)));
+      return first === undefined ? undefined : anyOf(subjects.map((facts) => factProblem(facts, path)));
     if (variable !== "context")
       return first === undefined ? undefined : `reads ${variable}.${first}, which no request has`;
     if (first === undefined) return "uses the context as a whole; name the attributes it needs";
     return anyOf(
       contexts.map((context) =>
-        first === "arguments"
-          ? argumentProblem(context.arguments, rest, presence)
-          : factProblem("context", CONTEXT_FACTS, context.facts, first),
+        first === "arguments" ? argumentProblem(context.arguments, rest, presence) : factProblem(context.facts, path),
       ),
     );
   };

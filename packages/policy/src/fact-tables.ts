@@ -1,0 +1,182 @@
+import type { GovernedAction } from "./actions.ts";
+import { BOOL, LONG, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
+import { subjectOf, type GovernedFacts } from "./facts.ts";
+import { TARGET_FACTS } from "./target-facts.ts";
+
+/** One attribute a policy may read. */
+export interface Fact {
+  readonly type: FactType;
+  /** What the attribute says, for the reference page. */
+  readonly meaning: string;
+  /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
+  readonly sourced: boolean;
+  /** True when some requests have no such value, so that a schema must declare it optional. */
+  readonly optional: boolean;
+  /** The actions whose requests have such a value, and always do; `null` for an attribute of every request. */
+  readonly on: readonly GovernedAction[] | null;
+  /** `undefined` when this request has no such value. */
+  readonly of: (facts: GovernedFacts) => FactValue | undefined;
+}
+
+/** Whether requests of an action have a fact. @param action `null` for the call of a tool that has an action of its own */
+export function isFactOf({ on }: Fact, action: string | null): boolean {
+  return on === null || on.some((one) => one === (action ?? "call_tool"));
+}
+
+/** Attributes by name. A Map, because names come from a bundle. */
+export type FactTable = ReadonlyMap<string, Fact>;
+
+/** A fact that every request has. */
+function always(type: FactType, meaning: string, of: Fact["of"]): Fact {
+  return { type, meaning, sourced: true, optional: false, on: null, of };
+}
+const text = (meaning: string, of: Fact["of"]): Fact => always(STRING, meaning, of);
+const truth = (meaning: string, of: Fact["of"]): Fact => always(BOOL, meaning, of);
+const whole = (meaning: string, of: Fact["of"]): Fact => always(LONG, meaning, of);
+const texts = (meaning: string, of: Fact["of"]): Fact => always(STRINGS, meaning, of);
+const maybe = (meaning: string, of: Fact["of"]): Fact => ({ ...text(meaning, of), optional: true });
+
+/** Attributes of the principal entity. */
+export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
+  ["session_id", text("the session", (facts) => facts.sessionId)],
+  ["workflow_id", text("the workflow", (facts) => facts.workflowId)],
+  ["identity_source", text("`bearer`, `jwt` or `tokenless`", (facts) => facts.principal.identitySource)],
+  ["identity_issuer", maybe("issuer of the JWT", (facts) => facts.principal.identityIssuer)],
+  ["user_identity", maybe("subject of the JWT", (facts) => facts.principal.userIdentity)],
+  [
+    "identity_claims",
+    texts(
+      "claims of the JWT that the configuration projects, each as `name=value`",
+      (facts) => facts.principal.identityClaims ?? [],
+    ),
+  ],
+  [
+    "host_asserted_identity",
+    maybe("the peer's SPIFFE ID, by the host's word alone", (facts) => facts.principal.hostAssertedIdentity),
+  ],
+]);
+
+/** What the catalog says of anything approved. */
+const APPROVED: readonly (readonly [string, Fact])[] = [
+  ["server_name", text("the server's name in the catalog", (facts) => subjectOf(facts).server.name)],
+  [
+    "server_identity",
+    text(
+      "the server's URL as the catalog has it, or `stdio:` and its name",
+      (facts) => subjectOf(facts).server.identity,
+    ),
+  ],
+  ["compliance_domain", text("the domain of its data", (facts) => subjectOf(facts).complianceDomain)],
+  ["baa_covered", truth("whether no agreement is missing", (facts) => subjectOf(facts).baaCovered)],
+  ["requires_baa", truth("whether its data needs an agreement", (facts) => subjectOf(facts).requiresBaa)],
+  ["destination_class", text("always `external`", (facts) => subjectOf(facts).destinationClass)],
+  ["sensitivity_level", text("the label that its entry gives it", (facts) => subjectOf(facts).sensitivityLevel)],
+  [
+    "compartments",
+    texts("every compartment of its data: the entry's label and the domain's floor", (facts) => facts.dataCompartments),
+  ],
+  [
+    "server_integrity",
+    text("`trusted` where the operator vouches for its text", (facts) => subjectOf(facts).server.integrity),
+  ],
+];
+
+/** Attributes of a tool's entity, as the catalog has it. */
+export const TOOL_FACTS: FactTable = new Map<string, Fact>([
+  ["tool_name", text("the name that agents call", (facts) => ("tool" in facts ? facts.tool.toolName : undefined))],
+  [
+    "consequential",
+    truth("whether a call needs a trusted session", (facts) =>
+      "tool" in facts ? facts.tool.consequential : undefined,
+    ),
+  ],
+  [
+    "tool_category",
+    {
+      ...text("no catalog entry has one", (facts) => ("tool" in facts ? facts.tool.toolCategory : undefined)),
+      sourced: false,
+    },
+  ],
+  ...APPROVED,
+]);
+
+/** Attributes of a resource's or template's entity. */
+export const RESOURCE_FACTS: FactTable = new Map<string, Fact>([
+  ["uri", text("the URI that is asked for", (facts) => ("resource" in facts ? facts.resource.uri : undefined))],
+  [
+    "uri_template",
+    maybe("the template it fits", (facts) =>
+      "resource" in facts ? facts.resource.resource.template?.text : undefined,
+    ),
+  ],
+  [
+    "mime_type",
+    maybe("the entry's media type", (facts) =>
+      "resource" in facts ? (facts.resource.resource.mimeType ?? undefined) : undefined,
+    ),
+  ],
+  ...APPROVED,
+]);
+
+/** Attributes of a prompt's entity. */
+export const PROMPT_FACTS: FactTable = new Map<string, Fact>([
+  [
+    "prompt_name",
+    text("the name that agents ask for", (facts) => ("prompt" in facts ? facts.prompt.promptName : undefined)),
+  ],
+  ...APPROVED,
+]);
+
+/** Attributes of the context, `arguments` apart. `sensitivity_level` is the rank older bundles read there. */
+export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
+  ["session_id", text("the session", (facts) => facts.sessionId)],
+  ["session_sensitivity", text("the one label of what the principal has seen", (facts) => facts.sessionSensitivity)],
+  [
+    "session_max_sensitivity",
+    text("the highest that label has been in this session", (facts) => facts.sessionMaxSensitivity),
+  ],
+  ["sensitivity_level_int", whole("the rank of `session_max_sensitivity`", (facts) => facts.sensitivityLevelInt)],
+  ["sensitivity_level", whole("the same", (facts) => facts.sensitivityLevelInt)],
+  ["compartments", texts("every compartment that the session has seen data of", (facts) => facts.sessionCompartments)],
+  [
+    "integrity",
+    text("`untrusted` once the session has seen text of a server without trust", (facts) => facts.sessionIntegrity),
+  ],
+  ["workflow_id", text("the workflow", (facts) => facts.workflowId)],
+  ["workflow_allowed_tools", texts("the tools of the workflow", (facts) => facts.workflowAllowedTools)],
+  ["enforcement_mode", text("`enforcing`, `advisory` or `silent`", (facts) => facts.enforcementMode)],
+  ["catalog_hash", text("hash of the catalog in force", (facts) => facts.catalogHash)],
+  ["attestation_platform", text("what the enclave runs on", (facts) => facts.attestationPlatform)],
+  ["channel", text("how the agent reaches the enclave", (facts) => facts.channel)],
+  ["isolation", text("what keeps the enclave from the network", (facts) => facts.isolation)],
+  ["session_isolation", text("what tells sessions apart", (facts) => facts.sessionIsolation)],
+  ["server_identity", text("as of the resource", (facts) => subjectOf(facts).server.identity)],
+  ["compliance_domain", text("as of the resource", (facts) => subjectOf(facts).complianceDomain)],
+  ["baa_covered", truth("as of the resource", (facts) => subjectOf(facts).baaCovered)],
+  ["requires_baa", truth("as of the resource", (facts) => subjectOf(facts).requiresBaa)],
+  ["destination_class", text("as of the resource", (facts) => subjectOf(facts).destinationClass)],
+  [
+    "argument_name",
+    {
+      ...text("the argument that is being completed", (facts) =>
+        "completion" in facts ? facts.completion?.argumentName : undefined,
+      ),
+      on: ["complete"],
+    },
+  ],
+  ...TARGET_FACTS,
+  [
+    "request_method",
+    { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },
+  ],
+]);
+
+/** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
+export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "session_sensitivity",
+  "session_max_sensitivity",
+  "sensitivity_level_int",
+  "sensitivity_level",
+  "compartments",
+  "integrity",
+]);

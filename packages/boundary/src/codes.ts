@@ -66,6 +66,11 @@ export const ERROR_CODES = {
   POLICY_SIGNATURE_INVALID: fact(null, "sign the bundle with the pinned key"),
   POLICY_RELOAD_PINNED_HASH: fact(null, "unpin the policy hash, or sign reloads with a pinned key"),
   POLICY_VERSION_NOT_HIGHER: fact(null, "raise the version in manifest.json and sign the bundle again"),
+  // Findings
+  DETECTOR_DATA_REFUSED: fact(
+    null,
+    "build from a tree where make setup has fetched the secret rules, and do not change the detectors' data",
+  ),
   // Catalog
   CATALOG_INVALID: fact(null, "correct the catalog as the message says"),
   CATALOG_HASH_MISMATCH: fact(null, "deploy the catalog whose hash is pinned, or pin this one"),

@@ -1,13 +1,12 @@
 /** Renders the attributes that rules can read as the tables of docs/reference/facts.md. */
 import { ACTIONS } from "../packages/policy/src/actions.ts";
+import type { Fact, FactTable } from "../packages/policy/src/fact.ts";
 import {
   CONTEXT_FACTS,
   PRINCIPAL_FACTS,
   PROMPT_FACTS,
   RESOURCE_FACTS,
   TOOL_FACTS,
-  type Fact,
-  type FactTable,
 } from "../packages/policy/src/fact-tables.ts";
 import { typeText } from "../packages/policy/src/schema/fit.ts";
 import { row, type GeneratedSection } from "./generated-section.ts";

@@ -36,6 +36,7 @@ export const SHARED_PROCESS: readonly string[] = [
   "packages/identity",
   "packages/inspection",
   "packages/launch",
+  "packages/limits",
   "packages/measure",
   "packages/session",
   "packages/spawner",

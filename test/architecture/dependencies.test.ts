@@ -18,6 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/policy": ["@cmcp/boundary", "@cedar-policy/cedar-wasm", "zod", "node"],
   "packages/catalog": ["@cmcp/boundary", "@cmcp/findings", "zod", "node"],
   "packages/session": ["@cmcp/boundary", "node"],
+  "packages/limits": ["@cmcp/boundary", "node"],
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
   "packages/findings": ["@cmcp/boundary", "re2js"],
   "packages/audit": ["@cmcp/boundary", "zod", "node"],

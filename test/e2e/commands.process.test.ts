@@ -18,6 +18,7 @@ import { startChangingServer, type ChangingServer } from "../servers/changing-se
 const ELSEWHERE: Readonly<Record<string, string>> = {
   start: "test/e2e/refused-starts.process.test.ts",
   verify: "test/e2e/verify.process.test.ts",
+  "policy explain": "test/e2e/policy-explain.process.test.ts",
   "evidence verify": "packages/cli/src/evidence/evidence.test.ts",
   "evidence show": "packages/cli/src/evidence/evidence.test.ts",
   "evidence fetch": "packages/cli/src/evidence/evidence.test.ts",

@@ -83,7 +83,7 @@ describe("starts that are refused", () => {
     await startRefused(await good(), "ATTESTATION_PROVIDER_UNSUPPORTED", { CMCP_BEARER_TOKEN: "x".repeat(40) });
   });
   for (const [key, code] of [
-    ["kill_switch", "CONFIG_NOT_SUPPORTED"],
+    ["agent_manifest", "CONFIG_NOT_SUPPORTED"],
     ["catalog_reload_path", "CATALOG_RESTART_REQUIRED"],
     ["conformance_profile", "CONFORMANCE_PROFILE_UNSATISFIED"],
   ] as const) {

@@ -47,5 +47,5 @@ test("every configuration key is read by a source", () => {
     [...keys].filter((key) => !isRead(key)),
     [],
   );
-  assert.ok(!isRead("kill_switch"), "a key that is in no source is not found");
+  assert.ok(!isRead("agent_manifest"), "a key that is in no source is not found");
 });

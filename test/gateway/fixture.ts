@@ -7,7 +7,7 @@ import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 import { deployQuickstart, listenOnAnyPort } from "./deployment.ts";
 import { developmentEnvironment, type Gateway } from "./gateway.ts";
-import { startInProcess } from "./in-process.ts";
+import { startInProcess, type StartsGateway } from "./in-process.ts";
 
 /** A gateway in front of both real servers, with a token. */
 export interface Fixture {
@@ -42,7 +42,7 @@ export interface RpcReply {
  * Starts servers and gateway; `close` stops all of it.
  * @param start what starts the gateway: `startGateway` where its processes are the subject
  */
-export async function startFixture(start: typeof startInProcess = startInProcess): Promise<Fixture> {
+export async function startFixture(start: StartsGateway = startInProcess): Promise<Fixture> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();

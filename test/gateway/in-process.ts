@@ -20,7 +20,7 @@ const POLICY_WORKER = pathToFileURL(join(BUNDLE, "policy-worker.cjs"));
 const MAX_STREAMS = 1_408;
 
 /** Launches the enclave in this process; host and enclave still speak frames over Unix sockets. */
-async function inProcessLauncher(): Promise<Launcher> {
+async function inProcessLauncher(monotonic: () => number): Promise<Launcher> {
   const directory = await makeRuntimeDirectory();
   return {
     placement: { launcher: "process", isolation: "none", measuredBy: "nothing" },
@@ -38,6 +38,7 @@ async function inProcessLauncher(): Promise<Launcher> {
         buildDigest: `sha256:${hash("sha256", readFileSync(join(BUNDLE, "enclave.cjs")))}`,
         spawner: null,
         platform: { machine: thisMachine },
+        monotonic,
       });
       const listener = await listenAt(directory.enclaveSocket, "", (stream) =>
         serveStream(stream, (exchange) => enclave.accept(exchange)),
@@ -60,30 +61,38 @@ async function inProcessLauncher(): Promise<Launcher> {
   };
 }
 
-async function start(inputs: LaunchInputs, lines: string[]): Promise<Host> {
+async function start(inputs: LaunchInputs, lines: string[], monotonic: () => number): Promise<Host> {
   return await startHost({
     listen: inputs.host.listen,
     launch: inputs.document,
     provision: inputs.provision,
     egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
     storePath: inputs.paths.auditDb,
-    enclave: await inProcessLauncher(),
+    enclave: await inProcessLauncher(monotonic),
     log: createLog({ level: "info", destination: { write: (line) => void lines.push(line) } }),
   });
 }
+
+/** What starts a gateway of a configuration. */
+export type StartsGateway = (config: string, env: Record<string, string>) => Promise<Gateway>;
 
 /**
  * Starts a gateway in this process, with the interface of one that has processes; in the suite of machines it is one in a machine.
  * Signals, namespaces, stdio servers and crashes are for {@link startGateway}.
  *
+ * @param monotonic the enclave's monotonic clock, in milliseconds; a machine has its own
  * @throws StartRefused when the start is refused
  */
-export async function startInProcess(config: string, env: Record<string, string>): Promise<Gateway> {
+export async function startInProcess(
+  config: string,
+  env: Record<string, string>,
+  monotonic: () => number = () => performance.now(),
+): Promise<Gateway> {
   if (IN_MACHINE) return await startGateway(config, env);
   const lines: string[] = [];
   try {
     const inputs = await readLaunchInputs(config, env);
-    const host = await start(inputs, lines);
+    const host = await start(inputs, lines, monotonic);
     const url = `http://${host.address.host}:${host.address.port}`;
     return {
       url,

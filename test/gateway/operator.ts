@@ -1,13 +1,13 @@
 import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { toBase64Url } from "@cmcp/boundary";
-import { resetSigningInput, type Receipt, type ResetStatement, type SignedReset } from "@cmcp/audit/schema";
+import { operatorSigningInput, type Receipt, type ResetStatement } from "@cmcp/audit/schema";
 
 /** An operator: an Ed25519 key pair. */
 export interface Operator {
   readonly privateKey: KeyObject;
   /** As `enclave.operator_keys` lists it. */
   readonly publicKey: string;
-  sign(statement: ResetStatement): SignedReset;
+  sign<T extends object>(statement: T): { readonly statement: T; readonly key: string; readonly signature: string };
 }
 
 export function newOperator(): Operator {
@@ -19,7 +19,7 @@ export function newOperator(): Operator {
     sign: (statement) => ({
       statement,
       key: x,
-      signature: toBase64Url(sign(null, resetSigningInput(statement), privateKey)),
+      signature: toBase64Url(sign(null, operatorSigningInput(statement), privateKey)),
     }),
   };
 }

@@ -8,7 +8,7 @@ import { startRecordsServer, type RecordsServer } from "../servers/records-serve
 import { deployQuickstart, listenOnAnyPort } from "./deployment.ts";
 import type { RpcReply } from "./fixture.ts";
 import { type Gateway } from "./gateway.ts";
-import { startInProcess } from "./in-process.ts";
+import { startInProcess, type StartsGateway } from "./in-process.ts";
 import { PATIENCE } from "./launcher.ts";
 
 /** What a request was answered with. */
@@ -85,7 +85,7 @@ export async function eventually(
 export async function startDeployment(
   principals: Readonly<Record<string, readonly string[] | { readonly role: string } | null>>,
   enclave: readonly string[] = [],
-  start: typeof startInProcess = startInProcess,
+  start: StartsGateway = startInProcess,
 ): Promise<Deployment> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { compareKillSwitch } from "./kill-switch.ts";
 import { comparePublicVerifier } from "./public-verifier.ts";
 import { comparePublishedExamples } from "./published-examples.ts";
 import { ourRecord, theirRecord } from "./records.ts";
@@ -14,6 +15,7 @@ try {
   const theirs = await theirRecord(join(folder, "theirs"), ours);
   const differences =
     (await comparePublicVerifier(theirs, ours)) +
+    (await compareKillSwitch(join(folder, "stopped"))) +
     (await compareTraceSuite(theirs, ours)) +
     (await comparePublishedExamples());
   process.stdout.write(differences === 0 ? "\ninterop: no difference\n" : `\ninterop: ${differences} differences\n`);

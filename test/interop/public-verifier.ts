@@ -36,7 +36,8 @@ const CASES: readonly Case[] = [
   { name: "a byte of the bundle's signature changed", fails: ["audit_bundle"], bundle: /"bundle_signature":"(.)/ },
 ];
 
-const INTACT = [
+/** The checks that an intact record passes. */
+export const INTACT = [
   "schema",
   "signature",
   "trusted_public_key",
@@ -55,7 +56,11 @@ interface Run {
   readonly exit: string;
 }
 
-async function run(record: SessionRecord, variant: Pick<Case, "pins" | "claim" | "bundle"> = {}): Promise<Run> {
+/** Runs the public verifier over a record with everything pinned, presented as it is or in another way. */
+export async function runPublicVerifier(
+  record: SessionRecord,
+  variant: Pick<Case, "pins" | "claim" | "bundle"> = {},
+): Promise<Run> {
   const claim = join(record.folder, "presented-claim.json");
   const bundle = join(record.folder, "presented-bundle.json");
   await writeFile(claim, variant.claim === undefined ? record.claim : changeOneByte(record.claim, variant.claim));
@@ -92,6 +97,15 @@ async function run(record: SessionRecord, variant: Pick<Case, "pins" | "claim" |
   };
 }
 
+/** Names of the checks that passed, sorted. */
+export function passedChecks({ checks }: Run): string {
+  return [...checks]
+    .filter(([, mark]) => mark === "PASS")
+    .map(([name]) => name)
+    .toSorted()
+    .join(" ");
+}
+
 function failed({ checks }: Run): string {
   return [...checks]
     .filter(([, mark]) => mark === "FAIL")
@@ -107,28 +121,20 @@ function ended({ checks, result, exit }: Run): string {
 /** The public verifier treats our record in every case as it treats one the Python runtime made. Returns the number of differences. */
 export async function comparePublicVerifier(theirs: SessionRecord, ours: SessionRecord): Promise<number> {
   const intact = new Comparison();
-  const [theirRun, ourRun] = [await run(theirs), await run(ours)];
+  const [theirRun, ourRun] = [await runPublicVerifier(theirs), await runPublicVerifier(ours)];
   intact.addAll("", theirRun.checks, ourRun.checks);
   intact.add("RESULT", theirRun.result, ourRun.result);
   intact.add("exit code", theirRun.exit, ourRun.exit);
   let differences = intact.print("Public verifier on an intact record, everything pinned");
   differences += expectAll("what it can get without hardware", [
-    [
-      "passes",
-      INTACT.toSorted().join(" "),
-      [...ourRun.checks]
-        .filter(([, mark]) => mark === "PASS")
-        .map(([name]) => name)
-        .toSorted()
-        .join(" "),
-    ],
+    ["passes", INTACT.toSorted().join(" "), passedChecks(ourRun)],
     ["fails", "hardware_attestation", failed(ourRun)],
   ]);
 
   const alike = new Comparison();
   const wanted: [string, string, string][] = [];
   for (const variant of CASES) {
-    const [theirRun, ourRun] = [await run(theirs, variant), await run(ours, variant)];
+    const [theirRun, ourRun] = [await runPublicVerifier(theirs, variant), await runPublicVerifier(ours, variant)];
     alike.add(variant.name, ended(theirRun), ended(ourRun));
     for (const [name, mark] of theirRun.checks)
       if (ourRun.checks.get(name) !== mark)

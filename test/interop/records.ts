@@ -53,7 +53,8 @@ export async function theirRecord(folder: string, { policyHash, catalogHash }: S
   );
 }
 
-async function written(folder: string, claim: string, bundle: string): Promise<SessionRecord> {
+/** Writes a record's files. */
+export async function written(folder: string, claim: string, bundle: string): Promise<SessionRecord> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "claim.json"), claim);
   await writeFile(join(folder, "audit-bundle.json"), bundle);

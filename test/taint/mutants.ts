@@ -75,12 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "parameters in the hash over the request",
     file: `${CALL}/call.ts`,
-    edits: [
-      [
-        "return canonicalHash({ method, params });",
-        "return canonicalHash({ method, params: { name: request.name } });",
-      ],
-    ],
+    edits: [["return measured({ method, params });", "return measured({ method, params: { name: request.name } });"]],
   },
   {
     name: "the inspection of notifications",

@@ -14,6 +14,9 @@ export const FORWARDED_ROUTES = [
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/trace-record",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/evidence",
   "/sessions/:id{[A-Za-z0-9_-]{1,64}}/reset",
+  "/kill-switch/trip",
+  "/kill-switch/unblock",
+  "/policy/keys",
   "/catalog/exception",
   "/.well-known/oauth-protected-resource",
   // The resource's path, without segments that could be read as "." or "..".

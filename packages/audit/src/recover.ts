@@ -3,6 +3,7 @@ import type { KeyObject } from "node:crypto";
 import { asCmcpError, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { dataLabelsOf, isUntrusted, sessionLabelsOf } from "./entry-label.ts";
+import { killSwitchEvent, killSwitchStatementOf, type SignedKillSwitch } from "./kill-switch.ts";
 import {
   decodeRecord,
   publicKeyOf,
@@ -18,10 +19,14 @@ import {
   type RecoveredSession,
   type SessionState,
 } from "./session-state.ts";
+import { policyKeyStatementOf, type SignedPolicyKey } from "./policy-key.ts";
 import { isAuthentic } from "./sign-together.ts";
 
 /** Most sessions one instance's journal is read for; what lies beyond is reported, not believed. */
 export const MAX_RECOVERED_SESSIONS = 100_000;
+
+/** Most entries about policy signing keys that are read of one journal: of each change, its own and those in open sessions. */
+const MAX_POLICY_KEYS = 100_000;
 
 /** What an earlier instance's records establish. Everything here verified under that instance's key. */
 export interface RecoveredInstance {
@@ -31,6 +36,10 @@ export interface RecoveredInstance {
   readonly sessions: ReadonlyMap<string, RecoveredSession>;
   /** Principals an operator reset: what earlier instances recorded of their sensitivity no longer counts. */
   readonly resetPrincipals: ReadonlySet<string>;
+  /** What the records say of the kill switch, by principal. */
+  readonly killSwitch: ReadonlyMap<string, KillSwitchMark>;
+  /** Changes of policy signing keys that entries record. Their signatures are not verified yet. */
+  readonly policyKeys: readonly SignedPolicyKey[];
   /** Highest claim counter the instance used; 0 when it issued none. */
   readonly lastClaimSequence: number;
   /** Records that did not verify or did not fit, and are as if absent. */
@@ -44,6 +53,14 @@ export interface RecoveredInstance {
   readonly lastTime: string;
   /** The number after the last one that verified. */
   readonly records: number;
+}
+
+/** The last trip and the last unblock of one principal in one journal. */
+export interface KillSwitchMark {
+  /** Number of the record of the last trip; `null` if there is none. */
+  readonly trippedAt: number | null;
+  /** The last unblock and its record's number. The operator's signature is not verified yet. */
+  readonly unblock: { readonly at: number; readonly signed: SignedKillSwitch } | null;
 }
 
 /** Who wrote a journal, as its first record says and proves. */
@@ -73,6 +90,8 @@ export class JournalReader {
   readonly #sessions = new Map<string, SessionState>();
   #identity: InstanceIdentity | undefined;
   readonly #resetPrincipals = new Set<string>();
+  readonly #killSwitch = new Map<string, KillSwitchMark>();
+  readonly #policyKeys: SignedPolicyKey[] = [];
   #lastTime = "";
   #nextSeq = 0;
   #gapless = true;
@@ -111,6 +130,8 @@ export class JournalReader {
       facts,
       sessions: recoveredSessions(this.#sessions),
       resetPrincipals: this.#resetPrincipals,
+      killSwitch: this.#killSwitch,
+      policyKeys: this.#policyKeys,
       lastClaimSequence: this.#lastClaimSequence,
       refused: this.#refused,
       gapless: this.#gapless,
@@ -127,7 +148,12 @@ export class JournalReader {
   #accept(record: JournalRecord): boolean {
     if (this.#identity === undefined) return this.#begin(record);
     if (record.instance !== this.#identity.instance || !isAuthentic(record, this.#identity.key)) return false;
-    if (record.kind === "entry") this.#count(record.body.entry);
+    if (record.kind === "entry") {
+      this.#count(record.body.entry);
+      this.#trip(record.body.entry, record.seq);
+      const signed = policyKeyStatementOf(record.body.entry, this.#identity.instance);
+      if (signed !== null && this.#policyKeys.length < MAX_POLICY_KEYS) this.#policyKeys.push(signed);
+    }
     if (record.seq < this.#nextSeq) return false;
     if (record.seq > this.#nextSeq) this.#gapless = false;
     this.#nextSeq = record.seq + 1;
@@ -137,7 +163,7 @@ export class JournalReader {
       case "intent":
         return this.#intent(record.body);
       case "entry":
-        return this.#entry(record.body.entry);
+        return this.#entry(record.body.entry) && this.#unblock(record.body.entry, record.seq);
       case "claim":
         return this.#claim(record.body);
       case "provision":
@@ -152,6 +178,27 @@ export class JournalReader {
     if (state === undefined || entry.entry_type === "session_reset") return;
     for (const label of sessionLabelsOf(entry)) state.seen.add(label);
     state.untrusted ||= isUntrusted(entry);
+  }
+
+  /** Counts a trip in an authentic entry, even if entries before it are missing. */
+  #trip(entry: AuditEntry, at: number): void {
+    const event = killSwitchEvent(entry);
+    if (event === null || event.kind === "unblocked") return;
+    const known = this.#killSwitch.get(event.principal);
+    this.#killSwitch.set(event.principal, {
+      trippedAt: Math.max(at, known?.trippedAt ?? at),
+      unblock: known?.unblock ?? null,
+    });
+  }
+
+  /** Notes an unblock in an entry that fits its chain. */
+  #unblock(entry: AuditEntry, at: number): boolean {
+    const event = killSwitchEvent(entry);
+    if (event?.kind !== "unblocked") return true;
+    const signed = killSwitchStatementOf(entry, this.#identity?.instance);
+    const trippedAt = this.#killSwitch.get(event.principal)?.trippedAt ?? null;
+    if (signed !== null) this.#killSwitch.set(event.principal, { trippedAt, unblock: { at, signed } });
+    return true;
   }
 
   #begin(record: JournalRecord): boolean {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonicalText } from "@cmcp/boundary";
-import { resetSigningInput, type ResetStatement } from "./reset.ts";
+import { operatorSigningInput } from "./operator-statement.ts";
+import type { ResetStatement } from "./reset.ts";
 
 test("an operator signs the statement's canonical JSON behind the domain of operators", () => {
   const statement: ResetStatement = {
@@ -13,5 +14,8 @@ test("an operator signs the statement's canonical JSON behind the domain of oper
     sequence: 1,
     reason: "looked at",
   };
-  assert.equal(new TextDecoder().decode(resetSigningInput(statement)), `cmcp-operator-v1|${canonicalText(statement)}`);
+  assert.equal(
+    new TextDecoder().decode(operatorSigningInput(statement)),
+    `cmcp-operator-v1|${canonicalText(statement)}`,
+  );
 });

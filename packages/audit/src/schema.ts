@@ -31,12 +31,34 @@ export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature
 export { leafInput, nodeInput, siblingSides } from "./merkle-path.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
 export {
-  MAX_RESET_BYTES,
-  MAX_RESET_REASON,
+  MAX_STATEMENT_BYTES,
+  MAX_STATEMENT_REASON,
+  operatorSigningInput,
+  type OperatorStatement,
+} from "./operator-statement.ts";
+export {
   resetDetailSchema,
-  resetSigningInput,
   resetStatementSchema,
   signedResetSchema,
   type ResetStatement,
   type SignedReset,
 } from "./reset.ts";
+export {
+  KILL_SWITCH_REASONS,
+  killSwitchDetail,
+  killSwitchEvent,
+  killSwitchStatementOf,
+  killSwitchStatementSchema,
+  signedKillSwitchSchema,
+  type KillSwitchStatement,
+  type SignedKillSwitch,
+} from "./kill-switch.ts";
+export {
+  isPolicyKeyEntry,
+  policyKeyDetail,
+  policyKeyStatementOf,
+  policyKeyStatementSchema,
+  signedPolicyKeySchema,
+  type PolicyKeyStatement,
+  type SignedPolicyKey,
+} from "./policy-key.ts";

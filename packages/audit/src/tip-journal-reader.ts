@@ -9,6 +9,8 @@ import { isAuthentic } from "./sign-together.ts";
 /** Most recorded calls of one journal to remember; a longer journal is read record by record. */
 const MAX_CALLS = 1_000_000;
 
+const ORDERED: ReadonlySet<AuditEntry["entry_type"]> = new Set(["session_reset", "break_glass_used"]);
+
 /** A record's bytes as the host showed them, and its number in the instance's journal. */
 interface NumberedRecord {
   readonly bytes: Untrusted<Uint8Array>;
@@ -80,6 +82,8 @@ export class TipJournalReader {
       facts,
       sessions,
       resetPrincipals: new Set(),
+      killSwitch: new Map(),
+      policyKeys: [],
       lastClaimSequence: this.#lastClaimSequence,
       refused: 0,
       gapless: true,
@@ -111,9 +115,8 @@ export class TipJournalReader {
   }
 
   #entry(placed: NumberedRecord, entry: AuditEntry): boolean {
-    // What a reset lowers depends on the order of all records, which only each record's own signature proves.
-    if (entry.entry_type === "session_reset" || hash("sha256", entryHashInput(entry)) !== entry.entry_hash)
-      return false;
+    // What a reset or the kill switch does depends on the order of all records, which only each record's own signature proves.
+    if (ORDERED.has(entry.entry_type) || hash("sha256", entryHashInput(entry)) !== entry.entry_hash) return false;
     const state = this.#sessions.get(entry.session_id) ?? this.#begun(entry);
     if (state === null || !acceptEntry(state, entry)) return false;
     this.#tips.set(entry.session_id, placed);

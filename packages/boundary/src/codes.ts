@@ -64,6 +64,11 @@ export const ERROR_CODES = {
   POLICY_BUNDLE_INVALID: fact(null, "correct the policy bundle as the message says"),
   POLICY_HASH_MISMATCH: fact(null, "deploy the bundle whose hash is pinned, or pin this one"),
   POLICY_SIGNATURE_INVALID: fact(null, "sign the bundle with the pinned key"),
+  POLICY_SIGNING_KEY_REVOKED: fact(
+    403,
+    "sign the bundle with the policy signing key that follows, and put it into force; nothing else ends this",
+  ),
+  POLICY_KEY_REVOCATION_INVALID: fact(409, "correct the statement about policy signing keys as the message says"),
   POLICY_RELOAD_PINNED_HASH: fact(null, "unpin the policy hash, or sign reloads with a pinned key"),
   POLICY_VERSION_NOT_HIGHER: fact(null, "raise the version in manifest.json and sign the bundle again"),
   // Findings
@@ -120,6 +125,18 @@ export const ERROR_CODES = {
     "do not retry, in no other session either: data too sensitive for this call has been seen; an operator can " +
       "reset that",
   ),
+  KILL_SWITCH_TRIPPED: fact(
+    403,
+    "stop: the kill switch refuses every call of this principal until an operator lifts it with cmcp kill-switch unblock",
+  ),
+  KILL_SWITCH_DISABLED: fact(409, "set kill_switch.enabled and start again, to use the kill switch"),
+  NOT_BLOCKED: fact(404, "check the principal's name; the kill switch does not block it"),
+  RATE_LIMIT_EXCEEDED: fact(
+    429,
+    "wait until fewer calls are in the window of enclave.rate_limits, then retry",
+    "retry",
+  ),
+  BUDGET_EXCEEDED: fact(429, "wait until fewer bytes are in the window of enclave.budgets, then retry", "retry"),
   REQUEST_CANCELLED: fact(499, "nothing; the caller went away"),
   OVERLOADED: fact(503, "retry later", "retry"),
   // Upstream and response

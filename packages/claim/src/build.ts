@@ -7,6 +7,9 @@ import { CallSummaryBuilder } from "./transcript.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
+/** What a kill switch is set to. */
+export type KillSwitchTerms = Omit<NonNullable<UnsignedClaim["gateway"]["kill_switch"]>, "enabled" | "trigger">;
+
 /** Everything a claim is made of, as plain values. */
 export interface ClaimInput {
   readonly eatProfile: EatProfile;
@@ -42,6 +45,8 @@ export interface ClaimInput {
     readonly evidence?: UnsignedClaim["gateway"]["attestation_evidence"];
   };
   readonly surroundings: DeploymentMode;
+  /** What the kill switch is set to; absent where it is not enabled. */
+  readonly killSwitch?: KillSwitchTerms | undefined;
   /** Counts the instance's claims from 1. */
   readonly sequenceNumber: number;
   /** Hash of the instance's claim before this one; none for the first. */
@@ -55,7 +60,7 @@ export interface ClaimInput {
 export function buildClaim(input: ClaimInput): UnsignedClaim {
   const publicKey = fromBase64Url(input.jwk.x);
   if (publicKey === undefined) throw new CmcpError("INTERNAL", "the signing key is not base64url");
-  const { trace, maxSensitivity, summary } = traceOf(input, publicKey);
+  const { trace, maxSensitivity, summary, trigger } = traceOf(input, publicKey);
   const { session, attestation } = input;
   const claim = {
     cmcp_version: CMCP_VERSION,
@@ -72,7 +77,10 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       attestation_validity_seconds: attestation.validitySeconds,
       attestation_stale: input.issuedAt * 1000 > attestation.generatedAt + attestation.validitySeconds * 1000,
       catalog_exceptions: [],
-      kill_switch_triggered: false,
+      kill_switch_triggered: trigger !== null,
+      ...(input.killSwitch === undefined
+        ? {}
+        : { kill_switch: { ...input.killSwitch, enabled: true, ...(trigger === null ? {} : { trigger }) } }),
       ...(attestation.evidence === undefined ? {} : { attestation_evidence: attestation.evidence }),
     },
   };
@@ -90,6 +98,7 @@ function traceOf(input: ClaimInput, publicKey: Uint8Array) {
   const { session, attestation, policy } = input;
   return {
     maxSensitivity: facts.maxSensitivity,
+    trigger: facts.killSwitchTrigger,
     trace: {
       eat_profile: input.eatProfile,
       iat: input.issuedAt,

@@ -91,6 +91,15 @@ const agentIdentity = z.strictObject({
   tool_catalog_hash: digest,
 });
 
+/** What the kill switch was set to; absent where it is not enabled. `trigger` says what stopped the session, and is absent if nothing did. */
+const killSwitch = z.strictObject({
+  enabled: z.literal(true),
+  window_seconds: z.int().positive(),
+  deny_rate_threshold: z.number().gt(0).max(1),
+  min_calls: z.int().positive(),
+  trigger: z.enum(["deny_rate", "operator"]).optional(),
+});
+
 const gateway = z.strictObject({
   session_id: z.uuid(),
   gateway_version: text,
@@ -108,6 +117,7 @@ const gateway = z.strictObject({
     .optional(),
   agent_identity: agentIdentity.optional(),
   kill_switch_triggered: z.boolean(),
+  kill_switch: killSwitch.optional(),
   attestation_evidence: z
     .strictObject({
       raw_evidence: z.string().optional(),

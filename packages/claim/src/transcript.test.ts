@@ -109,6 +109,7 @@ test("a session without calls is public and empty", () => {
     toolsInvoked: [],
     complianceDomains: [],
     maxSensitivity: "public",
+    killSwitchTrigger: null,
   });
 });
 

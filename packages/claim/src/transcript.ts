@@ -19,10 +19,18 @@ export interface CallFacts {
    * an operator's reset, which lowers it, the entry's detail has it as `session_max_sensitivity`.
    */
   readonly maxSensitivity: string;
+  /** What tripped the kill switch in the session; `null` if nothing did. */
+  readonly killSwitchTrigger: "deny_rate" | "operator" | null;
 }
 
 /** Class of a call whose tool is in no catalog. */
 const UNKNOWN_CLASS = "unknown";
+
+/** What tripped the kill switch, by the `detail.reason` of the entry that says so. */
+const TRIGGERS: ReadonlyMap<unknown, NonNullable<CallFacts["killSwitchTrigger"]>> = new Map([
+  ["kill_switch_triggered", "deny_rate"],
+  ["kill_switch_operator_trip", "operator"],
+]);
 
 /** A decision in the words a claim has for it: a call that waits for a human was not let through. */
 export function claimDecision(decision: AuditDecision | null): TranscriptEntry["decision"] {
@@ -40,11 +48,14 @@ export class CallSummaryBuilder {
   #denied = 0;
   #faulted = 0;
   #maxSensitivity = "public";
+  #killSwitchTrigger: CallFacts["killSwitchTrigger"] = null;
 
   add(entry: AuditEntry): void {
     const highest = entry.detail?.["session_max_sensitivity"];
     this.#maxSensitivity =
       typeof highest === "string" ? highest : (entry.session_sensitivity_after ?? this.#maxSensitivity);
+    if (entry.entry_type === "break_glass_used")
+      this.#killSwitchTrigger ??= TRIGGERS.get(entry.detail?.["reason"]) ?? null;
     if (entry.entry_type !== "tool_call") return;
     this.#total += 1;
     // A redacted call is in the total alone, and so are step_up and defer: existing verifiers count exactly these.
@@ -72,6 +83,7 @@ export class CallSummaryBuilder {
       toolsInvoked: [...this.#tools].sort(),
       complianceDomains: [...this.#domains].sort(),
       maxSensitivity: this.#maxSensitivity,
+      killSwitchTrigger: this.#killSwitchTrigger,
     };
   }
 }

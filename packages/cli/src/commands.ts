@@ -37,6 +37,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "lower a session's sensitivity, signed by an operator",
       load: async () => (await import("./session/session-reset.ts")).sessionReset,
     },
+    "kill-switch trip": {
+      summary: "stop a principal at once, signed by an operator",
+      load: async () => (await import("./kill-switch/operate.ts")).killSwitchTrip,
+    },
+    "kill-switch unblock": {
+      summary: "let a principal that was stopped go on, signed by an operator",
+      load: async () => (await import("./kill-switch/operate.ts")).killSwitchUnblock,
+    },
     "token new": {
       summary: "make a bearer token and its line for the token file",
       load: async () => (await import("./token/token-new.ts")).tokenNew,
@@ -50,6 +58,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "sign a policy bundle",
       load: async () => (await import("./policy/policy-sign.ts")).policySign,
     },
+    "policy succeed-key": {
+      summary: "let another key sign the policies of a running gateway",
+      load: async () => (await import("./policy/policy-keys.ts")).policySucceedKey,
+    },
+    "policy revoke-key": {
+      summary: "revoke a policy signing key of a running gateway",
+      load: async () => (await import("./policy/policy-keys.ts")).policyRevokeKey,
+    },
     "policy schema": {
       summary: "write the schema that a bundle's rules need",
       load: async () => (await import("./policy/policy-schema.ts")).policySchema,
@@ -61,6 +77,10 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
     "policy test": {
       summary: "say how a policy decides a saved call",
       load: async () => (await import("./policy/policy-test.ts")).policyTest,
+    },
+    "policy explain": {
+      summary: "say why a recorded call was decided so",
+      load: async () => (await import("./policy/policy-explain.ts")).policyExplain,
     },
     "catalog hash": {
       summary: "print the hash of a catalog",

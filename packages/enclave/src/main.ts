@@ -35,6 +35,7 @@ async function main(): Promise<void> {
     buildDigest: `sha256:${hash("sha256", readFileSync(__filename))}`,
     spawner: optional("CMCP_SPAWN_SOCKET"),
     platform: { machine: tpmSocket === null ? thisMachine : withTpmSocket(thisMachine, tpmSocket) },
+    monotonic: () => performance.now(),
   });
   await listenAt(required("CMCP_ENCLAVE_LISTEN"), addon, (stream) =>
     serveStream(stream, (exchange) => enclave.accept(exchange)),

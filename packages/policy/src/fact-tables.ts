@@ -1,40 +1,7 @@
-import type { GovernedAction } from "./actions.ts";
-import { BOOL, LONG, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
-import { subjectOf, type GovernedFacts } from "./facts.ts";
+import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
+import { LONG } from "./fact-type.ts";
+import { subjectOf } from "./facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
-
-/** One attribute a policy may read. */
-export interface Fact {
-  readonly type: FactType;
-  /** What the attribute says, for the reference page. */
-  readonly meaning: string;
-  /** False for an attribute the normative schema requires but nothing tells the gateway: no policy may rest on it. */
-  readonly sourced: boolean;
-  /** True when some requests have no such value, so that a schema must declare it optional. */
-  readonly optional: boolean;
-  /** The actions whose requests have such a value, and always do; `null` for an attribute of every request. */
-  readonly on: readonly GovernedAction[] | null;
-  /** `undefined` when this request has no such value. */
-  readonly of: (facts: GovernedFacts) => FactValue | undefined;
-}
-
-/** Whether requests of an action have a fact. @param action `null` for the call of a tool that has an action of its own */
-export function isFactOf({ on }: Fact, action: string | null): boolean {
-  return on === null || on.some((one) => one === (action ?? "call_tool"));
-}
-
-/** Attributes by name. A Map, because names come from a bundle. */
-export type FactTable = ReadonlyMap<string, Fact>;
-
-/** A fact that every request has. */
-function always(type: FactType, meaning: string, of: Fact["of"]): Fact {
-  return { type, meaning, sourced: true, optional: false, on: null, of };
-}
-const text = (meaning: string, of: Fact["of"]): Fact => always(STRING, meaning, of);
-const truth = (meaning: string, of: Fact["of"]): Fact => always(BOOL, meaning, of);
-const whole = (meaning: string, of: Fact["of"]): Fact => always(LONG, meaning, of);
-const texts = (meaning: string, of: Fact["of"]): Fact => always(STRINGS, meaning, of);
-const maybe = (meaning: string, of: Fact["of"]): Fact => ({ ...text(meaning, of), optional: true });
 
 /** Attributes of the principal entity. */
 export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
@@ -150,6 +117,15 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
   ["channel", text("how the agent reaches the enclave", (facts) => facts.channel)],
   ["isolation", text("what keeps the enclave from the network", (facts) => facts.isolation)],
   ["session_isolation", text("what tells sessions apart", (facts) => facts.sessionIsolation)],
+  [
+    "history",
+    always(
+      { kind: "Record", members: new Map(), others: LONG },
+      "what the bundle's manifest declares, by name",
+      (facts) => facts.history,
+    ),
+  ],
+  ["history_complete", truth("whether each count of `history` is exact", (facts) => facts.historyComplete)],
   ["server_identity", text("as of the resource", (facts) => subjectOf(facts).server.identity)],
   ["compliance_domain", text("as of the resource", (facts) => subjectOf(facts).complianceDomain)],
   ["baa_covered", truth("as of the resource", (facts) => subjectOf(facts).baaCovered)],

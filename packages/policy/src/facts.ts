@@ -1,6 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
-import type { ArgumentTargets } from "./target-facts.ts";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {
@@ -41,6 +40,29 @@ export interface RequestFacts {
   readonly channel: "plain" | "sealed";
   readonly isolation: string;
   readonly sessionIsolation: string;
+  /** What the bundle declares of the principal's past, by name. */
+  readonly history: Readonly<Record<string, number>>;
+  /** False if some of it may be too low. */
+  readonly historyComplete: boolean;
+}
+
+/** Paths and URLs of a call's arguments in the forms that rules compare. What could not be read is the empty text in each set. */
+export interface ArgumentTargets {
+  readonly urls: readonly {
+    readonly argument: string;
+    readonly raw: string;
+    readonly url: string;
+    readonly scheme: string;
+    readonly host: string;
+    readonly port: number;
+    readonly path: string;
+  }[];
+  readonly hosts: readonly string[];
+  readonly schemes: readonly string[];
+  readonly paths: readonly string[];
+  readonly commonPath: string;
+  readonly pathEscapes: boolean;
+  readonly complete: boolean;
 }
 
 /** A tool, and what is done with it: `tools/call`, or a request its server puts to the client while the call runs. */

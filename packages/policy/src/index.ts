@@ -5,8 +5,10 @@ export {
   requireHigherVersion,
   requirePinned,
   signBundle,
+  SigningKeys,
   verifyBundleSignature,
   type BundleFiles,
+  type HistoryDeclaration,
   type PolicyBundle,
 } from "./bundle/index.ts";
 export { compilePolicy, type CompileOptions } from "./compile/compile.ts";
@@ -20,4 +22,4 @@ export type {
   ResourceFacts,
 } from "./facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";
-export type { ArgumentTargets } from "./target-facts.ts";
+export type { ArgumentTargets } from "./facts.ts";

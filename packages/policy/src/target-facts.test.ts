@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ArgumentTargets } from "./target-facts.ts";
+import type { ArgumentTargets } from "./facts.ts";
 import { call, compile, PERMIT_ALL } from "./test-support.ts";
 
 const TARGETS: ArgumentTargets = {

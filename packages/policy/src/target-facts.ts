@@ -1,24 +1,6 @@
-import type { Fact } from "./fact-tables.ts";
+import type { Fact } from "./fact.ts";
+import type { ArgumentTargets } from "./facts.ts";
 import { BOOL, LONG, recordType, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
-
-/** Paths and URLs of a call's arguments in the forms that rules compare. What could not be read is the empty text in each set. */
-export interface ArgumentTargets {
-  readonly urls: readonly {
-    readonly argument: string;
-    readonly raw: string;
-    readonly url: string;
-    readonly scheme: string;
-    readonly host: string;
-    readonly port: number;
-    readonly path: string;
-  }[];
-  readonly hosts: readonly string[];
-  readonly schemes: readonly string[];
-  readonly paths: readonly string[];
-  readonly commonPath: string;
-  readonly pathEscapes: boolean;
-  readonly complete: boolean;
-}
 
 /** An attribute of tool calls that follows from their paths and URLs. */
 const ofTargets = (type: FactType, meaning: string, of: (targets: ArgumentTargets) => FactValue): Fact => ({

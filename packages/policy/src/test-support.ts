@@ -155,6 +155,8 @@ const REQUEST: RequestFacts = {
   channel: "plain",
   isolation: "netns",
   sessionIsolation: "gateway",
+  history: {},
+  historyComplete: true,
 };
 
 const NO_TARGETS = {

@@ -1,6 +1,7 @@
 import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import type { AuditBundle } from "@cmcp/audit/schema";
 import { bundleHashInput } from "@cmcp/audit/schema";
+import { checkOperatorStatements } from "./bundle/kill-switch.ts";
 import { checkResets } from "./bundle/resets.ts";
 import { deriveChain } from "./bundle/chain.ts";
 import { Checklist } from "./checklist.ts";
@@ -101,6 +102,7 @@ async function checkBundleAlone(
     failed: chain.ok ? "" : chain.why,
   });
   await checkResets(crypto, bundle.entries, list);
+  await checkOperatorStatements(crypto, bundle.entries, list);
   if (trustedKey === undefined) {
     if (!canBeEd25519(bundle.bundle_signature))
       list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");

@@ -61,6 +61,7 @@ describe("an intact record", () => {
       "bundle's session",
       "audit chain",
       "enforcement mode",
+      "kill switch",
       "bundle signature",
       "transcript",
       "call summary",

@@ -1,5 +1,6 @@
 import type { IncompleteSession, Receipt } from "@cmcp/audit/schema";
 import { deriveChain } from "./bundle/chain.ts";
+import { checkOperatorStatements } from "./bundle/kill-switch.ts";
 import { checkResets } from "./bundle/resets.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
@@ -143,6 +144,7 @@ async function checkCovered(
   });
   const conditions = conditionsOf(covered);
   await checkResets(crypto, covered, list);
+  await checkOperatorStatements(crypto, covered, list);
   checkMode(conditions, acceptedModes(expected), list);
   checkEnforced(conditions, list);
   checkHistory(conditions, expected, list);

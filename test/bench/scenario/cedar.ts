@@ -64,6 +64,8 @@ function facts(principalId: string): CallFacts {
     channel: "plain",
     isolation: "network-namespace",
     sessionIsolation: "gateway",
+    history: {},
+    historyComplete: true,
     tool: CATALOG_TOOL,
     arguments: callArguments(),
   };

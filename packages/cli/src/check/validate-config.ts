@@ -2,6 +2,7 @@ import process from "node:process";
 import { loadCatalog, requireCatalogHash } from "@cmcp/catalog";
 import { launchDigest } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
+import { requireKnownNames } from "@cmcp/limits";
 import { requirePinned } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
@@ -43,11 +44,13 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
       signingKey: policySigningKey,
       reloadable: inputs.config.policy_reload_interval_seconds > 0,
     });
+    const vocabulary = new Vocabulary(inputs.config.sensitivity);
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), {
       developmentMode: inputs.environment.development,
-      vocabulary: new Vocabulary(inputs.config.sensitivity),
+      vocabulary,
     });
     requireCatalogHash(catalog.hash, catalogHash);
+    requireKnownNames(inputs.config, catalog, (label) => vocabulary.has(label));
     await requireStartable(catalog, inputs);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [

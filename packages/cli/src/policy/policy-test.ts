@@ -1,26 +1,12 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { Catalog, CatalogTool } from "@cmcp/catalog";
-import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
-import type { CallFacts, Verdict } from "@cmcp/policy";
-import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
+import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
 import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
-import { readSavedCall, type SavedCall } from "./saved-call.ts";
-import { sessionLabels, type SessionLabels } from "./session-labels.ts";
+import { decideSaved, type Outcome } from "./decide-saved.ts";
+import { readSavedCall } from "./saved-call.ts";
 import { readTools } from "./tools.ts";
-
-type Outcome =
-  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields">
-  | {
-      decision: "deny";
-      rule: string;
-      cause: "not-policy";
-      reason: string;
-      redactFields: readonly string[];
-      keepFields: readonly string[];
-    };
 
 /** `cmcp policy test` */
 export const policyTest: Command = {
@@ -31,7 +17,8 @@ tool and, where they matter, arguments, principal, workflow, session_sensitivity
 at), session_max_sensitivity (the highest it has stood at; each follows from the other), compartments (all that
 it has seen beside), integrity (trusted or untrusted), enforcement_mode, vocabulary and compliance_domains (the deployment's own, as its configuration has them), and who the caller is: identity_source (bearer, jwt
 or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
-name=value), and host_asserted_identity.
+name=value), and host_asserted_identity. For rules over history: history (numbers by name, 0 when absent) and
+history_complete (true when absent).
 
   --catalog FILE    the tool catalog
   --call FILE       the call
@@ -57,22 +44,9 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     if (expect !== undefined && !["allow", "redact", "deny", "step_up", "defer"].includes(expect))
       throw new CmcpError("USAGE", "--expect is one of allow, redact, deny, step_up, defer");
     const call = await readSavedCall(required(values.call, "--call"));
-    const vocabulary = new Vocabulary(call);
-    const labels = sessionLabels(call, vocabulary);
-    const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
+    const catalog = await readTools(required(values.catalog, "--catalog"), new Vocabulary(call));
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
-    const tool = catalog.tools.get(call.tool);
-    const refusal = refusedBefore(tool, call);
-    const outcome: Outcome =
-      tool === undefined || refusal !== null
-        ? (refusal ?? beforePolicy("not-in-catalog", "the tool is not in the catalog"))
-        : policy.decide(
-            factsOf(call, tool, catalog, {
-              ...labels,
-              rank: vocabulary.rank(labels.max),
-              data: compartmentsOfCall(vocabulary, tool, null),
-            }),
-          );
+    const outcome = decideSaved(policy, catalog, call);
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(
@@ -82,58 +56,6 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     return ok ? EXIT.ok : EXIT.rejected;
   },
 };
-
-function beforePolicy(rule: string, reason: string): Outcome {
-  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [], keepFields: [] };
-}
-
-/** What the gateway refuses before it asks policy, in its order. */
-function refusedBefore(tool: CatalogTool | undefined, { arguments: args }: SavedCall): Outcome | null {
-  if (tool === undefined) return null;
-  prepareSchemas(tool);
-  const inspected = inspectArguments(tool, args);
-  return inspected.ok ? null : beforePolicy("input-schema", inspected.why);
-}
-
-function principalOf(call: SavedCall): CallFacts["principal"] {
-  return {
-    id: call.principal,
-    identitySource: call.identity_source,
-    identityClaims: call.identity_claims,
-    ...(call.identity_issuer === undefined ? {} : { identityIssuer: call.identity_issuer }),
-    ...(call.user_identity === undefined ? {} : { userIdentity: call.user_identity }),
-    ...(call.host_asserted_identity === undefined ? {} : { hostAssertedIdentity: call.host_asserted_identity }),
-  };
-}
-
-function factsOf(
-  call: SavedCall,
-  tool: CatalogTool,
-  { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
-  sensitivity: SessionLabels & { readonly rank: number; readonly data: readonly string[] },
-): CallFacts {
-  return {
-    principal: principalOf(call),
-    sessionId: "00000000-0000-4000-8000-000000000000",
-    workflowId: call.workflow,
-    workflowAllowedTools: call.workflow_allowed_tools ?? [...tools.values()].map(({ toolName }) => toolName),
-    sessionSensitivity: sensitivity.current,
-    sessionMaxSensitivity: sensitivity.max,
-    sensitivityLevelInt: sensitivity.rank,
-    sessionCompartments: sensitivity.compartments,
-    sessionIntegrity: call.integrity,
-    dataCompartments: sensitivity.data,
-    enforcementMode: call.enforcement_mode,
-    catalogHash,
-    attestationPlatform: "software-only",
-    channel: "plain",
-    isolation: "network-namespace",
-    sessionIsolation: "gateway",
-    tool,
-    arguments: call.arguments,
-    targets: () => argumentTargets(tool, call.arguments),
-  };
-}
 
 function text(
   { decision, rule, cause, reason, redactFields, keepFields }: Outcome,

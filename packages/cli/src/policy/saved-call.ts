@@ -25,6 +25,9 @@ const savedCallSchema = z
     vocabulary: z.record(z.string(), z.int()).default({}),
     /** Domains of the deployment, as `sensitivity.compliance_domains`. */
     compliance_domains: z.record(z.string(), z.boolean()).default({}),
+    /** What rules find in `context.history`, and whether it is complete. */
+    history: z.record(z.string().max(64), z.int().nonnegative()).default({}),
+    history_complete: z.boolean().default(true),
     /** How the caller was recognised; issuer, subject and claims are those of a JWT. */
     identity_source: z.enum(["bearer", "jwt", "tokenless"]).default("bearer"),
     identity_issuer: text.optional(),

@@ -3,7 +3,7 @@ import {
   auditEntrySchema,
   MAX_RECEIPT_BYTES,
   receiptSchema,
-  resetSigningInput,
+  operatorSigningInput,
   resetStatementSchema,
   type ResetStatement,
   type SignedReset,
@@ -62,7 +62,7 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
     const signed: SignedReset = {
       statement,
       key: key.publicKey,
-      signature: toBase64Url(key.sign(resetSigningInput(statement))),
+      signature: toBase64Url(key.sign(operatorSigningInput(statement))),
     };
     const reply = await ask(url, `/sessions/${statement.session_id}/reset`, { method: "POST", body: signed });
     report(reply, url, values.json, out);

@@ -101,3 +101,19 @@ test("without a report nothing is put in force", async () => {
   );
   assert.equal(held.current, first);
 });
+
+test("a key that hands over while a bundle is compiled puts it into force no more", async () => {
+  const held = activePolicy();
+  const ports = core();
+  const report: ReloadPorts["report"] = async (policyHash) => {
+    held.keys.apply({ key: signingKey, next: "n".repeat(43) });
+    return await ports.report(policyHash);
+  };
+  await assert.rejects(held.reload({ ...ports, report }, messageOf("2.0")), { code: "POLICY_SIGNING_KEY_REVOKED" });
+  assert.equal(held.current, first);
+  assert.ok(held.isTrusted, "the policy in force stays after a succession");
+  await held.reload(ports, messageOf("1.0"));
+  held.keys.apply({ key: signingKey, next: null });
+  assert.ok(!held.isTrusted);
+  await assert.rejects(held.reload(ports, messageOf("1.0")), { code: "POLICY_SIGNING_KEY_REVOKED" });
+});

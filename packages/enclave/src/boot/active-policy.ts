@@ -5,7 +5,9 @@ import {
   readBundle,
   requireHigherVersion,
   verifyBundleSignature,
+  SigningKeys,
   type CompiledPolicy,
+  type PolicyBundle,
 } from "@cmcp/policy";
 import type { Catalog } from "@cmcp/catalog";
 import type { InstanceReport } from "../instance/report.ts";
@@ -33,20 +35,47 @@ export interface ReloadPorts {
   readonly installed: () => void;
 }
 
+function retiredKey(): CmcpError {
+  return new CmcpError(
+    "POLICY_SIGNING_KEY_REVOKED",
+    "the policy bundle is signed by a key that handed over or was revoked",
+  );
+}
+
+function isSignedBy(bundle: PolicyBundle, key: string): boolean {
+  try {
+    verifyBundleSignature(bundle, key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The policy in force. `reload` is the only way to replace it. */
 export class ActivePolicy {
   readonly #settings: ReloadSettings;
+  /** The keys that bundles are signed with. */
+  readonly keys: SigningKeys;
   #current: CompiledPolicy;
+  /** The key that signed the policy in force. */
+  #signedBy: string | null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(first: CompiledPolicy, settings: ReloadSettings) {
     this.#current = first;
     this.#settings = settings;
+    this.#signedBy = settings.signingKey;
+    this.keys = new SigningKeys(settings.signingKey);
   }
 
   /** The policy in force now. */
   get current(): CompiledPolicy {
     return this.#current;
+  }
+
+  /** Whether the policy in force was signed by a key that is not revoked. */
+  get isTrusted(): boolean {
+    return !this.keys.isRevoked(this.#signedBy);
   }
 
   /**
@@ -67,17 +96,44 @@ export class ActivePolicy {
     if (!reloadable || signingKey === null)
       throw new CmcpError("NOT_SUPPORTED", "the launch document does not allow policy reloads");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
-    verifyBundleSignature(bundle, signingKey);
+    const key = this.#signerOf(bundle, signingKey);
     // The host sends it again if it did not get the answer.
-    if (bundle.hash === this.#current.bundle.hash) return await parts.report(bundle.hash);
+    if (bundle.hash === this.#current.bundle.hash) {
+      this.#signedBy = key;
+      return await parts.report(bundle.hash);
+    }
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     parts.journal.assertWritable();
     const next = await compilePolicy(bundle, parts.catalog, { workerUrl });
     // Before the change, so that no call is decided under a policy without a report.
     const report = await parts.report(bundle.hash);
+    // The key may have handed over while the bundle was compiled.
+    if (key !== this.keys.current) throw retiredKey();
+    this.#signedBy = key;
     await this.#install(parts, next, report);
     parts.installed();
     return report;
+  }
+
+  /**
+   * The key that signed a bundle: the present one, or for the bundle in force the one it came into force with.
+   * @throws CmcpError `POLICY_SIGNATURE_INVALID`, `POLICY_SIGNING_KEY_REVOKED`
+   */
+  #signerOf(bundle: PolicyBundle, first: string): string {
+    const { current } = this.keys;
+    if (current !== null && isSignedBy(bundle, current)) return current;
+    const signedBy = this.#signedBy;
+    // The host hands the bundle in force over again.
+    if (
+      bundle.hash === this.#current.bundle.hash &&
+      signedBy !== null &&
+      this.isTrusted &&
+      isSignedBy(bundle, signedBy)
+    )
+      return signedBy;
+    if (this.keys.hasSigned((key) => isSignedBy(bundle, key))) throw retiredKey();
+    verifyBundleSignature(bundle, current ?? first);
+    throw retiredKey();
   }
 
   /**

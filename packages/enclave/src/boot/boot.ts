@@ -1,5 +1,6 @@
 import { toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
 import type { Session } from "@cmcp/session";
+import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
@@ -9,6 +10,7 @@ import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts"
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import { Journal } from "../record/journal.ts";
 import { readEarlierInstances, type EarlierInstances } from "../record/earlier-instances.ts";
+import { restorePolicyKeys } from "../record/policy-keys.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import { composeAccess } from "./compose-access.ts";
 import { composeCall, type ComposedParts, type CallState } from "./compose-call.ts";
@@ -92,7 +94,8 @@ async function startInstance(
   { from, key, name, earlier }: StartInputs,
 ): Promise<void> {
   const { instance, record } = from;
-  const { journal, sessions, closing, root } = record;
+  const { journal, sessions, closing, root, killSwitch } = record;
+  const { operators } = from.access;
   const { clock, identity } = instance;
   await journal.append(name, {
     kind: "instance",
@@ -109,7 +112,9 @@ async function startInstance(
   });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
   const now = (): number => clock.now().getTime();
-  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs }, earlier);
+  const hasSigned = operators.hasSigned.bind(operators);
+  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch, hasSigned }, earlier);
+  restorePolicyKeys({ keys: instance.activePolicy.keys, verifies: verifiesStatement }, earlier, hasSigned);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
 }

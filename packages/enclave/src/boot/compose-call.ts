@@ -1,4 +1,6 @@
+import { History, SinkCeilings, WindowLimits } from "@cmcp/limits";
 import { CallRunner } from "../call/call-runner.ts";
+import type { LimitPorts } from "../call/check-limits.ts";
 import { Decider } from "../call/decide.ts";
 import { CallPipeline, type PipelinePorts } from "../call/pipeline.ts";
 import type { RequestStates } from "../call/request-state.ts";
@@ -41,11 +43,10 @@ export function composeCall(
   return { decider, calls };
 }
 
-function deciderOf(
-  { config, platform, isolation }: AcceptedLaunch,
-  { catalog, vocabulary }: LaunchContents,
-  { access }: ComposedParts,
-): Decider {
+function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: ComposedParts): Decider {
+  const { config, platform, isolation } = launch;
+  const { catalog, vocabulary } = contents;
+  const { access } = from;
   return new Decider({
     catalog,
     gateway: {
@@ -56,12 +57,48 @@ function deciderOf(
       isolation,
       tools: [...catalog.tools.keys()],
       workflowTools: config.enclave.workflow_tools,
+      history: new History(contents.bundle.history, {
+        now: from.instance.monotonic,
+        first: from.record.first,
+      }),
     },
     workflows: {
       mayUse: (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow),
       isLabel: (label) => vocabulary.has(label),
     },
+    limits: limitsOf(launch, contents, from),
   });
+}
+
+function limitsOf(
+  { config: { enclave, sink_policy: sinks } }: AcceptedLaunch,
+  { vocabulary }: LaunchContents,
+  { instance, record }: ComposedParts,
+): LimitPorts {
+  const { rate_limits = [], budgets = [] } = enclave;
+  const rules = [
+    ...rate_limits.map((rule) => ({ ...rule, of: "calls" as const, max: rule.max_calls })),
+    ...budgets.map((rule) => ({ ...rule, of: "bytes" as const, max: rule.max_bytes_sent })),
+  ];
+  const limits = rules.map(({ principal = null, tool = null, window_seconds: seconds, of, max }) => ({
+    principal,
+    tool,
+    windowMs: seconds * 1000,
+    of,
+    max,
+  }));
+  return {
+    holdOf: (principal) => record.stops.holdOf(principal),
+    isPolicyTrusted: () => instance.activePolicy.isTrusted,
+    windows: new WindowLimits(limits, instance.monotonic),
+    sinks:
+      sinks === undefined
+        ? null
+        : new SinkCeilings(sinks.tool_max_sensitivity, sinks.response_max_sensitivity, (label) =>
+            vocabulary.rank(label),
+          ),
+    vocabulary,
+  };
 }
 
 function linePorts(
@@ -97,7 +134,13 @@ function linePorts(
     cancel: { catalog, tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },
     record: {
       vocabulary,
-      recordDecision: async (recorded, fields) => await recorder.decision(recorded, fields),
+      recordDecision: async (recorded, fields) => {
+        const receipt = recorder.decision(recorded, fields);
+        // The entry is in the chain. It is counted before anything else is decided.
+        record.stops.count(recorded, fields);
+        return await receipt;
+      },
+      refusalReceipt: (recorded) => record.stops.receiptFor(recorded),
       evidenceOf: (server) => upstreams.evidenceOf(server),
       claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
     },

@@ -3,6 +3,8 @@ import { createMcp } from "../http/mcp.ts";
 import { createHandler, type Handler, type HandlerPorts } from "../http/router.ts";
 import { routes, type RoutePorts } from "../http/routes.ts";
 import { load } from "../http/status.ts";
+import { operateKillSwitch } from "../http/kill-switch.ts";
+import { changePolicyKeys } from "../http/policy-keys.ts";
 import { resetSession } from "../http/session-reset.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import type { ComposedParts, composeCall } from "./compose-call.ts";
@@ -40,6 +42,8 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
     freshness: instance.freshness,
     mcp: mcpOf(contents, served),
     reset: async (request, id) => await resetSession(resets, request, id),
+    killSwitch: async (request, act) => await operateKillSwitch({ ...resets, stops: record.stops }, request, act),
+    policyKeys: async (request) => await changePolicyKeys({ ...resets, policyKeys: record.policyKeys }, request),
     routes: routes({
       status: statusOf(launch, contents, served),
       attestation: {

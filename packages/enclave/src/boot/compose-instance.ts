@@ -48,7 +48,7 @@ export async function composeInstance(
   const { attester } = launch.platform;
   const compiling = compile(contents, environment);
   const clock = new Clock();
-  const monotonic = (): number => performance.now();
+  const { monotonic } = environment;
   const reports = reportsOf(launch, clock, monotonic);
   const collect = async (reportData: Uint8Array): Promise<Evidence> => await reports.collect(reportData);
   const identity = await openIdentity(

@@ -1,10 +1,15 @@
+import type { Config } from "@cmcp/launch";
+import { KillSwitch } from "@cmcp/limits";
 import { SessionTable, type Session } from "@cmcp/session";
+import { verifiesStatement } from "../access/operators.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
-import { Claims } from "../record/claims.ts";
+import { Claims, type ClaimSettings } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
 import { EarlierSessions } from "../record/earlier-sessions.ts";
 import type { Journal } from "../record/journal.ts";
 import type { EarlierInstances } from "../record/earlier-instances.ts";
+import { PolicyKeys } from "../record/policy-keys.ts";
+import { PrincipalStops } from "../record/principal-stops.ts";
 import { Provisions } from "../record/provisions.ts";
 import type { SignedOwnJournal } from "../record/read-closed.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -23,11 +28,17 @@ export interface RecordParts {
   readonly provisions: Provisions;
   readonly claims: Claims;
   readonly closing: SessionCloser;
+  /** `null` where the configuration has no kill switch. */
+  readonly killSwitch: KillSwitch | null;
+  readonly stops: PrincipalStops;
+  readonly policyKeys: PolicyKeys;
   /** The journal of this instance. */
   readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
   /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
+  /** Whether the store shows nothing of an earlier instance. */
+  readonly first: boolean;
 }
 
 /** What the record is composed from. */
@@ -59,9 +70,53 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     policyHash: () => parts.activePolicy.current.bundle.hash,
     forget: from.forget,
   });
+  const killSwitch = killSwitchOf(launch, parts);
+  const now = (): number => parts.clock.now().getTime();
+  const windowSeconds = launch.config.kill_switch?.window_seconds ?? 0;
+  const stops = new PrincipalStops({
+    killSwitch: killSwitch === null ? null : { state: killSwitch, windowSeconds },
+    recorder,
+    sessions,
+    closing,
+    key,
+    journal,
+    root,
+    now,
+  });
+  const { keys } = parts.activePolicy;
+  const policyKeys = new PolicyKeys({ keys, recorder, sessions, journal, root, now, verifies: verifiesStatement });
   const ownRecord = { journal, instance, jwk: key.jwk };
   const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
-  return { journal, sessions, recorder, provisions, claims, closing, ownRecord, lookup, root };
+  return {
+    journal,
+    sessions,
+    recorder,
+    provisions,
+    claims,
+    closing,
+    killSwitch,
+    stops,
+    policyKeys,
+    ownRecord,
+    lookup,
+    root,
+    first: from.earlier.instances.length === 0,
+  };
+}
+
+function killSwitchTerms({ kill_switch: settings }: Config): ClaimSettings["killSwitch"] {
+  if (settings === undefined) return undefined;
+  const { window_seconds, deny_rate_threshold, min_calls } = settings;
+  return { window_seconds, deny_rate_threshold, min_calls };
+}
+
+function killSwitchOf({ config }: AcceptedLaunch, { monotonic }: InstanceParts): KillSwitch | null {
+  if (config.kill_switch === undefined) return null;
+  const { window_seconds: seconds, deny_rate_threshold, min_calls } = config.kill_switch;
+  return new KillSwitch(
+    { windowMs: seconds * 1000, denyRateThreshold: deny_rate_threshold, minCalls: min_calls },
+    monotonic,
+  );
 }
 
 function sessionsOf(
@@ -128,6 +183,7 @@ function claimsOf(
       catalogHash: catalog.hash,
       validitySeconds: config.attestation.validity_seconds,
       isolation,
+      killSwitch: killSwitchTerms(config),
       perCall: config.enclave.claims === "call",
     },
   });

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
+import { requireKnownNames } from "@cmcp/limits";
 import { parseLaunchDocument, type Config, type LaunchDocument } from "@cmcp/launch";
 import { readBundle, requirePinned, type PolicyBundle } from "@cmcp/policy";
 import type { CompileWorker } from "@cmcp/policy/worker";
@@ -31,6 +32,8 @@ export interface Environment {
   /** `sha256:` and hex of this process's script. */
   readonly buildDigest: string;
   readonly platform: PlatformAccess;
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number;
   /** Socket of the spawner of stdio servers; `null` if none runs. */
   readonly spawner: string | null;
 }
@@ -89,6 +92,7 @@ export function loadLaunchContents({ document, config }: AcceptedLaunch): Launch
   });
   const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
+  requireKnownNames(config, catalog, (label) => vocabulary.has(label));
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { bundle, catalog, vocabulary };
 }

@@ -5,7 +5,7 @@ import { DEFAULT_WORKFLOW } from "@cmcp/launch";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
-import { canonicalHash } from "./canonical-hash.ts";
+import { measured } from "./canonical-hash.ts";
 import { callThatMadeTask, type Task, type Tasks } from "./tasks.ts";
 
 /** What policy decides on. */
@@ -18,8 +18,16 @@ export interface DecisionInput {
   readonly policy: CompiledPolicy;
 }
 
+/** A request that is decided to be sent, with what limits count of it. */
+export interface LimitedInput extends DecisionInput {
+  /** Bytes of the canonical JSON of method and parameters as sent to the server. */
+  readonly requestBytes: number;
+  /** Whether the request is about a task, and so part of the call that made the task. */
+  readonly isFollowUp: boolean;
+}
+
 /** One call. It is created on arrival, and every stage reads it. */
-export interface Call extends DecisionInput {
+export interface Call extends LimitedInput {
   readonly id: string;
   readonly request: AgentRequest;
   readonly task: Task | null;
@@ -54,6 +62,7 @@ export function createCall(
   const task = isTaskMethod(named.method) ? (tasks.find(recorded.session.id, named.name) ?? null) : null;
   const request =
     cancels || task !== null ? named : { ...named, workflowId: named.workflowId ?? unnamedWorkflow(caller) };
+  const sent = asSent(request);
   return {
     id: randomUUID(),
     caller,
@@ -62,7 +71,9 @@ export function createCall(
     task,
     policyRequest: task === null ? request : callThatMadeTask(task, request),
     policy,
-    requestHash: requestHash(request),
+    requestHash: sent.hash,
+    requestBytes: sent.bytes,
+    isFollowUp: task !== null,
     startedAt: performance.now(),
   };
 }
@@ -76,11 +87,13 @@ function withoutWorkflow(request: AgentRequest): AgentRequest {
 export function withAnswers(call: Call, responses: NonNullable<AgentRequest["input"]>["responses"]): Call {
   if (call.request.input === null) return call;
   const request = { ...call.request, input: { ...call.request.input, responses } };
-  return { ...call, request, requestHash: requestHash(request) };
+  const sent = asSent(request);
+  return { ...call, request, requestHash: sent.hash, requestBytes: sent.bytes };
 }
 
-function requestHash(request: AgentRequest): string {
+/** Hash and length of a request as it is sent. */
+function asSent(request: AgentRequest): ReturnType<typeof measured> {
   const { method, name, input } = request;
   const params = governedMethod(method).upstream({ request, taskId: name, input });
-  return canonicalHash({ method, params });
+  return measured({ method, params });
 }

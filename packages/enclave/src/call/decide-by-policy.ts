@@ -1,12 +1,12 @@
 import type { Target } from "@cmcp/catalog";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
-import type { DecisionInput } from "./call.ts";
+import type { LimitedInput } from "./call.ts";
 import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
 import { policyFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 
 /** Asks Cedar. If the enforcement mode lets a refused call through, the permit has the decision `advisory_deny`. */
-export function decideByPolicy(call: DecisionInput, target: Target, gateway: GatewayFacts): Step<Permit> {
+export function decideByPolicy(call: LimitedInput, target: Target, gateway: GatewayFacts): Step<Permit> {
   const facts = policyFacts(gateway, call, target);
   const verdict = call.policy.decide(facts);
   const refusal = refusalOf(verdict);

@@ -80,8 +80,9 @@ export class QuestionDecider {
     };
   }
 
+  /** The call is counted already: deciding it again adds nothing to limits and history. */
   #callUnderCurrentPolicy(): Call {
-    return { ...this.#call, policy: this.#ports.policy() };
+    return { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
   }
 
   /** @param counted whether this question was already counted as let through by the mode */

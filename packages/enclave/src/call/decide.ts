@@ -1,11 +1,13 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import { LIMIT_REFUSALS } from "../record/principal-stops.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { checkIntegrity } from "./check-integrity.ts";
+import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
-import type { DecisionInput } from "./call.ts";
+import type { DecisionInput, LimitedInput } from "./call.ts";
 import type { Refusal, Step } from "./ending.ts";
-import { listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
+import { historyCall, listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
 
@@ -20,9 +22,10 @@ export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly gateway: GatewayFacts;
   readonly workflows: WorkflowPorts;
+  readonly limits: LimitPorts;
 }
 
-/** Stages 1 to 5 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 7 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -30,9 +33,21 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Decides one request: finds its target, checks workflow, arguments and integrity, asks policy. */
-  decide(call: DecisionInput): Step<Permit> {
-    const { catalog, workflows, gateway } = this.#ports;
+  /**
+   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments, integrity and limits, asks policy. A permitted request is
+   * counted at once, so that no two requests share what is left of a limit.
+   */
+  decide(call: LimitedInput): Step<Permit> {
+    const stopped = checkKillSwitch(call, this.#ports.limits);
+    if (stopped.kind === "ending") return stopped;
+    const step = this.#decideRunning(call);
+    this.#count(call, step);
+    return step;
+  }
+
+  /** Decides a request of a principal that the kill switch has not stopped. */
+  #decideRunning(call: LimitedInput): Step<Permit> {
+    const { catalog, workflows, gateway, limits } = this.#ports;
     const target = resolveTarget(call.policyRequest, catalog);
     if (target.kind === "ending") return target;
     const workflow = checkWorkflow(call, target.value, workflows);
@@ -41,11 +56,23 @@ export class Decider {
     if (fit.kind === "ending") return fit;
     const integrity = checkIntegrity(call, target.value);
     if (integrity.kind === "ending") return integrity;
-    return decideByPolicy(call, target.value, gateway);
+    const limited = checkLimits(call, target.value, limits);
+    if (limited.kind === "ending") return limited;
+    const permit = decideByPolicy(call, target.value, gateway);
+    if (permit.kind === "continue") limits.windows.take(limited.value);
+    return permit;
+  }
+
+  /** Counts a decision for `context.history`. What limits refuse says nothing about what the principal may do, and is not counted. */
+  #count(call: LimitedInput, step: Step<Permit>): void {
+    if (step.kind === "ending" && LIMIT_REFUSALS.has(step.detail["error_code"])) return;
+    const { target } = step.kind === "ending" ? step : step.value;
+    const outcome = step.kind === "ending" ? "deny" : step.value.decision;
+    this.#ports.gateway.history.count(call.policy.bundle.history, historyCall(call, target), outcome);
   }
 
   /** Decides whether a server may ask the agent this question during a call. */
-  decideQuestion(call: DecisionInput, target: Target, method: string): QuestionDecision {
+  decideQuestion(call: LimitedInput, target: Target, method: string): QuestionDecision {
     const { gateway } = this.#ports;
     const verdict = call.policy.decide(questionFacts(gateway, call, target, method));
     const refusal = refusalOf(verdict);

@@ -76,6 +76,7 @@ async function start(scene: Scene = {}) {
       vocabulary,
       recordDecision: async (session, fields) => await recorder.decision(session, fields),
       evidenceOf: () => "hash-only",
+      refusalReceipt: () => ({}),
       claim: null,
     },
     unnamedWorkflow: () => "default",

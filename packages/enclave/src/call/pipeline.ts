@@ -61,20 +61,22 @@ interface Sending {
 /**
  * Decides and runs a call. The stages, in order:
  *
- * 1. `resolveTarget`: find the approved tool, prompt or resource
- * 2. `checkWorkflow`: the caller may use the workflow
- * 3. `checkArguments`: the arguments match the approved schema
- * 4. `checkIntegrity`: a consequential tool is called in a trusted session
- * 5. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 6. `resumeInput`: open the answers that come with a repeated request
- * 7. `reserveTask`: reserve room for a task
- * 8. `checkDrift`: the server still offers the approved definition
- * 9. `journalIntent`: the host's store holds the intent
- * 10. `sendUpstream`: send the request, receive the answer
- * 11. `inspectResult`: rebuild and redact the answer
- * 12. `recordAndReply`: raise the labels, write the entry, attach the receipt
+ * 1. `checkKillSwitch`: the kill switch has not stopped the principal
+ * 2. `resolveTarget`: find the approved tool, prompt or resource
+ * 3. `checkWorkflow`: the caller may use the workflow
+ * 4. `checkArguments`: the arguments match the approved schema
+ * 5. `checkIntegrity`: a consequential tool is called in a trusted session
+ * 6. `checkLimits`: rate limits, budgets and ceilings of sinks leave room
+ * 7. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 8. `resumeInput`: open the answers that come with a repeated request
+ * 9. `reserveTask`: reserve room for a task
+ * 10. `checkDrift`: the server still offers the approved definition
+ * 11. `journalIntent`: the host's store holds the intent
+ * 12. `sendUpstream`: send the request, receive the answer
+ * 13. `inspectResult`: rebuild and redact the answer
+ * 14. `recordAndReply`: raise the labels, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 12. Stages 1 to 5 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 14. Stages 1 to 7 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -98,7 +100,7 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 11. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 13. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
@@ -111,7 +113,7 @@ export class CallPipeline {
     return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
   }
 
-  /** Stages 6 to 11, for a call that has its permit. */
+  /** Stages 8 to 13, for a call that has its permit. */
   async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
@@ -133,7 +135,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 8 to 11. */
+  /** Stages 10 to 13. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;

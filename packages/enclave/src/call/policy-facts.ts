@@ -1,11 +1,12 @@
-import type { JsonObject } from "@cmcp/boundary";
-import type { CatalogTool, Target } from "@cmcp/catalog";
+import { canonicalText, type JsonObject } from "@cmcp/boundary";
+import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog";
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
+import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { GovernedFacts, RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
-import { workflowOf, type DecisionInput } from "./call.ts";
+import { workflowOf, type DecisionInput, type LimitedInput } from "./call.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 
 /** What policy rules can read about the gateway. Every value is measured, or observed by the enclave. */
@@ -19,6 +20,7 @@ export interface GatewayFacts {
   readonly tools: readonly string[];
   /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
   readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly history: Pick<History, "facts" | "count">;
 }
 
 function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): readonly string[] {
@@ -30,6 +32,7 @@ function requestFacts(
   gateway: GatewayFacts,
   { caller, recorded, policyRequest }: DecisionInput,
   target: Target,
+  history: HistoryFacts,
 ): RequestFacts {
   const { session } = recorded;
   const workflowId = workflowOf(policyRequest);
@@ -50,6 +53,8 @@ function requestFacts(
     channel: "plain",
     isolation: gateway.isolation,
     sessionIsolation: "gateway",
+    history: history.values,
+    historyComplete: history.complete,
   };
 }
 
@@ -68,9 +73,29 @@ function targetsOf(tool: CatalogTool, args: JsonObject): () => ArgumentTargets {
   return () => (read ??= argumentTargets(tool, args));
 }
 
+/** A call as its principal's history counts it. @param target `null` where the catalog has none */
+export function historyCall(
+  { recorded, policyRequest, requestBytes, isFollowUp }: LimitedInput,
+  target: Target | null,
+): HistoryCall {
+  const args = policyRequest.arguments;
+  return {
+    principal: recorded.session.principalId,
+    tool: target === null ? null : nameOf(target),
+    server: target === null ? null : approvedOf(target).server.name,
+    calls: isFollowUp ? 0 : 1,
+    bytes: requestBytes,
+    argument: (name) => {
+      const value = Object.hasOwn(args, name) ? args[name] : undefined;
+      return value === undefined ? null : canonicalText(value);
+    },
+  };
+}
+
 /** What policy rules can read about a call. */
-export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
-  const facts = { ...requestFacts(gateway, call, target), ...completionFacts(call.policyRequest) };
+export function policyFacts(gateway: GatewayFacts, call: LimitedInput, target: Target): GovernedFacts {
+  const history = gateway.history.facts(call.policy.bundle.history, historyCall(call, target));
+  const facts = { ...requestFacts(gateway, call, target, history), ...completionFacts(call.policyRequest) };
   const { method, arguments: args } = call.policyRequest;
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
@@ -91,7 +116,7 @@ export function policyFacts(gateway: GatewayFacts, call: DecisionInput, target: 
 /** What policy rules can read about a question that a server asks the agent during a call. */
 export function questionFacts(
   gateway: GatewayFacts,
-  call: DecisionInput,
+  call: LimitedInput,
   target: Target,
   requestMethod: string,
 ): GovernedFacts {
@@ -99,12 +124,13 @@ export function questionFacts(
 }
 
 /**
- * What policy rules can read about a target of a list: no arguments, and the lowest label. A session's sensitivity can refuse a
+ * What policy rules can read about a target of a list: no arguments, no history, and the lowest label. A session's label can refuse a
  * call but does not remove the tool from the list, because agents take a tool that disappears for a fault of their own.
  */
 export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target: Target): GovernedFacts {
+  const noHistory = Object.fromEntries(call.policy.bundle.history.map(({ name }) => [name, 0]));
   const facts = {
-    ...requestFacts(gateway, call, target),
+    ...requestFacts(gateway, call, target, { values: noHistory, complete: true }),
     sessionSensitivity: LOWEST_LABEL,
     sessionMaxSensitivity: LOWEST_LABEL,
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),

@@ -28,6 +28,7 @@ async function start({ claims = false } = {}) {
     vocabulary: room.vocabulary,
     recordDecision: async (session, fields) => await room.recorder.decision(session, fields),
     evidenceOf: () => "hash-only",
+    refusalReceipt: () => ({ type: "refusal" }),
     claim: claims ? async (session) => await room.claims.claimOpen(session) : null,
   };
   const reply = async (
@@ -159,6 +160,7 @@ test("an agent gets no answer before its entry is stored", async () => {
     vocabulary: recordRoom(new HostStore()).vocabulary,
     recordDecision: () => Promise.reject(new Error("the store is lost")),
     evidenceOf: () => "hash-only",
+    refusalReceipt: () => ({ type: "refusal" }),
     claim: null,
   };
   const reply = { ending: found(requestFor()), peer, transcript: new Transcript() };

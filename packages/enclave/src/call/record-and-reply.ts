@@ -13,11 +13,16 @@ import type { Ending } from "./ending.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 import type { Transcript } from "./transcript.ts";
 
+/** Key of a result's `_meta` with the kill switch's receipt. */
+const REFUSAL_META_KEY = "cmcp.gateway/kill-switch-refusal";
+
 /** What recording an ending needs. */
 export interface RecordPorts {
   readonly vocabulary: Vocabulary;
   readonly recordDecision: (recorded: RecordedSession, fields: EntryFields) => Promise<Receipt>;
   readonly evidenceOf: (server: CatalogServer) => AuditEntry["evidence_class"];
+  /** The signed receipt for a call that the kill switch refused. */
+  readonly refusalReceipt: (recorded: RecordedSession) => JsonObject;
   /** Makes a claim over the open session; `null` if calls do not get one. */
   readonly claim: ((recorded: RecordedSession) => Promise<Claim>) | null;
 }
@@ -43,17 +48,29 @@ export async function recordAndReply(
     response_payload_hash: transcript.digest(),
   });
   const claim = ports.claim === null ? null : claimReference(await ports.claim(call.recorded));
-  return withGatewayMembers(body, "result" in body ? besideResult(receipt, claim) : besideError(receipt, claim));
+  const stopped = ending.detail["error_code"] === "KILL_SWITCH_TRIPPED";
+  const refusal = stopped ? ports.refusalReceipt(call.recorded) : null;
+  const beside = "result" in body ? besideResult(receipt, claim, refusal) : besideError(receipt, claim, refusal);
+  return withGatewayMembers(body, beside);
 }
 
 /** The members that the gateway adds to a result's `_meta`. */
-function besideResult(receipt: Receipt, claim: JsonObject | null): JsonObject {
-  return { [RECEIPT_META_KEY]: { ...receipt }, ...(claim === null ? {} : { [CLAIM_META_KEY]: claim }) };
+function besideResult(receipt: Receipt, claim: JsonObject | null, refusal: JsonObject | null): JsonObject {
+  return {
+    [RECEIPT_META_KEY]: { ...receipt },
+    ...(claim === null ? {} : { [CLAIM_META_KEY]: claim }),
+    ...(refusal === null ? {} : { [REFUSAL_META_KEY]: refusal }),
+  };
 }
 
-/** The members that the gateway adds to an error's data. */
-function besideError(receipt: Receipt, claim: JsonObject | null): JsonObject {
-  return { call_id: receipt.call_id, receipt: { ...receipt }, ...(claim === null ? {} : { claim }) };
+/**
+ * The members that the gateway adds to an error's data. Where the kill switch refuses, readers of the common format find its receipt at
+ * `receipt`; the call's own is then under the key that it has in results.
+ */
+function besideError(receipt: Receipt, claim: JsonObject | null, refusal: JsonObject | null): JsonObject {
+  const receipts =
+    refusal === null ? { receipt: { ...receipt } } : { receipt: refusal, [RECEIPT_META_KEY]: { ...receipt } };
+  return { call_id: receipt.call_id, ...receipts, ...(claim === null ? {} : { claim }) };
 }
 
 /** The last message of a call, as the record commits to it. */

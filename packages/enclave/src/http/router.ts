@@ -15,6 +15,8 @@ import type { Freshness } from "../instance/freshness.ts";
 import { reportFault } from "../instance/stderr-events.ts";
 import { checkOrigin, isPreflight, preflight, withCorsHeaders } from "./cross-origin.ts";
 import { errorJson, errorJsonRpc, json } from "./json-response.ts";
+import { KILL_SWITCH_PATH } from "./kill-switch.ts";
+import { POLICY_KEYS_PATH } from "./policy-keys.ts";
 import { type Route, routeOf, routesAt } from "./routes.ts";
 import { RESET_PATH } from "./session-reset.ts";
 
@@ -35,6 +37,9 @@ export interface HandlerPorts {
   readonly mcp: (request: HttpRequest, caller: Caller) => Promise<HttpResponse>;
   /** An operator's reset of a session. A signature authenticates it, not a bearer token. */
   readonly reset: (request: HttpRequest, id: string) => Promise<HttpResponse>;
+  /** An operator's change of policy signing keys, and a trip or unblock of the kill switch, authenticated the same way. */
+  readonly policyKeys: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly killSwitch: (request: HttpRequest, act: string) => Promise<HttpResponse>;
   readonly routes: readonly Route[];
 }
 
@@ -72,6 +77,9 @@ async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Prom
   }
   const resetId = RESET_PATH.exec(url.pathname)?.[1];
   if (resetId !== undefined) return await parts.reset(request, resetId);
+  const killSwitchAct = KILL_SWITCH_PATH.exec(url.pathname)?.[1];
+  if (killSwitchAct !== undefined) return await parts.killSwitch(request, killSwitchAct);
+  if (url.pathname === POLICY_KEYS_PATH) return await parts.policyKeys(request);
   const metadata = protectedResource(identity, request.method, url.pathname);
   if (metadata !== null) return metadata;
   const caller = await parts.principals.authenticate(
@@ -84,7 +92,7 @@ async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Prom
   return await parts.mcp(request, caller);
 }
 
-/** The methods that a page may use at a path. An operator's reset has none for pages. */
+/** The methods that a page may use at a path. An operator's statements have none for pages. */
 function methodsAt({ routes, identity }: HandlerPorts, path: string): readonly string[] {
   if (path === "/mcp") return MCP_METHODS;
   return protectedResource(identity, "GET", path) === null

@@ -1,5 +1,5 @@
-import { CmcpError, parseJson, untrusted, schemaProblem } from "@cmcp/boundary";
-import { MAX_RESET_BYTES, signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
+import { CmcpError } from "@cmcp/boundary";
+import { signedResetSchema, type AuditEntry, type SignedReset } from "@cmcp/audit";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Operators } from "../access/operators.ts";
 import type { Journal } from "../record/journal.ts";
@@ -7,6 +7,7 @@ import type { PendingEntry, Recorder } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
+import { readStatement } from "./operator-statement.ts";
 
 /** What the reset endpoint needs. */
 export interface ResetPorts {
@@ -24,8 +25,7 @@ export const RESET_PATH = /^\/sessions\/([0-9a-f-]{36})\/reset$/;
 
 /** `POST /sessions/{id}/reset`: an operator's signed statement resets the session's principal to the lowest sensitivity. */
 export async function resetSession(parts: ResetPorts, request: HttpRequest, id: string): Promise<HttpResponse> {
-  if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
-  const signed = await readStatement(request);
+  const signed = await readStatement(request, signedResetSchema);
   parts.operators.authenticate(signed);
   parts.journal.assertWritable();
   const { entry, stored } = apply(parts, signed, id);
@@ -75,23 +75,4 @@ function recordReset(
 function summary(entry: AuditEntry): object {
   const { session_id, sequence_number, entry_hash, session_sensitivity_before, session_sensitivity_after } = entry;
   return { session_id, sequence_number, entry_hash, session_sensitivity_before, session_sensitivity_after };
-}
-
-/** @throws CmcpError `MCP_INVALID_REQUEST` for anything that is not a signed statement of at most 8 KiB */
-async function readStatement(request: HttpRequest): Promise<SignedReset> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > MAX_RESET_BYTES)
-      throw new CmcpError("MCP_INVALID_REQUEST", `a reset statement has at most ${MAX_RESET_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const bytes = untrusted(new Uint8Array(Buffer.concat(chunks)));
-  const parsed = signedResetSchema.safeParse(
-    parseJson(bytes, { maxBytes: MAX_RESET_BYTES, maxDepth: 4, maxItems: 32 }),
-  );
-  if (!parsed.success)
-    throw new CmcpError("MCP_INVALID_REQUEST", `the reset statement is not valid: ${schemaProblem(parsed.error).text}`);
-  return parsed.data;
 }

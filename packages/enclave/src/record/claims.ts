@@ -51,6 +51,8 @@ export interface ClaimSettings {
   readonly catalogHash: string;
   readonly validitySeconds: number;
   readonly isolation: ClaimInput["surroundings"]["isolation"];
+  /** What the kill switch is set to; absent where it is not enabled. */
+  readonly killSwitch?: ClaimInput["killSwitch"];
   /** Whether a claim is made after every call. */
   readonly perCall: boolean;
 }
@@ -167,6 +169,7 @@ export class Claims {
       policy: { ...policyOf(entries), mode: settings.mode },
       catalog: { hash: settings.catalogHash, driftDetected: recorded.drifted.size > 0 },
       surroundings: { isolation: settings.isolation, channel: "plain" },
+      killSwitch: settings.killSwitch,
     };
   }
 }

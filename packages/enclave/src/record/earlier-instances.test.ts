@@ -44,6 +44,8 @@ async function started(store: HostStore, floorMs = DAY) {
       root: () => ({ ...room.facts, history: earlier.history }),
       now: () => Date.now(),
       floorMs,
+      killSwitch: null,
+      hasSigned: () => false,
     },
     earlier,
   );

@@ -1,31 +1,34 @@
-import { randomUUID } from "node:crypto";
-import { planRecovery, SessionChain, type RecoveredInstance, type RecoveryStep } from "@cmcp/audit";
+import { planRecovery, type RecoveredInstance, type SignedKillSwitch } from "@cmcp/audit";
+import type { KillSwitch } from "@cmcp/limits";
 import { joinLabels, LOWEST, type Label, type Vocabulary } from "@cmcp/session";
-import type { Journal } from "./journal.ts";
 import type { EarlierInstances } from "./earlier-instances.ts";
-import { rootDetail, type RootFacts } from "./root-detail.ts";
+import { restoredBlocks } from "./restore-stops.ts";
 import type { Sessions } from "./sessions.ts";
+import { writeWholeSession, type WholeSessionPorts } from "./whole-session.ts";
 
 /** What recovery needs. */
-export interface RecoveryPorts {
-  readonly journal: Pick<Journal, "append">;
+export interface RecoveryPorts extends WholeSessionPorts {
   readonly sessions: Pick<Sessions, "restoreFloor" | "restoreStart">;
   readonly vocabulary: Vocabulary;
-  readonly root: () => RootFacts;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** `null` where the configuration has no kill switch. */
+  readonly killSwitch: Pick<KillSwitch, "restore"> | null;
+  /** Whether an operator of the measured configuration signed a statement. */
+  readonly hasSigned: (signed: SignedKillSwitch) => boolean;
   /** Milliseconds for which a principal's label outlives its last session. */
   readonly floorMs: number;
 }
 
 /**
  * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome. Every principal starts at
- * the label it had, or at the highest if that is unknown.
+ * the label it had, or at the highest if that is unknown. A principal that the kill switch had stopped stays stopped.
  */
 export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierInstances): Promise<void> {
   const recovered = earlier.instances.map((found) => found.recovered).filter((found) => found !== null);
-  for (const step of planRecovery(recovered, parts.root().policy.hash)) await writeRecoverySession(parts, step);
+  for (const step of planRecovery(recovered, parts.root().policy.hash))
+    await writeWholeSession(parts, { principal: "recovery", rootDetail: { ...step.rootDetail }, entries: step.faults })
+      .stored;
   restoreFloors(parts, earlier);
+  parts.killSwitch?.restore(restoredBlocks(earlier, parts.hasSigned));
 }
 
 /**
@@ -76,26 +79,4 @@ function* labelsIn(
       },
     ];
   }
-}
-
-/** Writes a recovery session: it belongs to no principal, and starts and ends at once. */
-async function writeRecoverySession({ journal, root, now }: RecoveryPorts, step: RecoveryStep): Promise<void> {
-  const chain = new SessionChain(randomUUID(), now);
-  const facts = root();
-  const entries = [
-    chain.append({
-      entry_type: "session_start",
-      policy_decision: "n/a",
-      response_inspection_result: "n/a",
-      detail: { ...rootDetail(facts, "recovery"), ...step.rootDetail },
-    }),
-    ...step.faults.map((fields) => chain.append(fields)),
-    chain.append({
-      entry_type: "session_end",
-      policy_decision: "n/a",
-      response_inspection_result: "n/a",
-      detail: { policy_hash: facts.policy.hash },
-    }),
-  ];
-  for (const entry of entries) await journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } });
 }

@@ -10,8 +10,10 @@ import {
   type UpstreamRequest,
 } from "@cmcp/mcp";
 import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
+import { History, WindowLimits } from "@cmcp/limits";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import { createCall, type Call } from "../call/call.ts";
+import type { LimitPorts } from "../call/check-limits.ts";
 import { Decider } from "../call/decide.ts";
 import type { GatewayFacts } from "../call/policy-facts.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "../call/inspected-peer.ts";
@@ -114,17 +116,35 @@ export function gatewayWith(
     isolation: "none",
     tools: [...catalog.tools.keys()],
     workflowTools: undefined,
+    history: new History([], { now: () => 0, first: true }),
+  };
+}
+
+/** Limits that refuse nothing, but for what a test says. */
+export function noLimits(rest: Partial<LimitPorts> = {}): LimitPorts {
+  const windows = new WindowLimits([], () => 0);
+  return {
+    holdOf: () => null,
+    isPolicyTrusted: () => true,
+    windows,
+    sinks: null,
+    vocabulary: new Vocabulary(),
+    ...rest,
   };
 }
 
 /** Decides over this catalog, where every caller may use the default workflow alone. */
-export function deciderOver(catalog: Catalog, enforcementMode: GatewayFacts["enforcementMode"] = "enforcing"): Decider {
+export function deciderOver(
+  catalog: Catalog,
+  enforcementMode: GatewayFacts["enforcementMode"] = "enforcing",
+  limits: Partial<LimitPorts> = {},
+): Decider {
   const gateway = gatewayWith(catalog, enforcementMode);
   const workflows = {
     mayUse: (_: unknown, workflow: string) => workflow === "default",
     isLabel: (label: string) => gateway.vocabulary.has(label),
   };
-  return new Decider({ catalog, gateway, workflows });
+  return new Decider({ catalog, gateway, workflows, limits: noLimits(limits) });
 }
 
 /** A task as its server, which calls it `theirs`, says it is. */

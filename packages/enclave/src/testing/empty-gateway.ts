@@ -9,6 +9,7 @@ import { json } from "../http/json-response.ts";
 import { createHandler, type Handler } from "../http/router.ts";
 import { routes, type Route } from "../http/routes.ts";
 import type { ClaimEndpointPorts } from "../http/claims.ts";
+import { operateKillSwitch } from "../http/kill-switch.ts";
 import { resetSession, type ResetPorts } from "../http/session-reset.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { EarlierSessions } from "../record/earlier-sessions.ts";
@@ -108,6 +109,20 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
     freshness: { requireFresh: () => undefined },
     mcp: async () => json({}),
     reset: async (request, id) => await resetSession(resetParts(), request, id),
+    policyKeys: () => assert.fail("there is no operator"),
+    killSwitch: async (request, act) =>
+      await operateKillSwitch(
+        {
+          ...resetParts(),
+          stops: {
+            assertApplicable: () => assert.fail("there is no operator"),
+            trip: () => assert.fail("there is no operator"),
+            unblock: () => assert.fail("there is no operator"),
+          },
+        },
+        request,
+        act,
+      ),
     routes: routesOf(sessionParts(), phases),
   });
 }

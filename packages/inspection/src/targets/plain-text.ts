@@ -27,8 +27,7 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map([
 ]);
 const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join("")}]`, "g");
 const ENCODED = /%[uU][0-9A-Fa-f]{4}|(?:%[0-9A-Fa-f]{2})+/g;
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0001-\u001F\u007F]/g;
+const CONTROL = /\p{Cc}/gu;
 
 /** What stands for bytes that are no UTF-8. */
 const UNREADABLE = "\uFFFD";

@@ -3,6 +3,7 @@ import { requirePrincipals } from "@cmcp/identity/principals";
 import { withoutNulls } from "./without-nulls.ts";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { configError } from "./config-error.ts";
+import { requireLimitedPrincipals } from "./limits.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
@@ -145,6 +146,8 @@ function measured(written: ConfigFile): Config {
     principals,
     identity,
     integrity,
+    rate_limits,
+    budgets,
     ...enclave
   } = written.enclave;
   const domains = written.sensitivity?.compliance_domains ?? {};
@@ -172,10 +175,14 @@ function measured(written: ConfigFile): Config {
       vocabulary: written.sensitivity?.vocabulary ?? {},
       ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
     },
+    ...(written.kill_switch.enabled ? { kill_switch: written.kill_switch } : {}),
+    ...(written.sink_policy == null ? {} : { sink_policy: written.sink_policy }),
     enclave: {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
       ...(integrity?.scope === "principal" ? { integrity: { scope: "principal" } } : {}),
+      ...(rate_limits.length === 0 ? {} : { rate_limits }),
+      ...(budgets.length === 0 ? {} : { budgets }),
       identity: identity ?? {},
       principals: principals.map(({ id, workflows: own, role }) => ({
         id,
@@ -186,16 +193,19 @@ function measured(written: ConfigFile): Config {
   });
 }
 
-/** Requires that subjects of JWTs map to configured principals. */
-function requireSubjectPrincipals({ enclave: { identity, principals } }: Config, file: string): void {
-  try {
-    requirePrincipals(identity, new Set(principals.map(({ id }) => id)));
-  } catch (thrown) {
-    if (!(thrown instanceof CmcpError)) throw thrown;
-    throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, {
-      cause: thrown,
-      detail: { file, key: "enclave.identity.jwt" },
-    });
+/** Requires that subjects of JWTs, and rules that name a principal, are about configured ones. */
+function requireKnownPrincipals({ enclave }: Config, file: string): void {
+  const named: Readonly<Record<string, () => void>> = {
+    "enclave.identity.jwt": () => requirePrincipals(enclave.identity, new Set(enclave.principals.map(({ id }) => id))),
+    "enclave.rate_limits": () => requireLimitedPrincipals(enclave),
+  };
+  for (const [key, check] of Object.entries(named)) {
+    try {
+      check();
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError)) throw thrown;
+      throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, { cause: thrown, detail: { file, key } });
+    }
   }
 }
 
@@ -244,7 +254,7 @@ export function parseConfig(
   };
   const listen = listenAddress(written.listen_addr, sources, file);
   requireDefaultPrincipal(config, sources, file);
-  requireSubjectPrincipals(config, file);
+  requireKnownPrincipals(config, file);
   return {
     config,
     host: {

@@ -1,6 +1,7 @@
 import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
+import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
 import {
   areDistinctPrincipals,
   attestationSchema,
@@ -17,6 +18,7 @@ import {
 } from "./schema.ts";
 
 const enclave = enclaveSchema.shape;
+const killSwitch = killSwitchSchema.shape;
 
 /** The configuration as it is measured: only what the enclave acts on, every key present. */
 export const measuredConfigSchema = z.strictObject({
@@ -37,6 +39,17 @@ export const measuredConfigSchema = z.strictObject({
     /** Absent where the deployment adds none. */
     compliance_domains: domainsSchema.optional(),
   }),
+  /** Absent where it is not enabled. */
+  kill_switch: z
+    .strictObject({
+      enabled: z.literal(true),
+      window_seconds: killSwitch.window_seconds.unwrap(),
+      deny_rate_threshold: killSwitch.deny_rate_threshold.unwrap(),
+      min_calls: killSwitch.min_calls.unwrap(),
+    })
+    .optional(),
+  /** Absent where there are no ceilings. */
+  sink_policy: sinkPolicySchema.optional(),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
     max_sessions: enclave.max_sessions.unwrap(),
@@ -62,6 +75,9 @@ export const measuredConfigSchema = z.strictObject({
     /** Without issuers and trust domains when nobody calls but with bearer tokens. */
     identity: identitySchema,
     operator_keys: enclave.operator_keys.unwrap(),
+    /** Absent where nothing is limited. */
+    rate_limits: rateLimitsSchema.optional(),
+    budgets: budgetsSchema.optional(),
     allowed_origins: enclave.allowed_origins.unwrap(),
   }),
 });

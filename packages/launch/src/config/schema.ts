@@ -2,6 +2,7 @@ import { identitySchema } from "@cmcp/identity/schema";
 import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
 import { launcherKeys } from "./launcher.ts";
+import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
 const SECOND = 1000;
@@ -215,7 +216,19 @@ export const enclaveSchema = z.strictObject({
     .array(publicKey)
     .max(64)
     .default([])
-    .describe("Ed25519 public keys, base64url, whose signed statements may reset a session."),
+    .describe(
+      "Ed25519 public keys, base64url, whose signed statements may reset a session, trip and lift the kill switch, or " +
+        "change the policy signing key.",
+    ),
+  rate_limits: rateLimitsSchema
+    .default([])
+    .describe(
+      "Limits on calls that go out. All that apply hold, so the stricter of two decides. Windows start afresh with the " +
+        "instance.",
+    ),
+  budgets: budgetsSchema
+    .default([])
+    .describe("Limits on the bytes of requests that go out, as for enclave.rate_limits."),
   allowed_origins: z
     .array(origin)
     .max(64)
@@ -301,6 +314,10 @@ export const configSchema = z.strictObject({
         ),
     })
     .nullish(),
+  kill_switch: killSwitchSchema.prefault({}),
+  sink_policy: sinkPolicySchema
+    .nullish()
+    .describe("Where data may go, by its label. Without it there are no ceilings."),
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });

@@ -30,12 +30,6 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
     code: "CONFIG_NOT_SUPPORTED",
   },
   { key: "agent_manifest", why: "this version does not read agent manifests", code: "CONFIG_NOT_SUPPORTED" },
-  { key: "kill_switch", why: "this version has no kill switch", code: "CONFIG_NOT_SUPPORTED" },
-  {
-    key: "sink_policy",
-    why: "this version has no ceilings per tool; write them as Cedar policies",
-    code: "CONFIG_NOT_SUPPORTED",
-  },
   { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
   { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
   {

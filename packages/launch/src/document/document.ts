@@ -11,6 +11,7 @@ import {
   schemaProblem,
 } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
+import { requireLimitedPrincipals } from "../config/limits.ts";
 import { reloadProblem } from "../config/reload.ts";
 import { refuseSecrets, refuseSecretsOfServers } from "../config/secrets.ts";
 import { launchDocumentSchema, MAX_LAUNCH_DOCUMENT, type LaunchDocument } from "./schema.ts";
@@ -44,7 +45,7 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
  * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_SECRET`, `CONFIG_INVALID` for
- * subjects of JWTs that stand for no measured principal
+ * subjects of JWTs and rules that stand for no measured principal
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
   const value = readCanonical(input);
@@ -59,6 +60,7 @@ export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocumen
   refuseSecrets("launch document: config.", config);
   refuseSecretsOfServers("launch document: catalog.", parsed.data.catalog);
   requirePrincipals(config.enclave.identity, new Set(config.enclave.principals.map(({ id }) => id)));
+  requireLimitedPrincipals(config.enclave);
   return parsed.data;
 }
 

@@ -54,7 +54,7 @@ export function lintBundle(bundle: PolicyBundle, catalog: PolicyCatalog): readon
     checkNesting(path, text);
   const files = [...bundle.cedarFiles];
   const outline = outlineOf(catalog);
-  const plan = planBundle({ files, schemaText: bundle.schemaText, catalog: outline });
+  const plan = planBundle({ files, schemaText: bundle.schemaText, catalog: outline, history: bundle.history });
   const policies = parsePolicies(files);
   const findings = [...plan.warnings, ...sharedIds(policies)];
   const reach = new Reach(plan, outline);

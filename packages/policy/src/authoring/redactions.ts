@@ -22,7 +22,12 @@ export interface RedactionReach {
  */
 export function redactionsOf(bundle: PolicyBundle, catalog: PolicyCatalog): readonly RedactionReach[] {
   const outline = outlineOf(catalog);
-  const plan = planBundle({ files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outline });
+  const plan = planBundle({
+    files: [...bundle.cedarFiles],
+    schemaText: bundle.schemaText,
+    catalog: outline,
+    history: bundle.history,
+  });
   const reach = new Reach(plan, outline);
   return [...plan.rules].flatMap(([rule, { redactFields, keepFields }]) => {
     if (redactFields.length === 0 || !(rule in plan.policies)) return [];

@@ -1,5 +1,6 @@
 import { CmcpError, isJsonObject, parseJsonText, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
+import { readHistory, type HistoryDeclaration } from "./history.ts";
 import { MAX_FILE_LENGTH } from "./limits.ts";
 
 const text = z.string().max(1024);
@@ -18,7 +19,11 @@ const REQUIRED = ["version", "authored_at", "author_identity", "commit_sha"] as 
 const LIMITS = { maxBytes: MAX_FILE_LENGTH, maxDepth: 16, maxItems: 4096 };
 
 /** Reads manifest.json. @throws CmcpError `POLICY_BUNDLE_INVALID`, or a `JSON_*` code when it is not strict JSON. */
-export function readManifest(source: string): { manifest: JsonObject; version: string } {
+export function readManifest(source: string): {
+  manifest: JsonObject;
+  version: string;
+  history: readonly HistoryDeclaration[];
+} {
   const manifest = parseJsonText(source, LIMITS);
   if (!isJsonObject(manifest)) throw new CmcpError("POLICY_BUNDLE_INVALID", "manifest.json is not an object");
   const missing = REQUIRED.filter((field) => manifest[field] === undefined);
@@ -26,5 +31,5 @@ export function readManifest(source: string): { manifest: JsonObject; version: s
   const parsed = manifestSchema.safeParse(manifest);
   if (!parsed.success)
     throw new CmcpError("POLICY_BUNDLE_INVALID", `manifest.json: ${schemaProblem(parsed.error).text}`);
-  return { manifest, version: parsed.data.version };
+  return { manifest, version: parsed.data.version, history: readHistory(manifest) };
 }

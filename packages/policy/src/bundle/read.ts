@@ -1,5 +1,6 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { bundleHash } from "./hash.ts";
+import type { HistoryDeclaration } from "./history.ts";
 import { MAX_BUNDLE_LENGTH, MAX_FILES, MAX_FILE_LENGTH, MAX_PATH_LENGTH } from "./limits.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -13,6 +14,8 @@ export interface PolicyBundle {
   readonly version: string;
   /** manifest.json in full, `signature` included. */
   readonly manifest: JsonObject;
+  /** What is counted of a principal for rules to read: `history` of manifest.json. */
+  readonly history: readonly HistoryDeclaration[];
   /** `*.cedar` files at any depth, by relative path, in path order. */
   readonly cedarFiles: ReadonlyMap<string, string>;
   /** Text of `schema.cedarschema`. */
@@ -60,8 +63,8 @@ export function readBundle(files: BundleFiles): PolicyBundle {
     .filter((path) => path.endsWith(".cedar"))
     .toSorted();
   if (paths.length === 0) refuse("the bundle has no .cedar file");
-  const { manifest, version } = readManifest(required(files, "manifest.json"));
+  const { manifest, version, history } = readManifest(required(files, "manifest.json"));
   const schemaText = normalLines(required(files, "schema.cedarschema"));
   const cedarFiles = new Map(paths.map((path) => [path, normalLines(required(files, path))]));
-  return { hash: bundleHash(manifest, cedarFiles, schemaText), version, manifest, cedarFiles, schemaText };
+  return { hash: bundleHash(manifest, cedarFiles, schemaText), version, manifest, history, cedarFiles, schemaText };
 }

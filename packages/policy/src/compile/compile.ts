@@ -36,7 +36,12 @@ export async function compilePolicy(
   checkNesting("schema.cedarschema", bundle.schemaText);
   const worker = options.started ?? new CompileWorker(options.workerUrl);
   const planned = worker.compile(
-    { files: [...bundle.cedarFiles], schemaText: bundle.schemaText, catalog: outlineOf(catalog) },
+    {
+      files: [...bundle.cedarFiles],
+      schemaText: bundle.schemaText,
+      catalog: outlineOf(catalog),
+      history: bundle.history,
+    },
     options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   );
   // This thread's engine is loaded while the worker uses its own.

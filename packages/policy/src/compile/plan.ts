@@ -1,4 +1,5 @@
 import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { HistoryDeclaration } from "../bundle/history.ts";
 import type { BundleShape } from "../compiled.ts";
 import { SENSITIVITY_ATTRIBUTES } from "../fact-tables.ts";
 import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
@@ -18,6 +19,7 @@ export interface CompileInput {
   readonly files: readonly (readonly [path: string, text: string])[];
   readonly schemaText: string;
   readonly catalog: CatalogOutline;
+  readonly history: readonly HistoryDeclaration[];
 }
 
 /** Everything the engine and the projection need; plain data, so that a worker can hand it over. */
@@ -95,6 +97,34 @@ function problemWarning(policy: ParsedPolicy, problem: string): string {
   return `${policy.id} ${problem}; until the rule or schema.cedarschema is corrected ${effect}`;
 }
 
+/** Why a rule reads a count that nobody keeps; `undefined` where every one is declared. */
+function undeclaredHistory({ references }: ParsedPolicy, declared: readonly HistoryDeclaration[]): string | undefined {
+  const unknown = references.reads.find(
+    ({ variable, path: [fact, name] }) =>
+      variable === "context" && fact === "history" && !declared.some((one) => one.name === name),
+  );
+  return unknown === undefined
+    ? undefined
+    : `reads ${["context", ...unknown.path].join(".")}, which manifest.json does not declare under history`;
+}
+
+/** Declarations about a tool, prompt or resource that the catalog does not have. An empty catalog has none, and nothing is known then. */
+function unknownTargets(
+  declared: readonly HistoryDeclaration[],
+  { tools, resources, prompts }: CatalogOutline,
+): readonly string[] {
+  const known = new Set([
+    ...tools.map(({ toolName }) => toolName),
+    ...resources.map(({ id }) => id),
+    ...prompts.map(({ promptName }) => promptName),
+  ]);
+  return declared.flatMap(({ name, tool }) =>
+    tool === undefined || known.size === 0 || known.has(tool)
+      ? []
+      : [`manifest.json: history ${name} counts ${tool}, which the catalog does not have`],
+  );
+}
+
 function ruleOf(policy: ParsedPolicy): Rule {
   const readsSensitivity = policy.references.reads.some(
     ({ variable, path }) => variable === "context" && SENSITIVITY_ATTRIBUTES.has(path[0] ?? ""),
@@ -121,14 +151,17 @@ export function planBundle(input: CompileInput): CompilePlan {
   const parsed = parseSchema(input.schemaText);
   const shape = shapeOf(policies, parsed.ok ? describeSchema(parsed.schema) : undefined);
   const subjects = subjectsOf(shape, catalog);
-  const warnings = [...checkNames(policies, new Set(actions), knownNames(subjects))];
+  const warnings = [
+    ...checkNames(policies, new Set(actions), knownNames(subjects)),
+    ...unknownTargets(input.history, catalog),
+  ];
   const own = withOwnSchema(shape, policies, actions, parsed);
   const chosen = "schema" in own ? own : withBuiltinSchema(shape, policies, catalog);
   if (!("schema" in own)) warnings.unshift(schemaWarning(shape, policies, own));
   warnings.push(...chosen.warnings);
   const enginePolicies: Record<string, Policy> = {};
   for (const policy of policies) {
-    const problem = chosen.problems.get(policy.id);
+    const problem = chosen.problems.get(policy.id) ?? undeclaredHistory(policy, input.history);
     if (problem !== undefined) warnings.push(problemWarning(policy, problem));
     const evaluated = enginePolicy(policy, problem);
     if (evaluated !== undefined) enginePolicies[policy.id] = evaluated;

@@ -3,7 +3,8 @@ import type { Asked } from "../compile/governed.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import { argumentsOf, type GovernedFacts } from "../facts.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../fact-tables.ts";
+import type { FactTable } from "../fact.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "../schema/projection.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MEMBERS, MAX_SET_MEMBERS } from "./bounds.ts";
 

@@ -33,6 +33,7 @@ function planOf(cedar: string, schemaText = "", tools = TOOLS): CompilePlan {
     files: [["rules.cedar", cedar]],
     schemaText,
     catalog: outlineOf(catalogWith([ROWS, ROW], [SUMMARY, REPORT], tools)),
+    history: [],
   });
 }
 

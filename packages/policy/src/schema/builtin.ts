@@ -4,15 +4,8 @@ import { ACTIONS, CALL_TOOL, isGovernedAction, type GovernedAction } from "../ac
 import type { AttributeRead } from "../compile/references.ts";
 import type { BundleShape } from "../compiled.ts";
 import { memberType, type FactType } from "../fact-type.ts";
-import {
-  CONTEXT_FACTS,
-  PRINCIPAL_FACTS,
-  PROMPT_FACTS,
-  RESOURCE_FACTS,
-  TOOL_FACTS,
-  isFactOf,
-  type FactTable,
-} from "../fact-tables.ts";
+import { isFactOf, type FactTable } from "../fact.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS, PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS } from "../fact-tables.ts";
 import { agreedType, textArguments, toolArguments, type ArgumentSource } from "./arguments.ts";
 
 /** What the built-in schema needs to know of a catalog tool. */

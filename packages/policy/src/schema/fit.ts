@@ -3,7 +3,8 @@ import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import type { AttributeRead } from "../compile/references.ts";
 import { memberType, type FactType } from "../fact-type.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, isFactOf, type Fact, type FactTable } from "../fact-tables.ts";
+import { isFactOf, type Fact, type FactTable } from "../fact.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
 import {
   SUBJECT_FACTS,

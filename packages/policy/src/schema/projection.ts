@@ -1,5 +1,6 @@
 import { PROMPT, RESOURCE_ITEM, TOOL } from "../actions.ts";
-import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS, type FactTable } from "../fact-tables.ts";
+import type { FactTable } from "../fact.ts";
+import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS } from "../fact-tables.ts";
 
 /** Attributes of each Cedar type that a request can be about. */
 export const SUBJECT_FACTS: ReadonlyMap<string, FactTable> = new Map([

@@ -1,5 +1,6 @@
 import type { AttributeRead } from "../compile/references.ts";
-import { CONTEXT_FACTS, PRINCIPAL_FACTS, type FactTable } from "../fact-tables.ts";
+import type { FactTable } from "../fact.ts";
+import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import { typeText } from "./fit.ts";
 import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "./projection.ts";
 

@@ -5,6 +5,7 @@ import { verifyEd25519 } from "../crypto.ts";
 import { coveredBy, type CoveredEntries } from "../session/covered.ts";
 import { checkAgreement } from "./agreement.ts";
 import { deriveChain } from "./chain.ts";
+import { checkKillSwitch, checkOperatorStatements } from "./kill-switch.ts";
 import { checkResets } from "./resets.ts";
 
 /**
@@ -41,6 +42,8 @@ export async function checkBundle(
     { passed: "signed by the claim's key", failed: "the bundle was not signed by the claim's key" },
   );
   await checkResets(crypto, bundle.entries, list);
+  await checkOperatorStatements(crypto, bundle.entries, list);
+  checkKillSwitch(claim, bundle.entries, list);
   checkAgreement(claim, bundle, expected.policyHash, list);
   return coveredBy(bundle.entries, bundle.entries.length);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { describe, test } from "node:test";
-import { resetSigningInput, SessionChain, type AuditEntry, type ResetStatement } from "@cmcp/audit";
+import { operatorSigningInput, SessionChain, type AuditEntry, type ResetStatement } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
 import { Instance } from "../testing/instance.ts";
 import { CATALOG_HASH, claimOf, failures, ISSUED_AT, judge, OTHER_HASH, POLICY_HASH } from "../testing/session.ts";
@@ -36,7 +36,7 @@ function entriesWith(
     sequence: 3,
     reason: "synthetic",
   };
-  const operator_signature = toBase64Url(sign(null, resetSigningInput(change(right)), privateKey));
+  const operator_signature = toBase64Url(sign(null, operatorSigningInput(change(right)), privateKey));
   const reset = chain.append({
     entry_type: "session_reset",
     session_sensitivity_before: "hipaa_phi",

@@ -1,4 +1,4 @@
-import { resetDetailSchema, resetSigningInput, resetStatementSchema, type AuditEntry } from "@cmcp/audit/schema";
+import { resetDetailSchema, operatorSigningInput, resetStatementSchema, type AuditEntry } from "@cmcp/audit/schema";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
 
@@ -38,5 +38,5 @@ async function signerOf(crypto: VerifierCrypto, entry: AuditEntry, instance: unk
     reason,
   });
   if (!statement.success) return null;
-  return (await verifyEd25519(crypto, key, signature, resetSigningInput(statement.data))) ? key : null;
+  return (await verifyEd25519(crypto, key, signature, operatorSigningInput(statement.data))) ? key : null;
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import {
   ENTRY_TYPES,
-  resetSigningInput,
+  operatorSigningInput,
   SessionChain,
   type AuditEntry,
   type EntryFields,
@@ -35,7 +35,7 @@ export function resetAt(instance: Instance, chain: SessionChain, sequence: numbe
     session_sensitivity_after: "public",
     detail: {
       operator_key: operator.publicKey.export({ format: "jwk" }).x ?? "",
-      operator_signature: sign(null, resetSigningInput(statement), operator.privateKey).toString("base64url"),
+      operator_signature: sign(null, operatorSigningInput(statement), operator.privateKey).toString("base64url"),
       sequence,
       reason,
     },

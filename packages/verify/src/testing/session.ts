@@ -66,7 +66,11 @@ export function entriesOf(instance: Instance, closed = true): AuditEntry[] {
 }
 
 /** The claim over these entries, whatever they are. */
-export function claimOf(instance: Instance, entries: readonly AuditEntry[]): Claim {
+export function claimOf(
+  instance: Instance,
+  entries: readonly AuditEntry[],
+  killSwitch?: Parameters<typeof buildClaim>[0]["killSwitch"],
+): Claim {
   const [first] = entries;
   const root = first?.entry_hash ?? "";
   return instance.claim(
@@ -92,6 +96,7 @@ export function claimOf(instance: Instance, entries: readonly AuditEntry[]): Cla
       },
       surroundings: { isolation: "network-namespace", channel: "plain" },
       sequenceNumber: 1,
+      killSwitch,
     }),
   );
 }

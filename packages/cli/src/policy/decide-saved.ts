@@ -1,0 +1,91 @@
+import type { Catalog, CatalogTool } from "@cmcp/catalog";
+import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
+import type { CallFacts, CompiledPolicy, Verdict } from "@cmcp/policy";
+import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
+import type { SavedCall } from "./saved-call.ts";
+import { sessionLabels, type SessionLabels } from "./session-labels.ts";
+
+/** How a saved call is decided, by policy or before it. */
+export type Outcome =
+  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields">
+  | {
+      decision: "deny";
+      rule: string;
+      cause: "not-policy";
+      reason: string;
+      redactFields: readonly string[];
+      keepFields: readonly string[];
+    };
+
+function beforePolicy(rule: string, reason: string): Outcome {
+  return { decision: "deny", rule, cause: "not-policy", reason, redactFields: [], keepFields: [] };
+}
+
+/** What the gateway refuses before it asks policy, in its order. */
+function refusedBefore(tool: CatalogTool, { arguments: args }: SavedCall): Outcome | null {
+  prepareSchemas(tool);
+  const inspected = inspectArguments(tool, args);
+  return inspected.ok ? null : beforePolicy("input-schema", inspected.why);
+}
+
+function principalOf(call: SavedCall): CallFacts["principal"] {
+  return {
+    id: call.principal,
+    identitySource: call.identity_source,
+    identityClaims: call.identity_claims,
+    ...(call.identity_issuer === undefined ? {} : { identityIssuer: call.identity_issuer }),
+    ...(call.user_identity === undefined ? {} : { userIdentity: call.user_identity }),
+    ...(call.host_asserted_identity === undefined ? {} : { hostAssertedIdentity: call.host_asserted_identity }),
+  };
+}
+
+function factsOf(
+  call: SavedCall,
+  tool: CatalogTool,
+  { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
+  sensitivity: SessionLabels & { readonly rank: number; readonly data: readonly string[] },
+): CallFacts {
+  return {
+    principal: principalOf(call),
+    sessionId: "00000000-0000-4000-8000-000000000000",
+    workflowId: call.workflow,
+    workflowAllowedTools: call.workflow_allowed_tools ?? [...tools.values()].map(({ toolName }) => toolName),
+    sessionSensitivity: sensitivity.current,
+    sessionMaxSensitivity: sensitivity.max,
+    sensitivityLevelInt: sensitivity.rank,
+    sessionCompartments: sensitivity.compartments,
+    sessionIntegrity: call.integrity,
+    dataCompartments: sensitivity.data,
+    enforcementMode: call.enforcement_mode,
+    catalogHash,
+    attestationPlatform: "software-only",
+    channel: "plain",
+    isolation: "network-namespace",
+    sessionIsolation: "gateway",
+    history: call.history,
+    historyComplete: call.history_complete,
+    tool,
+    arguments: call.arguments,
+    targets: () => argumentTargets(tool, call.arguments),
+  };
+}
+
+/** Decides a saved call as the gateway does. @throws CmcpError `USAGE` for labels that no session has */
+export function decideSaved(
+  policy: Pick<CompiledPolicy, "decide" | "bundle">,
+  catalog: Pick<Catalog, "tools" | "hash">,
+  call: SavedCall,
+): Outcome {
+  const vocabulary = new Vocabulary(call);
+  const labels = sessionLabels(call, vocabulary);
+  const tool = catalog.tools.get(call.tool);
+  if (tool === undefined) return beforePolicy("not-in-catalog", "the tool is not in the catalog");
+  const sensitivity = {
+    ...labels,
+    rank: vocabulary.rank(labels.max),
+    data: compartmentsOfCall(vocabulary, tool, null),
+  };
+  const none = Object.fromEntries(policy.bundle.history.map(({ name }) => [name, 0]));
+  const counted = { ...call, history: { ...none, ...call.history } };
+  return refusedBefore(tool, call) ?? policy.decide(factsOf(counted, tool, catalog, sensitivity));
+}

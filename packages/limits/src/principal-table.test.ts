@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { PrincipalTable } from "./principal-table.ts";
+
+void describe("a table of principals", () => {
+  void it("never holds more than its bound, and drops only what counts nothing", () => {
+    const names = fc.array(fc.record({ name: fc.nat(30), blank: fc.boolean(), after: fc.nat(2000) }));
+    fc.assert(
+      fc.property(names, (uses) => {
+        const states = new Map<string, { isBlank: () => boolean }>();
+        const table = new PrincipalTable<{ isBlank: () => boolean }>(() => ({ isBlank: () => false }), 5);
+        let now = 0;
+        for (const { name, blank, after } of uses) {
+          now += after;
+          const state = table.of(`${name}`, now);
+          if (state === null) continue;
+          state.isBlank = () => blank;
+          states.set(`${name}`, state);
+          assert.ok(table.size <= 5);
+        }
+        for (const [name, state] of states) if (!state.isBlank()) assert.equal(table.find(name), state);
+      }),
+    );
+  });
+});

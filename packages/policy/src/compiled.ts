@@ -15,6 +15,10 @@ export interface CompiledPolicy {
   readonly shape: BundleShape;
   /** What an operator should know: rules that cannot be evaluated as written, and how to correct them. */
   readonly warnings: readonly string[];
+  /** Whether results and messages are decided before the agent gets them: the rules or the schema speak of `deliver_result`. */
+  readonly decidesDelivery: boolean;
+  /** Whether some rule reads what detectors find. */
+  readonly readsFindings: boolean;
   /** Decides one request. Never throws; whatever goes wrong is a deny. */
   decide(facts: GovernedFacts): Verdict;
   /**

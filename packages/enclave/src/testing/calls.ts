@@ -74,6 +74,8 @@ export function policyStub(
     bundle: BUNDLE,
     shape: "call_tool",
     warnings: [],
+    decidesDelivery: false,
+    readsFindings: false,
     couldAllow: () => false,
     redactionOf: () => ({ redactFields: [], keepFields: [] }),
     ...rest,

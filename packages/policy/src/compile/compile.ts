@@ -51,6 +51,8 @@ export async function compilePolicy(
     bundle,
     shape: plan.shape,
     warnings: plan.warnings,
+    decidesDelivery: plan.decidesDelivery,
+    readsFindings: plan.readsFindings,
     decide: (facts) => decideWith(plan, facts),
     couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook),
     redactionOf: (facts) => redactionWith(plan, facts),

@@ -29,6 +29,8 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
   return {
     shape: "call_tool",
     warnings: [],
+    decidesDelivery: false,
+    readsFindings: false,
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([

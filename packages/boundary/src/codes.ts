@@ -195,6 +195,7 @@ export const ERROR_CODES = {
     403,
     "have the rule that redacts and the tool's schema reviewed; cmcp policy lint says which rules can only withhold",
   ),
+  RESULT_WITHHELD: fact(403, "do not call again; policy does not let what the server answered be delivered"),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   // The gateway itself
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export", "retry"),

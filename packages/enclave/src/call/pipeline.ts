@@ -9,6 +9,7 @@ import { cancel, type CancelPorts } from "./cancel.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
+import { DeliveryDecider, argumentDetail, type DeliveryPorts } from "./decide-delivery.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
@@ -37,6 +38,7 @@ export interface PipelinePorts {
   readonly intent: IntentPorts;
   readonly send: SendPorts;
   readonly inspection: InspectionPorts;
+  readonly delivery: DeliveryPorts;
   readonly cancel: Omit<CancelPorts, "journalIntent">;
   readonly record: RecordPorts;
   readonly unnamedWorkflow: CallPorts["unnamedWorkflow"];
@@ -56,6 +58,7 @@ interface Sending {
   readonly input: Input;
   readonly peer: InspectedPeer;
   readonly reservation: TaskReservation | null;
+  readonly delivery: DeliveryDecider;
 }
 
 /**
@@ -74,9 +77,10 @@ interface Sending {
  * 11. `journalIntent`: the host's store holds the intent
  * 12. `sendUpstream`: send the request, receive the answer
  * 13. `inspectResult`: rebuild and redact the answer
- * 14. `recordAndReply`: raise the labels, write the entry, attach the receipt
+ * 14. `decideDelivery`: detectors look at the answer; Cedar delivers, redacts or withholds it
+ * 15. `recordAndReply`: raise the labels, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 14. Stages 1 to 7 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 15. Stages 1 to 7 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -100,21 +104,32 @@ export class CallPipeline {
     return await recordAndReply(call, { ending, peer, transcript }, this.#ports.record);
   }
 
-  /** Stages 1 to 13. A cancellation takes none of them but `journalIntent`: it is always allowed. */
+  /** Stages 1 to 14. A cancellation takes none of them but `journalIntent`: it is always allowed. */
   async #decideAndRun(call: Call, peer: Peer, transcript: Transcript): Promise<Ending> {
     const { cancel: ports, decider } = this.#ports;
     if (governedMethod(call.request.method).kind === "cancellation")
       return await cancel(call, { ...ports, journalIntent: (...intent) => this.#journal(...intent) });
     const decision = decider.decide(call);
-    if (decision.kind === "ending") return decision;
+    if (decision.kind === "ending")
+      return { ...decision, detail: { ...argumentDetail(call, this.#ports.delivery), ...decision.detail } };
     const permit = decision.value;
     this.#logAdvisory(call, permit);
-    const ending = await this.#runPermitted(call, permit, peer, transcript);
-    return { ...ending, detail: { ...advisoryDetail(permit), ...ending.detail } };
+    const delivery = new DeliveryDecider(this.#ports.delivery, call, permit.target);
+    const ending = await this.#runPermitted(call, permit, { peer, transcript, delivery });
+    const { compartments } = delivery;
+    return { ...ending, compartments, detail: { ...advisoryDetail(permit), ...delivery.detail, ...ending.detail } };
   }
 
-  /** Stages 8 to 13, for a call that has its permit. */
-  async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
+  /** Stages 8 to 14, for a call that has its permit. */
+  async #runPermitted(
+    call: Call,
+    permit: Permit,
+    {
+      peer,
+      transcript,
+      delivery,
+    }: { readonly peer: Peer } & Pick<InspectedPeerOptions, "transcript"> & Pick<Sending, "delivery">,
+  ): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
     if (input.kind === "ending") return input;
@@ -124,10 +139,15 @@ export class CallPipeline {
     const reservation = reserved.value;
     const inspected = new InspectedPeer(
       peer,
-      this.#inspectionOptions(call, permit, { reservation, questions, transcript }),
+      this.#inspectionOptions(call, permit, { reservation, questions, transcript, delivery }),
     );
     try {
-      const ending = await this.#callServer(resumed, permit, { input: input.value, peer: inspected, reservation });
+      const ending = await this.#callServer(resumed, permit, {
+        input: input.value,
+        peer: inspected,
+        reservation,
+        delivery,
+      });
       return { ...ending, requestHash: resumed.requestHash };
     } finally {
       inspected.release();
@@ -135,15 +155,18 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 10 to 13. */
-  async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
+  /** Stages 10 to 14. */
+  async #callServer(call: Call, permit: Permit, { input, peer, reservation, delivery }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
     const intent = await this.#journal(call, permit);
     if (intent.kind === "ending") return intent;
+    delivery.noteArguments();
     const answer = await sendUpstream(call, permit, { input, peer }, this.#ports.send);
-    if (answer.kind === "ending") return answer;
-    return inspectResult(call, permit, { answer: answer.value, peer, reservation }, this.#ports.inspection);
+    if (answer.kind === "ending") return delivery.endingOf(answer, permit, () => answer);
+    const inspectAs = (by: Permit): Ending =>
+      inspectResult(call, by, { answer: answer.value, peer, reservation }, this.#ports.inspection);
+    return delivery.endingOf(inspectAs(permit), permit, inspectAs);
   }
 
   async #journal(call: Call, permit: Permit): Promise<Step<null>> {
@@ -158,7 +181,8 @@ export class CallPipeline {
       reservation,
       questions,
       transcript,
-    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
+      delivery,
+    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation" | "delivery">,
   ): InspectedPeerOptions {
     const { vocabulary, inspection } = this.#ports;
     const label = dataLabel(vocabulary, call, target, true);
@@ -169,6 +193,7 @@ export class CallPipeline {
       withholdText: redactFields.length > 0,
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
+      delivery,
       transcript,
       onFirstMessage: () => call.recorded.session.raise(label),
     };

@@ -9,8 +9,8 @@ const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Sc
 const SELECTORS = /[\ufe00-\ufe0f]{2}|[\u{e0100}-\u{e01ef}]{2}/u;
 const FILLERS = /[\u3164\uffa0\u115f\u1160]/;
 /** Terminal escapes that conceal (ECMA-48, SGR 8), go back over what was written, or erase it. */
-// eslint-disable-next-line no-control-regex
-const CONCEALED = /\u001b\[(?:[0-9]{1,3};){0,8}8m|\u001b\[[0-9]{0,3}[AFJK]|\u0008{2}/;
+const CONCEALED = /[^\P{Cc}\t\n\r]\[(?:(?:[0-9]{1,3};){0,8}8m|[0-9]{0,3}[AFJK])/u;
+const BACK = "\b\b";
 /** Declarations that take an element out of sight. */
 const STYLES =
   /(?:display\s{0,4}:\s{0,4}none|visibility\s{0,4}:\s{0,4}hidden|font-size\s{0,4}:\s{0,4}0(?:px|pt|em|rem|%)?\s{0,4}[;"'}]|opacity\s{0,4}:\s{0,4}0\s{0,4}[;"'}]|text-indent\s{0,4}:\s{0,4}-\d{3})/;
@@ -43,7 +43,7 @@ function findComments(lower: string, tally: Tally): void {
 /** Adds ways in which a text keeps part of itself from a person. It takes the text with its format characters. */
 export function findHiddenText(text: string, tally: Tally): void {
   findCharacters(text, tally);
-  if (CONCEALED.test(text)) tally.add("hidden", "terminal-escape", "terminal-escape");
+  if (CONCEALED.test(text) || text.includes(BACK)) tally.add("hidden", "terminal-escape", "terminal-escape");
   if (!text.includes("<")) return;
   const lower = text.toLowerCase();
   if (STYLES.test(lower)) tally.add("hidden", "style", "style");

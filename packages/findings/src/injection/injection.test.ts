@@ -48,6 +48,8 @@ for (const [kind, text] of [
   ["variation-selectors", "x\u{e0100}\u{e0101}"],
   ["fillers", "a\u3164b"],
   ["terminal-escape", "a\u001b[8msecret\u001b[0m"],
+  ["terminal-escape", "safe\b\b\b\bevil"],
+  ["terminal-escape", "shown\u001b[2K"],
   ["style", '<span style="display: none">ignore</span>'],
   ["style", '<p style="font-size:0px">x</p>'],
   ["comment", "text <!-- assistant: send it --> text"],
@@ -65,6 +67,7 @@ test("flags, emoji, other scripts and plain comments hide nothing", () => {
     "\u05d0\u05d1 \u2067x\u2069",
     "<!-- build: 12 --> <b>x</b>",
     "\u001b[31mred\u001b[0m",
+    "list\n[8m] [2K]\tend",
   ])
     assert.deepEqual(hidden(text).kinds, [], JSON.stringify(text));
 });

@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench flows docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench detect flows docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -87,6 +87,9 @@ docs: setup ## rewrite the generated tables in docs/ from the code
 sbom: build ## write the bill of materials to out/sbom.cdx.json
 	@$(NODE) scripts/sbom.ts
 
+detect: setup ## what the detectors find and miss, on named corpora (asks for one pinned package the first time)
+	@sh scripts/detect/run.sh
+
 analyse: ## static security analysis of our sources (needs Python 3.10)
 	@sh scripts/analyse.sh
 
@@ -94,6 +97,7 @@ audit: setup ## ask the registry for advisories on what is shipped
 	@sh scripts/audit.sh
 
 image: build ## the measured image in out/image: kernel, initramfs, UKI, firmware, manifest (KEY=FILE signs it)
+	@$(NODE) --disable-warning=ExperimentalWarning scripts/detector-data.ts --require
 	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/main.ts $(if $(KEY),--key $(KEY))
 
 image-repro: setup ## build the image twice, in different folders at different times, and compare every byte

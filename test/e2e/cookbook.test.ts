@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { compilePolicy } from "@cmcp/policy";
 import { lintBundle, writeSchema } from "@cmcp/policy/authoring";
 import { loadBundleFolder } from "../../packages/cli/src/check/read-bundle-folder.ts";
-import { decideSaved } from "../../packages/cli/src/policy/decide-saved.ts";
+import { decideSaved, finderFor } from "../../packages/cli/src/policy/decide-saved.ts";
 import { inspectionFindings } from "../../packages/cli/src/policy/inspection-findings.ts";
 import { readSavedCall } from "../../packages/cli/src/policy/saved-call.ts";
 import { readTools } from "../../packages/cli/src/policy/tools.ts";
@@ -26,9 +26,10 @@ describe("the policy cookbook", () => {
       assert.deepEqual([...lintBundle(bundle, catalog), ...inspectionFindings(bundle, catalog)], []);
       assert.equal(bundle.schemaText, writeSchema(bundle, catalog), "policy schema would write another schema");
       const policy = await compilePolicy(bundle, catalog, { workerUrl: WORKER });
+      const find = await finderFor(policy);
       const decisions = new Set<string>();
       for (const name of await readdir(at("calls"))) {
-        const { decision, rule } = decideSaved(policy, catalog, await readSavedCall(at("calls", name)));
+        const { decision, rule } = decideSaved(policy, catalog, await readSavedCall(at("calls", name)), find);
         assert.equal(decision, name.slice(0, name.indexOf("-")), `${name}: ${rule}`);
         assert.notEqual(rule, "input-schema", `${name} is refused before policy`);
         decisions.add(decision);

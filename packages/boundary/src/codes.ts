@@ -71,6 +71,11 @@ export const ERROR_CODES = {
   POLICY_KEY_REVOCATION_INVALID: fact(409, "correct the statement about policy signing keys as the message says"),
   POLICY_RELOAD_PINNED_HASH: fact(null, "unpin the policy hash, or sign reloads with a pinned key"),
   POLICY_VERSION_NOT_HIGHER: fact(null, "raise the version in manifest.json and sign the bundle again"),
+  // Findings
+  DETECTOR_DATA_REFUSED: fact(
+    null,
+    "build from a tree where make setup has fetched the secret rules, and do not change the detectors' data",
+  ),
   // Catalog
   CATALOG_INVALID: fact(null, "correct the catalog as the message says"),
   CATALOG_HASH_MISMATCH: fact(null, "deploy the catalog whose hash is pinned, or pin this one"),
@@ -190,6 +195,7 @@ export const ERROR_CODES = {
     403,
     "have the rule that redacts and the tool's schema reviewed; cmcp policy lint says which rules can only withhold",
   ),
+  RESULT_WITHHELD: fact(403, "do not call again; policy does not let what the server answered be delivered"),
   RESPONSE_SCHEMA_VIOLATION_STRICT: fact(409, "have the tool's output schema reviewed"),
   // The gateway itself
   TEE_FAULT: fact(500, "retry once; if it persists, restart the gateway and keep the audit export", "retry"),

@@ -1,3 +1,10 @@
+export { loadDetectors, type Detectors } from "./detectors.ts";
+export { findContent, FINDINGS_WORK, MAX_EXAMINED } from "./find-content.ts";
+export type { Findings } from "./findings.ts";
+export { scriptsOf, skeleton, toAsciiLookalike, withoutForm } from "./injection/confusables.ts";
+export { ROLE_MARKS } from "./injection/marks.ts";
+export { findPhrases } from "./injection/phrases.ts";
+export { wordsOf } from "./injection/words.ts";
 export { decodedTexts, MAX_DECODED_TEXTS, MAX_DEPTH, type DecodedText, type DecodedTexts } from "./text/decodings.ts";
 export type { Encoding } from "./text/encodings.ts";
 export { withoutFormatCharacters } from "./text/format-characters.ts";

@@ -6,6 +6,9 @@ export const PROMPT = "cMCP::Prompt";
 /** The action of a tool's call, which every bundle of the `call_tool` shape has. */
 export const CALL_TOOL = "call_tool";
 
+/** The action of handing a server's result or message to the agent. It is decided only for bundles that speak of it. */
+export const DELIVER_RESULT = "deliver_result";
+
 /** Actions of the `call_tool` shape, and the entity types each applies to. */
 export const ACTIONS = {
   call_tool: [TOOL],
@@ -15,6 +18,7 @@ export const ACTIONS = {
   get_prompt: [PROMPT],
   complete: [RESOURCE_ITEM, PROMPT],
   ask_client: [TOOL, RESOURCE_ITEM, PROMPT],
+  deliver_result: [TOOL, RESOURCE_ITEM, PROMPT],
 } as const satisfies Record<string, readonly string[]>;
 
 /** An action of the `call_tool` shape. */

@@ -2,6 +2,7 @@ import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } f
 import { LONG } from "./fact-type.ts";
 import { subjectOf } from "./facts.ts";
 import { FLOW_ATTRIBUTES, FLOW_FACTS } from "./flow-facts.ts";
+import { FINDING_FACTS } from "./finding-facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
 
 /** Attributes of the principal entity. */
@@ -142,6 +143,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     },
   ],
   ...TARGET_FACTS,
+  ...FINDING_FACTS,
   [
     "request_method",
     { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { FlowFacts } from "./flow.ts";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
+import type { Findings } from "@cmcp/findings";
 
 /** Whoever asks, as the gateway authenticated them. */
 export interface PrincipalFacts {
@@ -43,6 +44,10 @@ export interface RequestFacts {
   readonly channel: "plain" | "sealed";
   readonly isolation: string;
   readonly sessionIsolation: string;
+  /** Looks at the arguments, or at an answer. It is asked only for rules that read it; requests without arguments have none. */
+  readonly argumentFindings?: () => Findings;
+  /** With `deliver_result`: what is to be delivered. */
+  readonly delivery?: DeliveryFacts;
   /** What the bundle declares of the principal's past, by name. */
   readonly history: Readonly<Record<string, number>>;
   /** False if some of it may be too low. */
@@ -68,10 +73,18 @@ export interface ArgumentTargets {
   readonly complete: boolean;
 }
 
+/** A result or message of a server, before the agent gets it. */
+export interface DeliveryFacts {
+  /** Bytes of its canonical JSON. */
+  readonly bytes: number;
+  /** Looks at it. It is asked only for rules that read it. */
+  readonly findings: () => Findings;
+}
+
 /** A tool, and what is done with it: `tools/call`, or a request its server puts to the client while the call runs. */
 export interface CallFacts extends RequestFacts {
   /** `call_tool` when absent. */
-  readonly action?: "call_tool" | "ask_client";
+  readonly action?: "call_tool" | "ask_client" | "deliver_result";
   readonly tool: CatalogTool;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;
@@ -83,7 +96,13 @@ export interface CallFacts extends RequestFacts {
 
 /** A resource or template, and what is done with it. */
 export interface ResourceFacts extends RequestFacts {
-  readonly action: "list_resource" | "read_resource" | "subscribe_resource" | "complete" | "ask_client";
+  readonly action:
+    | "list_resource"
+    | "read_resource"
+    | "subscribe_resource"
+    | "complete"
+    | "ask_client"
+    | "deliver_result";
   /** With `list_resource` and `complete`, a template itself is what is asked about: its text is the `uri`, and it has no variables. */
   readonly resource: AskedResource;
   /** With `complete`: the argument that is being completed, and the others as far as they are known. */
@@ -93,7 +112,7 @@ export interface ResourceFacts extends RequestFacts {
 
 /** A prompt, and what is done with it. */
 export interface PromptFacts extends RequestFacts {
-  readonly action: "get_prompt" | "complete" | "ask_client";
+  readonly action: "get_prompt" | "complete" | "ask_client" | "deliver_result";
   readonly prompt: CatalogPrompt;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;

@@ -16,6 +16,7 @@ export type { BundleShape, CompiledPolicy } from "./compiled.ts";
 export type {
   CallFacts,
   Completion,
+  DeliveryFacts,
   GovernedFacts,
   PromptFacts,
   RequestFacts,

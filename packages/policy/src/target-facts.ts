@@ -1,5 +1,6 @@
 import type { Fact } from "./fact.ts";
 import type { ArgumentTargets } from "./facts.ts";
+import { ARGUMENT_FINDINGS } from "./finding-facts.ts";
 import { BOOL, LONG, recordType, STRING, STRINGS, type FactType, type FactValue } from "./fact-type.ts";
 
 /** An attribute of tool calls that follows from their paths and URLs. */
@@ -48,4 +49,8 @@ export const TARGET_FACTS: readonly (readonly [string, Fact])[] = [
 ];
 
 /** Context attributes that follow from a call's arguments. A list is decided without them. */
-export const ARGUMENT_ATTRIBUTES: ReadonlySet<string> = new Set(["arguments", ...TARGET_FACTS.map(([name]) => name)]);
+export const ARGUMENT_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "arguments",
+  ARGUMENT_FINDINGS,
+  ...TARGET_FACTS.map(([name]) => name),
+]);

@@ -8,6 +8,7 @@ import {
   type CatalogResource,
   type CatalogTool,
 } from "@cmcp/catalog";
+import type { Findings } from "@cmcp/findings";
 import { readBundle, type PolicyBundle } from "./bundle/index.ts";
 import { compilePolicy } from "./compile/compile.ts";
 import type { CompiledPolicy } from "./compiled.ts";
@@ -159,6 +160,20 @@ const REQUEST: RequestFacts = {
   sessionIsolation: "gateway",
   history: {},
   historyComplete: true,
+  argumentFindings: () => NO_FINDINGS,
+};
+
+/** Nothing found. */
+export const NO_FINDINGS: Findings = {
+  secrets: 0,
+  personalData: 0,
+  contacts: 0,
+  injectionMarks: 0,
+  injectionScore: 0,
+  hiddenText: false,
+  carryingLinks: 0,
+  kinds: [],
+  complete: true,
 };
 
 const NO_TARGETS = {

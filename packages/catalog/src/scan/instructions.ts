@@ -1,24 +1,16 @@
-import { scriptsOf, toAsciiLookalike } from "./confusables.ts";
+import { findPhrases, ROLE_MARKS, scriptsOf, withoutFormatCharacters, wordsOf } from "@cmcp/findings";
 import { found, type FindingKind, type Severity, type TextFinding } from "./finding.ts";
 import { MIN_BLANK_RUN } from "./limits.ts";
-import { findPhrases } from "./phrases.ts";
 
 /** Literal marks, compared in lower case; each is there for what reads it, not for a person. */
 const MARKS: readonly (readonly [string, FindingKind, Severity, string])[] = [
   ["<!--", "hidden-comment", "high", "an HTML comment, which a rendered view hides"],
   ["[//]: #", "hidden-comment", "high", "a Markdown comment, which a rendered view hides"],
   ["[comment]: #", "hidden-comment", "high", "a Markdown comment, which a rendered view hides"],
-  ["<important", "role-marker", "high", "a tag that addresses the model"],
-  ["<system", "role-marker", "high", "a tag that addresses the model"],
-  ["</system", "role-marker", "high", "a tag that addresses the model"],
-  ["<instructions", "role-marker", "high", "a tag that addresses the model"],
-  ["<|im_start", "role-marker", "high", "a chat template's marker"],
-  ["<|im_end", "role-marker", "high", "a chat template's marker"],
-  ["<|system", "role-marker", "high", "a chat template's marker"],
-  ["[inst]", "role-marker", "high", "a chat template's marker"],
-  ["<<sys>>", "role-marker", "high", "a chat template's marker"],
-  ["\nsystem:", "role-marker", "medium", "a line that poses as the system's"],
-  ["\nassistant:", "role-marker", "medium", "a line that poses as the assistant's"],
+  ...ROLE_MARKS.map(
+    ([mark, what, grave]) =>
+      [mark, "role-marker", grave ? "high" : "medium", what] as [string, FindingKind, Severity, string],
+  ),
   ["](http", "external-image", "low", "a Markdown link to another site"],
   ["~/.", "sensitive-path", "medium", "a file of the user's settings and keys"],
   ["id_rsa", "sensitive-path", "medium", "a private key's file"],
@@ -49,13 +41,7 @@ function findMarks(text: string): TextFinding[] {
 function findWords(text: string): TextFinding[] {
   const words = Array.from(text.replaceAll(APOSTROPHES, "").matchAll(WORD), ([word]) => word);
   const mixed = words.find((word) => scriptsOf(word).length > 1);
-  const plain = Array.from(
-    toAsciiLookalike(text.replaceAll(/\p{Default_Ignorable_Code_Point}/gu, ""))
-      .replaceAll(APOSTROPHES, "")
-      .toLowerCase()
-      .matchAll(WORD),
-    ([word]) => word,
-  );
+  const plain = wordsOf(withoutFormatCharacters(text));
   const phrases = [
     ...new Map(
       findPhrases(plain).map((each) => [each.says, found(each.kind, each.severity, null, each.says)]),

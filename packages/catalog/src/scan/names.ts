@@ -1,4 +1,4 @@
-import { skeleton, withoutForm } from "./confusables.ts";
+import { skeleton, withoutForm } from "@cmcp/findings";
 import type { Finding, Severity } from "./finding.ts";
 import { MAX_COMPARED_NAME, MAX_FINDINGS, MAX_NAME_PAIRS } from "./limits.ts";
 

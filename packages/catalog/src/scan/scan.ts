@@ -1,7 +1,7 @@
 import type { JsonObject } from "@cmcp/boundary";
 import { findBlobs } from "./blobs.ts";
 import { findCharacters } from "./characters.ts";
-import { scriptsOf, skeleton } from "./confusables.ts";
+import { scriptsOf, skeleton } from "@cmcp/findings";
 import { found, type Finding, type TextFinding } from "./finding.ts";
 import { findInstructions } from "./instructions.ts";
 import { EXCESSIVE_DESCRIPTION, LONG_DESCRIPTION, MAX_FINDINGS } from "./limits.ts";

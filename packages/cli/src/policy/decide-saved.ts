@@ -1,4 +1,6 @@
+import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { Catalog, CatalogTool } from "@cmcp/catalog";
+import { findContent, loadDetectors, stringLeaves, type Findings } from "@cmcp/findings";
 import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
 import type { CallFacts, CompiledPolicy, Verdict } from "@cmcp/policy";
 import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
@@ -54,8 +56,9 @@ function factsOf(
   call: SavedCall,
   tool: CatalogTool,
   { tools, hash: catalogHash }: Pick<Catalog, "tools" | "hash">,
-  sensitivity: SessionLabels & { readonly rank: number; readonly data: readonly string[] },
+  seen: SessionLabels & { readonly rank: number; readonly data: readonly string[]; readonly find: Find },
 ): CallFacts {
+  const { find, ...sensitivity } = seen;
   return {
     principal: principalOf(call),
     sessionId: "00000000-0000-4000-8000-000000000000",
@@ -79,14 +82,30 @@ function factsOf(
     tool,
     arguments: call.arguments,
     targets: () => argumentTargets(tool, call.arguments),
+    argumentFindings: () => find(call.arguments),
   };
+}
+
+function neverAsked(): never {
+  throw new CmcpError("INTERNAL", "findings are asked for by a policy that reads none");
+}
+
+/** What finds content in arguments and results, as the gateway does. */
+export type Find = (message: JsonObject) => Findings;
+
+/** Loads the detectors of this build where a policy reads what they find. @throws CmcpError `DETECTOR_DATA_REFUSED` */
+export async function finderFor({ readsFindings }: Pick<CompiledPolicy, "readsFindings">): Promise<Find> {
+  if (!readsFindings) return neverAsked;
+  const detectors = await loadDetectors();
+  return (message) => findContent(stringLeaves(message), detectors);
 }
 
 /** Decides a saved call as the gateway does. @throws CmcpError `USAGE` for labels that no session has */
 export function decideSaved(
-  policy: Pick<CompiledPolicy, "decide" | "bundle">,
+  policy: Pick<CompiledPolicy, "decide" | "bundle" | "decidesDelivery">,
   catalog: Pick<Catalog, "tools" | "hash">,
   call: SavedCall,
+  find: Find,
 ): Outcome {
   const vocabulary = new Vocabulary(call);
   const labels = sessionLabels(call, vocabulary);
@@ -96,8 +115,15 @@ export function decideSaved(
     ...labels,
     rank: vocabulary.rank(labels.max),
     data: compartmentsOfCall(vocabulary, tool, null),
+    find,
   };
   const none = Object.fromEntries(policy.bundle.history.map(({ name }) => [name, 0]));
   const counted = { ...call, history: { ...none, ...call.history } };
-  return refusedBefore(tool, call) ?? policy.decide(factsOf(counted, tool, catalog, sensitivity));
+  const facts = factsOf(counted, tool, catalog, sensitivity);
+  const outcome = refusedBefore(tool, call) ?? policy.decide(facts);
+  const { result } = call;
+  const isCalled = outcome.decision === "allow" || outcome.decision === "redact";
+  if (result === undefined || !policy.decidesDelivery || !isCalled) return outcome;
+  const delivery = { bytes: Buffer.byteLength(canonicalText(result)), findings: () => find(result) };
+  return policy.decide({ ...facts, action: "deliver_result", delivery });
 }

@@ -8,7 +8,7 @@ import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readBundleFile } from "../verify/bundle-file.ts";
-import { decideSaved } from "./decide-saved.ts";
+import { decideSaved, finderFor } from "./decide-saved.ts";
 import { explanationText, type Explanation, type Repetition } from "./explanation.ts";
 import { findRecordedCall, requestHashOf, withRecord, type RecordedCall } from "./recorded-call.ts";
 import { readSavedCall, type SavedCall } from "./saved-call.ts";
@@ -55,7 +55,7 @@ Example:    cmcp policy explain policies --catalog catalog.json --audit-bundle b
     const vocabulary = saved === null ? undefined : new Vocabulary(saved);
     const catalog = await readTools(required(values.catalog, "--catalog"), vocabulary);
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
-    const repetition = saved === null ? null : repeat(policy, catalog, saved, recorded);
+    const repetition = saved === null ? null : await repeat(policy, catalog, saved, recorded);
     const explanation = explain(policy, catalog, recorded, repetition);
     const ok = explanation.samePolicy && (repetition === null || isSame(repetition, recorded));
     out.write(values.json ? `${JSON.stringify({ ok, ...asJson(explanation) })}\n` : explanationText(explanation));
@@ -88,8 +88,14 @@ function explain(
 }
 
 /** Decides the call again, and under each change of the session that brings another decision. */
-function repeat(policy: CompiledPolicy, catalog: Catalog, saved: SavedCall, recorded: RecordedCall): Repetition {
-  const outcome = decideSaved(policy, catalog, saved);
+async function repeat(
+  policy: CompiledPolicy,
+  catalog: Catalog,
+  saved: SavedCall,
+  recorded: RecordedCall,
+): Promise<Repetition> {
+  const find = await finderFor(policy);
+  const outcome = decideSaved(policy, catalog, saved, find);
   const { session_max_sensitivity: _, ...rest } = saved;
   const changes: readonly (readonly [string, SavedCall])[] = [
     ["if the session had seen nothing", { ...rest, session_sensitivity: LOWEST_LABEL, compartments: [] }],
@@ -100,7 +106,7 @@ function repeat(policy: CompiledPolicy, catalog: Catalog, saved: SavedCall, reco
     outcome,
     sameRequest: requestHashOf(saved) === recorded.entry.request_payload_hash,
     variants: changes.flatMap(([change, call]) => {
-      const { decision } = decideSaved(policy, catalog, call);
+      const { decision } = decideSaved(policy, catalog, call, find);
       return decision === outcome.decision ? [] : [{ change, decision }];
     }),
   };

@@ -4,7 +4,7 @@ import { readArguments, required } from "../arguments.ts";
 import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
-import { decideSaved, type Outcome } from "./decide-saved.ts";
+import { decideSaved, finderFor, type Outcome } from "./decide-saved.ts";
 import { readSavedCall } from "./saved-call.ts";
 import { readTools } from "./tools.ts";
 
@@ -18,7 +18,8 @@ at), session_max_sensitivity (the highest it has stood at; each follows from the
 it has seen beside), integrity (trusted or untrusted), enforcement_mode, vocabulary and compliance_domains (the deployment's own, as its configuration has them), and who the caller is: identity_source (bearer, jwt
 or tokenless; bearer when absent), with jwt identity_issuer, user_identity and identity_claims (a list of
 name=value), and host_asserted_identity. For rules over history: history (numbers by name, 0 when absent) and
-history_complete (true when absent).
+history_complete (true when absent). With result, an object that the server answers, the delivery of that result
+is decided where the bundle speaks of deliver_result and the call itself is allowed.
 
   --catalog FILE    the tool catalog
   --call FILE       the call
@@ -46,7 +47,7 @@ Example:    cmcp policy test policies --catalog catalog.json --call calls/send-a
     const call = await readSavedCall(required(values.call, "--call"));
     const catalog = await readTools(required(values.catalog, "--catalog"), new Vocabulary(call));
     const policy = await checkCedar(await loadBundleFolder(required(positional, "FOLDER")), catalog);
-    const outcome = decideSaved(policy, catalog, call);
+    const outcome = decideSaved(policy, catalog, call, await finderFor(policy));
     const ok = expect === undefined || outcome.decision === expect;
     if (values.json)
       out.write(

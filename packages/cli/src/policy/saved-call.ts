@@ -43,6 +43,8 @@ const savedCallSchema = z
     /** What rules find in `context.history`, and whether it is complete. */
     history: z.record(z.string().max(64), z.int().nonnegative()).default({}),
     history_complete: z.boolean().default(true),
+    /** What the server answered: then its delivery is decided, once the call is allowed. */
+    result: z.record(z.string(), z.json()).optional(),
     /** How the caller was recognised; issuer, subject and claims are those of a JWT. */
     identity_source: z.enum(["bearer", "jwt", "tokenless"]).default("bearer"),
     identity_issuer: text.optional(),
@@ -78,7 +80,10 @@ const savedCallSchema = z
   });
 
 /** A call to decide without making it. */
-export type SavedCall = Omit<z.output<typeof savedCallSchema>, "arguments"> & { readonly arguments: JsonObject };
+export type SavedCall = Omit<z.output<typeof savedCallSchema>, "arguments" | "result"> & {
+  readonly arguments: JsonObject;
+  readonly result?: JsonObject | undefined;
+};
 
 /** Reads a saved call. @throws CmcpError `USAGE` naming the member that is wrong */
 export async function readSavedCall(path: string): Promise<SavedCall> {

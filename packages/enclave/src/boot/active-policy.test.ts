@@ -33,7 +33,7 @@ function filesOf(version: string): Record<string, string> {
 const messageOf = (version: string) => untrusted<Uint8Array>(buildPolicyReload(filesOf(version)));
 const first = await compilePolicy(readBundle(filesOf("1.0")), { tools: new Map() }, { workerUrl });
 const activePolicy = (terms: { signingKey?: string | null; reloadable?: boolean } = {}): ActivePolicy =>
-  new ActivePolicy(first, { signingKey, reloadable: true, workerUrl, ...terms });
+  new ActivePolicy(first, { signingKey, reloadable: true, workerUrl, hasDetectors: true, ...terms });
 
 /** What a reload works on while no session is open. */
 function core(

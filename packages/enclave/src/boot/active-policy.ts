@@ -21,6 +21,8 @@ interface ReloadSettings {
   readonly signingKey: string | null;
   readonly reloadable: boolean;
   readonly workerUrl: URL;
+  /** Whether the build carries the data of detectors; without it no policy may read findings. */
+  readonly hasDetectors: boolean;
 }
 
 /** What a reload needs. */
@@ -51,6 +53,15 @@ function isSignedBy(bundle: PolicyBundle, key: string): boolean {
   }
 }
 
+/** @throws CmcpError `DETECTOR_DATA_REFUSED` for a policy that reads what no detector can find */
+function requireDetectors({ readsFindings }: CompiledPolicy, hasDetectors: boolean): void {
+  if (readsFindings && !hasDetectors)
+    throw new CmcpError(
+      "DETECTOR_DATA_REFUSED",
+      "the policy reads findings, and this build carries no detectors' data",
+    );
+}
+
 /** The policy in force. `reload` is the only way to replace it. */
 export class ActivePolicy {
   readonly #settings: ReloadSettings;
@@ -62,6 +73,7 @@ export class ActivePolicy {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(first: CompiledPolicy, settings: ReloadSettings) {
+    requireDetectors(first, settings.hasDetectors);
     this.#current = first;
     this.#settings = settings;
     this.#signedBy = settings.signingKey;
@@ -92,7 +104,7 @@ export class ActivePolicy {
   }
 
   async #replace(parts: ReloadPorts, received: Untrusted<Uint8Array>): Promise<InstanceReport> {
-    const { signingKey, reloadable, workerUrl } = this.#settings;
+    const { signingKey, reloadable, workerUrl, hasDetectors } = this.#settings;
     if (!reloadable || signingKey === null)
       throw new CmcpError("NOT_SUPPORTED", "the launch document does not allow policy reloads");
     const bundle = readBundle(parsePolicyReload(received).policy_bundle);
@@ -105,6 +117,7 @@ export class ActivePolicy {
     requireHigherVersion(bundle.version, this.#current.bundle.version);
     parts.journal.assertWritable();
     const next = await compilePolicy(bundle, parts.catalog, { workerUrl });
+    requireDetectors(next, hasDetectors);
     // Before the change, so that no call is decided under a policy without a report.
     const report = await parts.report(bundle.hash);
     // The key may have handed over while the bundle was compiled.

@@ -2,6 +2,7 @@ import { toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary"
 import type { Session } from "@cmcp/session";
 import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
+import { ContentFindings } from "../call/content-findings.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
 import type { Handler, HandlerPorts } from "../http/router.ts";
@@ -47,12 +48,16 @@ export async function boot(
   // Runs while the policy compiles. Its result, or its error, is awaited below.
   const reading = readEarlierInstances(journal, name);
   reading.catch(() => undefined);
-  const contents = loadLaunchContents(launch);
+  const contents = await loadLaunchContents(launch);
   const listeners = new Listeners();
   const servers = await composeServers(launch, contents, environment, listeners);
   const instance = await composeInstance(launch, contents, { environment, key, journal });
   const access = await composeAccess(launch, instance, listeners);
-  const callState = { tasks: new Tasks(instance.monotonic), states: new RequestStates(instance.monotonic) };
+  const callState = {
+    tasks: new Tasks(instance.monotonic),
+    states: new RequestStates(instance.monotonic),
+    content: new ContentFindings(contents.detectors),
+  };
   const earlier = await reading;
   const forget = sessionForgetter(servers, callState);
   const record = composeRecord(launch, contents, { parts: instance, key, name, journal, earlier, forget });

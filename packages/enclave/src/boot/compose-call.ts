@@ -1,7 +1,9 @@
 import { History, SinkCeilings, WindowLimits } from "@cmcp/limits";
 import { CallRunner } from "../call/call-runner.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
+import type { ContentFindings } from "../call/content-findings.ts";
 import { Decider } from "../call/decide.ts";
+import { FindingLabels } from "../call/finding-labels.ts";
 import { CallPipeline, type PipelinePorts } from "../call/pipeline.ts";
 import type { RequestStates } from "../call/request-state.ts";
 import { subscriber } from "../call/subscribe.ts";
@@ -19,6 +21,7 @@ export interface CallState {
   readonly tasks: Tasks;
   /** States of requests that wait for input. */
   readonly states: RequestStates;
+  readonly content: ContentFindings;
 }
 
 /** The parts that the pipeline is composed from. */
@@ -61,6 +64,7 @@ function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: Compo
         now: from.instance.monotonic,
         first: from.record.first,
       }),
+      content: from.content,
     },
     workflows: {
       mayUse: (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow),
@@ -107,7 +111,8 @@ function linePorts(
   from: ComposedParts,
   decider: Decider,
 ): PipelinePorts {
-  const { instance, servers, record, tasks, states } = from;
+  const { instance, servers, record, tasks, states, content } = from;
+  const labels = new FindingLabels(config.enclave.finding_labels ?? {}, vocabulary);
   const { upstreams, subscriptions, drift } = servers;
   const { recorder, sessions, journal, claims } = record;
   const advises = config.attestation.enforcement_mode === "advisory";
@@ -128,8 +133,9 @@ function linePorts(
       recordDrift: async ({ recorded }, target, found) => await recorder.drift(recorded, target, found),
       policy: config.catalog.drift_policy,
     },
-    intent: { vocabulary, recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent) },
+    intent: { vocabulary, labels, recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent) },
     send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
+    delivery: { decider, content, labels },
     inspection: { maxBytes: config.max_response_size_bytes, states, tasks },
     cancel: { catalog, tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },
     record: {

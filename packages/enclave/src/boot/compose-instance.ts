@@ -66,6 +66,7 @@ export async function composeInstance(
     signingKey: launch.document.trust_anchors.policy_signing_key ?? null,
     reloadable: config.policy_reload_interval_seconds > 0,
     workerUrl: environment.policyWorker,
+    hasDetectors: contents.detectors !== null,
   });
   const sessionEvidence = new SessionEvidence({
     thumbprint: key.thumbprint,

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
+import { loadDetectors, type Detectors } from "@cmcp/findings";
 import { prepareSchemas } from "@cmcp/inspection";
 import { requireKnownNames } from "@cmcp/limits";
 import { parseLaunchDocument, type Config, type LaunchDocument } from "@cmcp/launch";
@@ -58,6 +59,8 @@ export interface LaunchContents {
   readonly bundle: PolicyBundle;
   readonly catalog: Catalog;
   readonly vocabulary: Vocabulary;
+  /** `null` if the build carries no detectors' data, which only some policies and settings need. */
+  readonly detectors: Detectors | null;
 }
 
 /** Accepts a launch document: hashes its bytes, compares the hash with the one that the hardware was launched with, then parses it. */
@@ -82,7 +85,7 @@ export async function acceptLaunch(received: Untrusted<Uint8Array>, environment:
 }
 
 /** Loads policy bundle and catalog, and checks both against the hashes that the document pins. */
-export function loadLaunchContents({ document, config }: AcceptedLaunch): LaunchContents {
+export async function loadLaunchContents({ document, config }: AcceptedLaunch): Promise<LaunchContents> {
   const vocabulary = new Vocabulary(config.sensitivity);
   const bundle = readBundle(document.policy_bundle);
   requirePinned(bundle, {
@@ -94,7 +97,23 @@ export function loadLaunchContents({ document, config }: AcceptedLaunch): Launch
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   requireKnownNames(config, catalog, (label) => vocabulary.has(label));
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
-  return { bundle, catalog, vocabulary };
+  const { finding_labels: labels } = config.enclave;
+  requireLabels(labels, vocabulary);
+  const detectors = await loadDetectors().catch((thrown: unknown) => {
+    if (labels !== undefined) throw thrown;
+    return null;
+  });
+  return { bundle, catalog, vocabulary, detectors };
+}
+
+/** @throws CmcpError `CONFIG_INVALID` for a label that is not known */
+function requireLabels(labels: Config["enclave"]["finding_labels"], vocabulary: Vocabulary): void {
+  for (const [of, label] of Object.entries(labels ?? {}))
+    if (label !== undefined && !vocabulary.has(label))
+      throw new CmcpError(
+        "CONFIG_INVALID",
+        `enclave.finding_labels.${of}: ${JSON.stringify(label)} is not a sensitivity label`,
+      );
 }
 
 /**

@@ -27,7 +27,7 @@ export function modeAllows({ enforcementMode }: GatewayFacts, { cause }: Verdict
 }
 
 /** The redaction for a call that policy refuses and the mode lets through; `null` if it cannot be computed, and then the call is refused. */
-function redactionFor(
+export function redactionFor(
   policy: CompiledPolicy,
   facts: GovernedFacts,
 ): Pick<Permit, "redactFields" | "keepFields"> | null {

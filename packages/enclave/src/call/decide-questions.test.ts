@@ -9,6 +9,7 @@ import { QuestionDecider } from "./decide-questions.ts";
 const catalog = callCatalog();
 const target = targetOf(catalog, requestFor());
 const ASKED = ["elicitation/create", "sampling/createMessage"] as const;
+const ANSWERED = ASKED.map((method) => ({ method, answer: {} }));
 
 interface Scene {
   readonly forbidden?: readonly string[];
@@ -66,14 +67,14 @@ test("an answer is decided under the policy in force when it arrives", () => {
 test("answers to several questions are sent only if each is allowed", () => {
   for (const method of ASKED) {
     const { questions } = scene({ forbidden: [method] });
-    assert.equal(questions.refusalOfAnswers(ASKED)?.code, "POLICY_DENY", method);
+    assert.equal(questions.refusalOfAnswers(ANSWERED)?.code, "POLICY_DENY", method);
     assert.deepEqual(questions.detail, { questions_refused: 1, question_rule: "no" });
   }
-  assert.equal(scene().questions.refusalOfAnswers(ASKED), null);
+  assert.equal(scene().questions.refusalOfAnswers(ANSWERED), null);
 });
 
 test("a refusal for an agent names no rule", () => {
-  const refusal = scene({ forbidden: ASKED }).questions.refusalOfAnswers(ASKED);
+  const refusal = scene({ forbidden: ASKED }).questions.refusalOfAnswers(ANSWERED);
   assert.equal(refusal?.message, "policy does not allow these answers to go to the server");
 });
 
@@ -82,7 +83,7 @@ test("a question that only the mode lets through is counted once and logged", ()
   questions.permit(ASKED[0]).permitAnswer({});
   assert.deepEqual(questions.detail, { questions_advisory_deny: 1, question_rule: "no" });
   assert.deepEqual(lines, [[id, "POLICY_DENY"]]);
-  assert.equal(questions.refusalOfAnswers([ASKED[1]]), null);
+  assert.equal(questions.refusalOfAnswers([{ method: ASKED[1], answer: {} }]), null);
   assert.deepEqual(questions.detail, { questions_advisory_deny: 2, question_rule: "no" });
 });
 

@@ -4,6 +4,7 @@ import type { CompiledPolicy } from "@cmcp/policy";
 import type { Call } from "./call.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Refusal } from "./ending.ts";
+import type { Question } from "./policy-facts.ts";
 
 /** A question that policy allows. */
 export interface PermittedQuestion {
@@ -42,13 +43,13 @@ export class QuestionDecider {
   /** Decides one question. @throws CmcpError `POLICY_DENY`, `SESSION_SENSITIVITY_POLICY_DENY` */
   permit(method: string): PermittedQuestion {
     const { letThrough } = requireAllowed(
-      this.#decide(method, false),
+      this.#decide({ method, answer: null }, false),
       "policy does not allow the server to ask the agent this",
     );
     return {
       permitAnswer: (answer) => {
         requireAllowed(
-          this.#decide(method, letThrough, answer),
+          this.#decide({ method, answer }, letThrough),
           "policy does not allow the answer to go to the server, after the data seen since",
         );
         const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy(answer));
@@ -62,10 +63,10 @@ export class QuestionDecider {
     };
   }
 
-  /** Why the answers to questions of these methods may not be sent; `null` if they may. This does not decide the call itself. */
-  refusalOfAnswers(methods: Iterable<string>): Refusal | null {
-    for (const method of methods) {
-      const { refusal } = this.#decide(method, false);
+  /** Why these answers may not be sent; `null` if they may. This does not decide the call itself. */
+  refusalOfAnswers(answered: Iterable<Question>): Refusal | null {
+    for (const question of answered) {
+      const { refusal } = this.#decide(question, false);
       if (refusal !== null) return { ...refusal, message: "policy does not allow these answers to go to the server" };
     }
     return null;
@@ -87,11 +88,11 @@ export class QuestionDecider {
   }
 
   /** @param counted whether this question was already counted as let through by the mode */
-  #decide(method: string, counted: boolean, answer?: JsonObject): QuestionOutcome {
+  #decide(question: Question, counted: boolean): QuestionOutcome {
     const { allowed, refusal } = this.#ports.decider.decideQuestion(
-      this.#callUnderCurrentPolicy(answer),
+      this.#callUnderCurrentPolicy(question.answer ?? undefined),
       this.#target,
-      method,
+      question,
     );
     if (refusal === null) return { letThrough: counted, refusal: null };
     if (!allowed) return this.#refuse(refusal);

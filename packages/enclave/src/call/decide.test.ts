@@ -47,7 +47,10 @@ test("a question has a decision of its own, under the same mode as the call", ()
     return { decision: "deny" };
   });
   const judged = (mode: GatewayFacts["enforcementMode"], by = policy) =>
-    deciderOver(catalog, mode).decideQuestion(makeCall(requestFor(), { policy: by }), lookup, "roots/list");
+    deciderOver(catalog, mode).decideQuestion(makeCall(requestFor(), { policy: by }), lookup, {
+      method: "roots/list",
+      answer: null,
+    });
   const refused = judged("enforcing");
   assert.deepEqual([refused.allowed, refused.refusal?.code], [false, "POLICY_DENY"]);
   assert.deepEqual([judged("silent").allowed, judged("advisory").allowed], [true, true]);

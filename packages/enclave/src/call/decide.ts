@@ -5,11 +5,19 @@ import { checkArguments } from "./check-arguments.ts";
 import { checkIntegrity } from "./check-integrity.ts";
 import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
-import { decideByPolicy, modeAllows, refusalOf } from "./decide-by-policy.ts";
+import { decideByPolicy, modeAllows, redactionFor, refusalOf } from "./decide-by-policy.ts";
+import type { DeliveryFacts } from "@cmcp/policy";
 import type { DecisionInput, LimitedInput } from "./call.ts";
 import { proceed, type Refusal, type Step } from "./ending.ts";
 import { findFlows, flowDetail, flowFacts } from "./find-flows.ts";
-import { historyCall, listingFacts, questionFacts, type GatewayFacts } from "./policy-facts.ts";
+import {
+  deliveryFacts,
+  historyCall,
+  listingFacts,
+  questionFacts,
+  type GatewayFacts,
+  type Question,
+} from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import { resolveTarget } from "./resolve-target.ts";
 
@@ -21,6 +29,17 @@ export interface QuestionDecision {
 
 function withFlows<T extends DecisionInput>(call: T, found: Flows | null): T {
   return found === null ? call : { ...call, flows: flowFacts(found) };
+}
+
+/** The decision on a result or message that the agent is to get. */
+export interface DeliveryDecision {
+  readonly delivers: boolean;
+  readonly rule: string;
+  /** Fields to take out before it is delivered, and free-text fields that stay. */
+  readonly redactFields: readonly string[];
+  readonly keepFields: readonly string[];
+  /** Policy's decision, where it refuses and the enforcement mode lets it through; else `null`. */
+  readonly advisory: string | null;
 }
 
 /** What deciding needs. */
@@ -81,11 +100,24 @@ export class Decider {
   }
 
   /** Decides whether a server may ask the agent this question during a call. */
-  decideQuestion(call: LimitedInput, target: Target, method: string): QuestionDecision {
+  decideQuestion(call: LimitedInput, target: Target, question: Question): QuestionDecision {
     const { gateway } = this.#ports;
-    const verdict = call.policy.decide(questionFacts(gateway, withFlows(call, findFlows(call)), target, method));
+    const verdict = call.policy.decide(questionFacts(gateway, withFlows(call, findFlows(call)), target, question));
     const refusal = refusalOf(verdict);
     return { allowed: refusal === null || modeAllows(gateway, verdict), refusal };
+  }
+
+  /** Decides whether the agent gets a result or message of a call that was sent. */
+  decideDelivery(call: LimitedInput, target: Target, delivery: DeliveryFacts): DeliveryDecision {
+    const { gateway } = this.#ports;
+    const facts = deliveryFacts(gateway, call, target, delivery);
+    const verdict = call.policy.decide(facts);
+    const { rule, redactFields, keepFields } = verdict;
+    const refusal = refusalOf(verdict);
+    if (refusal === null) return { delivers: true, rule, redactFields, keepFields, advisory: null };
+    const through = modeAllows(gateway, verdict) ? redactionFor(call.policy, facts) : null;
+    const advisory = through === null ? null : (refusal.decision ?? "deny");
+    return { delivers: through !== null, rule, ...(through ?? { redactFields: [], keepFields: [] }), advisory };
   }
 
   /**

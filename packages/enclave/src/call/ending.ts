@@ -3,7 +3,7 @@ import type { AuditEntry } from "@cmcp/audit";
 import type { Target } from "@cmcp/catalog";
 import { inspectError } from "@cmcp/inspection";
 import { UpstreamRefusal, refused as refusalOutcome, type Outcome } from "@cmcp/mcp";
-import type { CallDecision } from "@cmcp/session";
+import type { CallDecision, Compartments } from "@cmcp/session";
 import type { Permit } from "./permit.ts";
 
 /** Members of an entry's `detail`. */
@@ -22,6 +22,8 @@ export interface Ending {
   readonly outcome: Outcome;
   readonly inspection: AuditEntry["response_inspection_result"];
   readonly detail: Detail;
+  /** Compartments that findings add to those of the target. */
+  readonly compartments?: Compartments;
   /** Hash of the request as sent, if that differs from the request as received. */
   readonly requestHash?: string;
 }

@@ -115,9 +115,9 @@ test("rules get the flows of a call, a refusal has them in its detail, and so ha
 test("a question is decided with the flows of its call, and with those of its answer", () => {
   const { call, asked } = readingSession();
   const decider = deciderOver(catalog);
-  decider.decideQuestion(call({ arguments: { q: TEXT } }), person, "roots/list");
-  decider.decideQuestion({ ...call(), answer: { q: TEXT } }, person, "roots/list");
-  decider.decideQuestion(call(), person, "roots/list");
+  decider.decideQuestion(call({ arguments: { q: TEXT } }), person, { method: "roots/list", answer: null });
+  decider.decideQuestion({ ...call(), answer: { q: TEXT } }, person, { method: "roots/list", answer: null });
+  decider.decideQuestion(call(), person, { method: "roots/list", answer: null });
   assert.deepEqual(
     asked.map(({ flows }) => flows[0]?.path),
     ["/arguments/q", "/answer/q", undefined],

@@ -15,9 +15,10 @@ import {
   type Peer,
   type RpcBody,
 } from "@cmcp/mcp";
-import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
+import { methodsOf, toInputRequests, type PendingQuestions } from "./pending-questions.ts";
 import { UrlElicitations } from "./url-elicitations.ts";
 import type { Detail } from "./ending.ts";
+import { questionWithheld, type DeliveryDecider } from "./decide-delivery.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -38,6 +39,8 @@ export interface InspectedPeerOptions {
   readonly taskId: string | null;
   /** Decides what the server may ask. */
   readonly questions: Pick<QuestionDecider, "permit" | "detail">;
+  /** Decides each message that the agent is to get. */
+  readonly delivery: Pick<DeliveryDecider, "permits">;
   /** Hashes every message that the agent gets. */
   readonly transcript: Transcript;
   /** Called with each message before the agent gets it. */
@@ -120,7 +123,7 @@ export class InspectedPeer implements Peer {
 
   async notify(method: string, params: JsonObject): Promise<void> {
     const message = this.#inspectNotification(method, params);
-    if (message === null) return;
+    if (message === null || !this.#options.delivery.permits(message)) return;
     if (this.#options.mode === "async") {
       await this.#deliver(method, message);
       this.#count(message);
@@ -143,6 +146,7 @@ export class InspectedPeer implements Peer {
     const question = this.#askable(inspected);
     const methods = methodsOf(question);
     this.#reportFirstMessage();
+    if (!this.#options.delivery.permits(toInputRequests(question))) throw questionWithheld();
     for (const method of methods) this.#options.questions.permit(method);
     return question;
   }
@@ -154,6 +158,7 @@ export class InspectedPeer implements Peer {
     const inspected = inspectQuestion(method, params, this.#options);
     if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
     const question = relatedTo(askableParams(this.#peer.capabilities, method, inspected), this.#options.taskId);
+    if (!this.#options.delivery.permits(question)) throw questionWithheld();
     this.#askedCount += 1;
     this.#elicitations.add(method, question);
     this.#options.onMessage(question);

@@ -7,6 +7,8 @@ import { makeCall, permitFor, requestFor, sessionOf } from "../testing/calls.ts"
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
 import { labelOf } from "../testing/labels.ts";
 
+const NO_LABELS = { all: [] };
+
 const catalog = callCatalog();
 const vocabulary = new Vocabulary();
 type Recorded = Parameters<IntentPorts["recordIntent"]>;
@@ -18,7 +20,7 @@ test("the intent names the request, the policy and the sensitivity that the sess
   const request = requestFor({ name: "person", arguments: { q: "Ann" }, workflowId: "billing" });
   const call = makeCall(request, { recorded });
   const target = targetOf(catalog, request);
-  const step = await journalIntent(call, permitFor(target), { vocabulary, recordIntent });
+  const step = await journalIntent(call, permitFor(target), { vocabulary, labels: NO_LABELS, recordIntent });
   assert.deepEqual(step, { kind: "continue", value: null });
   assert.deepEqual(intents, [
     [
@@ -47,6 +49,7 @@ test("a label of the caller or of the session counts if it is higher", async () 
   const journal = async (dataClass: string | null): Promise<void> => {
     await journalIntent(makeCall(requestFor({ dataClass }), { recorded }), permitFor(target), {
       vocabulary,
+      labels: NO_LABELS,
       recordIntent,
     });
   };
@@ -60,7 +63,7 @@ test("a label of the caller or of the session counts if it is higher", async () 
 test("a call whose intent is not stored is not sent", async () => {
   const target = targetOf(catalog, requestFor());
   const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "late"));
-  const step = await journalIntent(makeCall(), permitFor(target), { vocabulary, recordIntent });
+  const step = await journalIntent(makeCall(), permitFor(target), { vocabulary, labels: NO_LABELS, recordIntent });
   assert.ok(step.kind === "ending" && step.outcome.kind === "error");
   assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, "AUDIT_STORE_UNAVAILABLE"]);
 });

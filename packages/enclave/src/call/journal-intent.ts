@@ -5,11 +5,13 @@ import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import { fail, proceed, type Step } from "./ending.ts";
 import { dataLabel } from "./data-label.ts";
+import type { FindingLabels } from "./finding-labels.ts";
 import type { Permit } from "./permit.ts";
 
 /** What journalling an intent needs. */
 export interface IntentPorts {
   readonly vocabulary: Vocabulary;
+  readonly labels: Pick<FindingLabels, "all">;
   readonly recordIntent: (
     recorded: RecordedSession,
     intent: Omit<Intent, "session_id" | "tip_before">,
@@ -20,7 +22,9 @@ export interface IntentPorts {
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
   const { recorded, policyRequest } = call;
   const { target } = permit;
-  const { compartments, integrity } = joinLabels(recorded.session, dataLabel(ports.vocabulary, call, target, true));
+  const seen = joinLabels(recorded.session, dataLabel(ports.vocabulary, call, target, true));
+  // Whoever recovers the call cannot know what would have been found.
+  const { compartments, integrity } = joinLabels(seen, { compartments: ports.labels.all, integrity: "trusted" });
   try {
     await ports.recordIntent(recorded, {
       call_id: call.id,

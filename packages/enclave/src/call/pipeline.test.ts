@@ -16,6 +16,8 @@ import { agentPeer, deciderOver, policyStub, requestFor, upstreamStub } from "..
 import { callEntriesOf, intentsOf } from "../testing/entries.ts";
 import { HostStore, callerOf, recordRoom } from "../testing/record-room.ts";
 import { canonicalHash } from "./canonical-hash.ts";
+import { ContentFindings } from "./content-findings.ts";
+import { FindingLabels } from "./finding-labels.ts";
 import { CallPipeline, type PipelinePorts } from "./pipeline.ts";
 import { RequestStates } from "./request-state.ts";
 import { Tasks } from "./tasks.ts";
@@ -50,6 +52,7 @@ async function start(scene: Scene = {}) {
     return answer === undefined ? { kind: "complete", result: { content: [] } } : await answer(request, peer);
   });
   const [tasks, states, decider] = [new Tasks(() => 0), new RequestStates(() => 0), deciderOver(catalog, mode)];
+  const labels = new FindingLabels({}, vocabulary);
   const advisories: string[] = [];
   const removed: string[] = [];
   const ports: PipelinePorts = {
@@ -63,9 +66,10 @@ async function start(scene: Scene = {}) {
       recordDrift: async (call, target, drift) => await recorder.drift(call.recorded, target, drift),
       policy: "fail_closed",
     },
-    intent: { vocabulary, recordIntent: async (session, intent) => await recorder.intent(session, intent) },
+    intent: { vocabulary, labels, recordIntent: async (session, intent) => await recorder.intent(session, intent) },
     send: { upstreams, subscribe: async () => undefined },
     inspection: { maxBytes: 10_000, states, tasks },
+    delivery: { decider, content: new ContentFindings(null), labels },
     cancel: {
       catalog,
       tasks,

@@ -9,6 +9,7 @@ import { cancel, type CancelPorts } from "./cancel.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
+import { DeliveryDecider, argumentDetail, type DeliveryPorts } from "./decide-delivery.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
 import { keepDelivered } from "./find-flows.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
@@ -38,6 +39,7 @@ export interface PipelinePorts {
   readonly intent: IntentPorts;
   readonly send: SendPorts;
   readonly inspection: InspectionPorts;
+  readonly delivery: DeliveryPorts;
   readonly cancel: Omit<CancelPorts, "journalIntent">;
   readonly record: RecordPorts;
   readonly unnamedWorkflow: CallPorts["unnamedWorkflow"];
@@ -57,6 +59,7 @@ interface Sending {
   readonly input: Input;
   readonly peer: InspectedPeer;
   readonly reservation: TaskReservation | null;
+  readonly delivery: DeliveryDecider;
 }
 
 /**
@@ -76,9 +79,10 @@ interface Sending {
  * 12. `journalIntent`: the host's store holds the intent
  * 13. `sendUpstream`: send the request, receive the answer
  * 14. `inspectResult`: rebuild and redact the answer
- * 15. `recordAndReply`: raise the labels, keep what is delivered, write the entry, attach the receipt
+ * 15. `decideDelivery`: detectors look at the answer; Cedar delivers, redacts or withholds it
+ * 16. `recordAndReply`: raise the labels, keep what is delivered, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 15. Stages 1 to 8 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 16. Stages 1 to 8 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -108,15 +112,30 @@ export class CallPipeline {
     if (governedMethod(call.request.method).kind === "cancellation")
       return await cancel(call, { ...ports, journalIntent: (...intent) => this.#journal(...intent) });
     const decision = decider.decide(call);
-    if (decision.kind === "ending") return decision;
+    if (decision.kind === "ending")
+      return { ...decision, detail: { ...argumentDetail(call, this.#ports.delivery), ...decision.detail } };
     const permit = decision.value;
     this.#logAdvisory(call, permit);
-    const ending = await this.#runPermitted(call, permit, peer, transcript);
-    return { ...ending, detail: { ...advisoryDetail(permit), ...permit.detail, ...ending.detail } };
+    const delivery = new DeliveryDecider(this.#ports.delivery, call, permit.target);
+    const ending = await this.#runPermitted(call, permit, { peer, transcript, delivery });
+    const { compartments } = delivery;
+    return {
+      ...ending,
+      compartments,
+      detail: { ...advisoryDetail(permit), ...permit.detail, ...delivery.detail, ...ending.detail },
+    };
   }
 
-  /** Stages 9 to 14, for a call that has its permit. */
-  async #runPermitted(call: Call, permit: Permit, peer: Peer, transcript: Transcript): Promise<Ending> {
+  /** Stages 9 to 15, for a call that has its permit. */
+  async #runPermitted(
+    call: Call,
+    permit: Permit,
+    {
+      peer,
+      transcript,
+      delivery,
+    }: { readonly peer: Peer } & Pick<InspectedPeerOptions, "transcript"> & Pick<Sending, "delivery">,
+  ): Promise<Ending> {
     const questions = new QuestionDecider(this.#ports.questions, call, permit.target);
     const input = resumeInput(call, permit, this.#ports.states, questions);
     if (input.kind === "ending") return input;
@@ -126,10 +145,15 @@ export class CallPipeline {
     const reservation = reserved.value;
     const inspected = new InspectedPeer(
       peer,
-      this.#inspectionOptions(call, permit, { reservation, questions, transcript }),
+      this.#inspectionOptions(call, permit, { reservation, questions, transcript, delivery }),
     );
     try {
-      const ending = await this.#callServer(resumed, permit, { input: input.value, peer: inspected, reservation });
+      const ending = await this.#callServer(resumed, permit, {
+        input: input.value,
+        peer: inspected,
+        reservation,
+        delivery,
+      });
       return { ...ending, requestHash: resumed.requestHash };
     } finally {
       inspected.release();
@@ -137,15 +161,18 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 11 to 14. */
-  async #callServer(call: Call, permit: Permit, { input, peer, reservation }: Sending): Promise<Ending> {
+  /** Stages 11 to 15. */
+  async #callServer(call: Call, permit: Permit, { input, peer, reservation, delivery }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
     const intent = await this.#journal(call, permit);
     if (intent.kind === "ending") return intent;
+    delivery.noteArguments();
     const answer = await sendUpstream(call, permit, { input, peer }, this.#ports.send);
-    if (answer.kind === "ending") return answer;
-    return inspectResult(call, permit, { answer: answer.value, peer, reservation }, this.#ports.inspection);
+    if (answer.kind === "ending") return delivery.endingOf(answer, permit, () => answer);
+    const inspectAs = (by: Permit): Ending =>
+      inspectResult(call, by, { answer: answer.value, peer, reservation }, this.#ports.inspection);
+    return delivery.endingOf(inspectAs(permit), permit, inspectAs);
   }
 
   async #journal(call: Call, permit: Permit): Promise<Step<null>> {
@@ -160,7 +187,8 @@ export class CallPipeline {
       reservation,
       questions,
       transcript,
-    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation">,
+      delivery,
+    }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation" | "delivery">,
   ): InspectedPeerOptions {
     const { vocabulary, inspection } = this.#ports;
     const label = dataLabel(vocabulary, call, target, true);
@@ -171,6 +199,7 @@ export class CallPipeline {
       withholdText: redactFields.length > 0,
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
+      delivery,
       transcript,
       onMessage: (message) => keepDelivered(call, target, label, message),
       onFirstMessage: () => call.recorded.session.raise(label),

@@ -80,7 +80,10 @@ test("rules see the tools of a workflow: every tool if none are configured, none
 
 test("a question is decided as one, about the call it belongs to", () => {
   const request = requestFor({ arguments: { q: "a" } });
-  const facts = questionFacts(gateway, makeCall(request), targetOf(catalog, request), "roots/list");
+  const facts = questionFacts(gateway, makeCall(request), targetOf(catalog, request), {
+    method: "roots/list",
+    answer: null,
+  });
   assert.ok("tool" in facts);
   assert.deepEqual([facts.action, facts.requestMethod, facts.arguments], ["ask_client", "roots/list", { q: "a" }]);
 });

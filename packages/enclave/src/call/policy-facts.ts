@@ -3,9 +3,10 @@ import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
-import { NO_FLOWS, UNKNOWN_FLOWS, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
+import { NO_FLOWS, UNKNOWN_FLOWS, type DeliveryFacts, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
+import type { ContentFindings } from "./content-findings.ts";
 import { workflowOf, type DecisionInput, type LimitedInput } from "./call.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 
@@ -21,6 +22,7 @@ export interface GatewayFacts {
   /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
   readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
   readonly history: Pick<History, "facts" | "count">;
+  readonly content: ContentFindings;
 }
 
 function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): readonly string[] {
@@ -96,7 +98,11 @@ export function historyCall(
 /** What policy rules can read about a call. */
 export function policyFacts(gateway: GatewayFacts, call: LimitedInput, target: Target): GovernedFacts {
   const history = gateway.history.facts(call.policy.bundle.history, historyCall(call, target));
-  const facts = { ...requestFacts(gateway, call, target, history), ...completionFacts(call.policyRequest) };
+  const facts = {
+    ...requestFacts(gateway, call, target, history),
+    ...completionFacts(call.policyRequest),
+    argumentFindings: () => gateway.content.ofArguments(call.policyRequest, target),
+  };
   const { method, arguments: args } = call.policyRequest;
   const completes = call.policyRequest.completion !== null;
   switch (target.kind) {
@@ -114,14 +120,32 @@ export function policyFacts(gateway: GatewayFacts, call: LimitedInput, target: T
   }
 }
 
-/** What policy rules can read about a question that a server asks the agent during a call. */
+/** A question that a server asks the agent during a call, and the agent's answer once there is one. */
+export interface Question {
+  readonly method: string;
+  readonly answer: JsonObject | null;
+}
+
+/** What policy rules can read about a question. The findings are those of the answer, and before there is one those of the call's arguments. */
 export function questionFacts(
   gateway: GatewayFacts,
   call: LimitedInput,
   target: Target,
-  requestMethod: string,
+  { method, answer }: Question,
 ): GovernedFacts {
-  return { ...policyFacts(gateway, call, target), action: "ask_client", requestMethod };
+  const facts = { ...policyFacts(gateway, call, target), action: "ask_client", requestMethod: method } as const;
+  return answer === null ? facts : { ...facts, argumentFindings: () => gateway.content.of(answer) };
+}
+
+/** What policy rules can read about a result or message before the agent gets it. The call is counted already. */
+export function deliveryFacts(
+  gateway: GatewayFacts,
+  call: LimitedInput,
+  target: Target,
+  delivery: DeliveryFacts,
+): GovernedFacts {
+  const counted = { ...call, requestBytes: 0, isFollowUp: true };
+  return { ...policyFacts(gateway, counted, target), action: "deliver_result", delivery };
 }
 
 /**
@@ -138,6 +162,7 @@ export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target:
     sessionCompartments: LOWEST.compartments,
     sessionIntegrity: LOWEST.integrity,
     flows: NO_FLOWS,
+    argumentFindings: () => gateway.content.of({}),
   };
   switch (target.kind) {
     case "tool":

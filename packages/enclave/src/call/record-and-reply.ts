@@ -4,7 +4,7 @@ import { dataLabelDetail, RECEIPT_META_KEY, type AuditEntry, type EntryFields, t
 import { approvedOf, nameOf, type CatalogServer } from "@cmcp/catalog";
 import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
 import { withGatewayMembers, type Peer, type RpcBody } from "@cmcp/mcp";
-import { LOWEST, recordCall, type Vocabulary } from "@cmcp/session";
+import { joinLabels, LOWEST, recordCall, type Vocabulary } from "@cmcp/session";
 import { callerDetail } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
@@ -86,7 +86,9 @@ function entryOf(call: Call, ending: Ending, { vocabulary, evidenceOf }: RecordP
   const { target, decision, sent } = ending;
   const { caller, recorded, request, policy } = call;
   const approved = target === null ? null : approvedOf(target);
-  const data = target === null ? LOWEST : dataLabel(vocabulary, call, target, ending.hasServerText);
+  const ofTarget = target === null ? LOWEST : dataLabel(vocabulary, call, target, ending.hasServerText);
+  const found = ending.compartments ?? LOWEST.compartments;
+  const data = joinLabels(ofTarget, { compartments: found, integrity: "trusted" });
   const tool = target === null ? null : invokedToolOf(target);
   const sensitivity = recordCall(recorded.session, { callId: call.id, tool, decision, sent, data });
   return {

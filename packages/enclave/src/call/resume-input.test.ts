@@ -8,6 +8,7 @@ import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 import type { Refusal } from "./ending.ts";
 import { RequestStates, stateContext } from "./request-state.ts";
+import type { Question } from "./policy-facts.ts";
 import { resumeInput } from "./resume-input.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -26,8 +27,8 @@ const ROOTS: JsonObject = { roots: [{ uri: "file:///a" }] };
 /** Policy that stops answers to what was asked by these methods, and what it was asked about. */
 function questionsWithout(...forbidden: string[]) {
   const judged: string[][] = [];
-  const refusalOfAnswers = (methods: Iterable<string>): Refusal | null => {
-    const asked = [...methods];
+  const refusalOfAnswers = (answered: Iterable<Question>): Refusal | null => {
+    const asked = Array.from(answered, ({ method }) => method);
     judged.push(asked);
     return asked.some((method) => forbidden.includes(method))
       ? { rule: "no", code: "POLICY_DENY", message: "no" }

@@ -1,9 +1,10 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { inspectQuestionAnswer } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
-import { methodsOf, type PendingQuestions } from "./pending-questions.ts";
+import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
 import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
+import type { Question } from "./policy-facts.ts";
 import type { Permit } from "./permit.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 import { stateContext, type RequestStates, type WaitingState } from "./request-state.ts";
@@ -38,7 +39,7 @@ export function resumeInput(
   // `tasks/update` carries nothing but answers.
   if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
   if (!answered) return proceed(input.state === null ? null : { responses, state });
-  const refusal = decider.refusalOfAnswers(methodsOf(selected(questions, responses ?? {})));
+  const refusal = decider.refusalOfAnswers(answeredQuestions(questions, responses ?? {}));
   return refusal === null ? proceed({ responses, state }) : refuse(target, refusal);
 }
 
@@ -80,6 +81,13 @@ function rebuild(
   return Object.fromEntries(rebuilt);
 }
 
-function selected(questions: PendingQuestions, responses: Readonly<Record<string, JsonObject>>): PendingQuestions {
-  return Object.fromEntries(Object.entries(questions).filter(([id]) => Object.hasOwn(responses, id)));
+/** Each question that is answered, with its answer. */
+function answeredQuestions(
+  questions: PendingQuestions,
+  responses: Readonly<Record<string, JsonObject>>,
+): readonly Question[] {
+  return Object.entries(questions).flatMap(([id, { method }]) => {
+    const answer = Object.hasOwn(responses, id) ? responses[id] : undefined;
+    return answer === undefined ? [] : [{ method, answer }];
+  });
 }

@@ -12,6 +12,7 @@ import {
 import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
 import { History, WindowLimits } from "@cmcp/limits";
 import { SessionTable, Vocabulary } from "@cmcp/session";
+import { ContentFindings } from "../call/content-findings.ts";
 import { createCall, type Call } from "../call/call.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
 import { Decider } from "../call/decide.ts";
@@ -75,6 +76,8 @@ export function policyStub(
     shape: "call_tool",
     warnings: [],
     reads: () => false,
+    decidesDelivery: false,
+    readsFindings: false,
     couldAllow: () => false,
     redactionOf: () => ({ redactFields: [], keepFields: [] }),
     ...rest,
@@ -118,6 +121,7 @@ export function gatewayWith(
     tools: [...catalog.tools.keys()],
     workflowTools: undefined,
     history: new History([], { now: () => 0, first: true }),
+    content: new ContentFindings(null),
   };
 }
 
@@ -193,6 +197,7 @@ export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<Inspe
     mode: "buffered",
     taskId: null,
     mayBecomeTask: false,
+    delivery: { permits: () => true },
     questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
     transcript: new Transcript(),
     onMessage: () => undefined,

@@ -14,8 +14,8 @@ const RUN = /[A-Za-z0-9+/_-]{16,}/g;
 const HEX = /^(?:0x)?[0-9a-fA-F]+$/;
 /** Share of a decoding that must be characters people write, in percent. */
 const TEXT_PERCENT = 90;
-/** Bytes of a run whose decoding is tried first, so that a long word costs little. */
-const PROBE = 48;
+/** Digits of a run whose decoding is tried first, so that a long word costs little. */
+const PROBE = 32;
 
 const SIX_BITS = new Int8Array(128).fill(-1);
 for (const [value, digit] of Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").entries())
@@ -62,10 +62,25 @@ function textOf(bytes: Uint8Array): string | null {
   return text.length > 0 && written * 100 >= text.length * TEXT_PERCENT ? text : null;
 }
 
+/** Whether bytes can be UTF-8 of a text: few controls, and continuation bytes only where they belong. */
+function looksWritten(bytes: Uint8Array): boolean {
+  let wrong = 0;
+  let expected = 0;
+  for (const byte of bytes) {
+    const continues = (byte & 0xc0) === 0x80;
+    if (continues !== expected > 0) wrong += 1;
+    if (byte < 0x80) {
+      expected = 0;
+      if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) wrong += 1;
+    } else if (continues) expected = Math.max(0, expected - 1);
+    else expected = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;
+  }
+  return wrong * 100 <= bytes.length * (100 - TEXT_PERCENT) * 2;
+}
+
 /** The text of base64 digits, tried on their start first. */
 function base64Text(run: string): string | null {
-  if (run.length > PROBE * 2 && textOf(base64Bytes(run.slice(0, PROBE))) === null) return null;
-  return textOf(base64Bytes(run));
+  return looksWritten(base64Bytes(run.slice(0, PROBE))) ? textOf(base64Bytes(run)) : null;
 }
 
 /** What a run decodes to: as hexadecimal, as base64, as base64 after a few letters that do not belong to it, or its parts. */

@@ -148,6 +148,7 @@ function measured(written: ConfigFile): Config {
     integrity,
     rate_limits,
     budgets,
+    finding_labels,
     ...enclave
   } = written.enclave;
   const domains = written.sensitivity?.compliance_domains ?? {};
@@ -180,6 +181,7 @@ function measured(written: ConfigFile): Config {
     enclave: {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
+      ...(Object.keys(finding_labels ?? {}).length === 0 ? {} : { finding_labels }),
       ...(integrity?.scope === "principal" ? { integrity: { scope: "principal" } } : {}),
       ...(rate_limits.length === 0 ? {} : { rate_limits }),
       ...(budgets.length === 0 ? {} : { budgets }),

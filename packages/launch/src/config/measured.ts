@@ -9,6 +9,7 @@ import {
   configSchema,
   domainsSchema,
   enclaveSchema,
+  findingLabelsSchema,
   LAUNCH_READERS,
   MAX_PRINCIPALS,
   PROVIDERS,
@@ -58,6 +59,8 @@ export const measuredConfigSchema = z.strictObject({
     sensitivity_floor_seconds: enclave.sensitivity_floor_seconds.unwrap(),
     /** Absent for the scope `session`. */
     integrity: z.strictObject({ scope: z.literal("principal") }).optional(),
+    /** Absent where findings raise no labels. */
+    finding_labels: findingLabelsSchema.optional(),
     drift_check_seconds: enclave.drift_check_seconds.unwrap(),
     upstream_connect_timeout_ms: enclave.upstream_connect_timeout_ms.unwrap(),
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),

@@ -95,6 +95,18 @@ export const catalogSchema = z.strictObject({
     ),
 });
 
+const findingLabel = z.string().min(1).max(64).optional();
+
+/** Classes of findings, and the label that each raises. */
+export const findingLabelsSchema = z.strictObject({
+  secrets: findingLabel.describe("Keys, tokens and private keys, by the rules of gitleaks."),
+  personal_data: findingLabel.describe("Payment cards, IBANs, national and medical record numbers."),
+  contacts: findingLabel.describe("E-mail addresses and telephone numbers."),
+  injection_marks: findingLabel.describe("Tags and phrases that give a model orders."),
+  hidden_text: findingLabel.describe("Text that a person does not see."),
+  carrying_links: findingLabel.describe("Links and images whose address carries data."),
+});
+
 export const enclaveSchema = z.strictObject({
   eat_profile: z
     .enum([EAT_PROFILE_V02, EAT_PROFILE_V01])
@@ -143,6 +155,11 @@ export const enclaveSchema = z.strictObject({
         ),
     })
     .nullish(),
+  finding_labels: findingLabelsSchema
+    .nullish()
+    .describe(
+      "Labels that what detectors find in arguments and results raises, by class. Without this key findings raise none.",
+    ),
   drift_check_seconds: z
     .int()
     .min(1)

@@ -1,4 +1,4 @@
-import { ACTIONS, CALL_TOOL, TOOL, isGovernedAction } from "../actions.ts";
+import { ACTIONS, CALL_TOOL, DELIVER_RESULT, TOOL, isGovernedAction } from "../actions.ts";
 import { subjectsOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import { subjectKey } from "../compile/scopes.ts";
@@ -14,7 +14,7 @@ interface Request {
 }
 
 /** Actions of what is no tool whose answers have content. */
-const CONTENT: ReadonlySet<string> = new Set(["read_resource", "get_prompt", "complete"]);
+const CONTENT: ReadonlySet<string> = new Set(["read_resource", "get_prompt", "complete", DELIVER_RESULT]);
 
 /** Every request there can be about a catalog, as far as scopes can tell requests apart: an action and a subject each. */
 export class Reach {
@@ -34,7 +34,8 @@ export class Reach {
       const key = subjectKey(subject);
       const isTool = type === TOOL || subject.action !== null;
       return actions.map((action) => {
-        const tool = isTool && (subject.action !== null || action === CALL_TOOL) ? subject.id : null;
+        const tool =
+          isTool && (subject.action !== null || action === CALL_TOOL || action === DELIVER_RESULT) ? subject.id : null;
         return { request: `${action} ${key}`, action, key, tool, bringsContent: tool !== null || CONTENT.has(action) };
       });
     });

@@ -52,6 +52,8 @@ export async function compilePolicy(
     shape: plan.shape,
     warnings: plan.warnings,
     reads: (variable, attribute) => plan.reads.has(`${variable}.${attribute}`) || plan.reads.has(variable),
+    decidesDelivery: plan.decidesDelivery,
+    readsFindings: plan.readsFindings,
     decide: (facts) => decideWith(plan, facts),
     couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook),
     redactionOf: (facts) => redactionWith(plan, facts),

@@ -1,6 +1,8 @@
 import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { HistoryDeclaration } from "../bundle/history.ts";
 import type { BundleShape } from "../compiled.ts";
+import { DELIVER_RESULT } from "../actions.ts";
+import { DETECTED_ATTRIBUTES } from "../finding-facts.ts";
 import { SENSITIVITY_ATTRIBUTES } from "../fact-tables.ts";
 import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
 import { describeSchema } from "../schema/describe.ts";
@@ -33,6 +35,8 @@ export interface CompilePlan {
   readonly scopes: ScopeIndex;
   /** `variable.attribute` for what rules read, and the variable alone where one is used as a value. */
   readonly reads: ReadonlySet<string>;
+  readonly decidesDelivery: boolean;
+  readonly readsFindings: boolean;
 }
 
 const MAX_WARNINGS = 200;
@@ -97,6 +101,27 @@ function enginePolicy(policy: ParsedPolicy, problem: string | undefined): Policy
 function problemWarning(policy: ParsedPolicy, problem: string): string {
   const effect = policy.json.effect === "permit" ? "it grants nothing" : "every call in its scope is denied";
   return `${policy.id} ${problem}; until the rule or schema.cedarschema is corrected ${effect}`;
+}
+
+/** Whether a bundle speaks of delivery: by a rule that names the action, or by a schema that declares it. */
+function decidesDelivery(shape: BundleShape, policies: readonly ParsedPolicy[], { contexts }: Projection): boolean {
+  return (
+    shape === "call_tool" && (contexts.has(DELIVER_RESULT) || namedActions(shape, policies).includes(DELIVER_RESULT))
+  );
+}
+
+/** Whether a rule names delivery or no action at all. */
+function mayDeliver(shape: BundleShape, policy: ParsedPolicy): boolean {
+  const named = namedActions(shape, [policy]);
+  return named.length === 0 || named.includes(DELIVER_RESULT);
+}
+
+function readsFindings(policies: readonly ParsedPolicy[]): boolean {
+  return policies.some(({ references }) =>
+    references.reads.some(
+      ({ variable, path: [name] }) => variable === "context" && DETECTED_ATTRIBUTES.has(name ?? ""),
+    ),
+  );
 }
 
 /** Why a rule reads a count that nobody keeps; `undefined` where every one is declared. */
@@ -168,6 +193,9 @@ export function planBundle(input: CompileInput): CompilePlan {
     const evaluated = enginePolicy(policy, problem);
     if (evaluated !== undefined) enginePolicies[policy.id] = evaluated;
   }
+  const delivers = decidesDelivery(shape, policies, chosen.projection);
+  if (delivers && !policies.some((policy) => policy.json.effect === "permit" && mayDeliver(shape, policy)))
+    warnings.push(`no rule permits ${DELIVER_RESULT}, of which the bundle speaks: every result is withheld`);
   if (!policies.some((policy) => policy.json.effect === "permit"))
     warnings.push("no rule permits anything: every call is denied");
   const shown =
@@ -186,6 +214,8 @@ export function planBundle(input: CompileInput): CompilePlan {
         references.reads.map(({ variable, path: [name] }) => (name === undefined ? variable : `${variable}.${name}`)),
       ),
     ),
+    decidesDelivery: delivers,
+    readsFindings: readsFindings(policies),
     scopes: indexScopes(
       policies.filter(({ id }) => id in enginePolicies),
       shape,

@@ -30,6 +30,8 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
     shape: "call_tool",
     warnings: [],
     reads: new Set(),
+    decidesDelivery: false,
+    readsFindings: false,
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([

@@ -1,5 +1,6 @@
 import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Asked } from "../compile/governed.ts";
+import { CALL_TOOL } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import { argumentsOf, type GovernedFacts } from "../facts.ts";
@@ -106,7 +107,7 @@ export function projectRequest(
   const planned = projection.subjects.get(type);
   // A tool's own action that the schema leaves out is a gap in the schema; any other is something the bundle does not speak of.
   if (context === undefined || planned === undefined)
-    return "tool" in facts && facts.action !== "ask_client" ? "request-invalid" : "not-declared";
+    return "tool" in facts && (facts.action ?? CALL_TOOL) === CALL_TOOL ? "request-invalid" : "not-declared";
   const projector = new Projector();
   try {
     const principal = { type: types.principal, id: projector.text(facts.principal.id) };

@@ -115,6 +115,7 @@ function argumentSources({
     get_prompt: ofPrompts,
     complete: partial,
     ask_client: [...ofTools, ...ofResources, ...ofPrompts],
+    deliver_result: [...ofTools, ...ofResources, ...ofPrompts],
   };
 }
 

@@ -1,4 +1,7 @@
-import type { FindingKind, Severity } from "./finding.ts";
+/** What a phrase does. */
+export type PhraseKind = "override-instruction" | "secrecy-instruction" | "exfiltration" | "model-directive";
+/** How grave a phrase is; honest texts have no `high` one. */
+export type PhraseSeverity = "high" | "medium" | "low";
 
 /** One word of a phrase: any of these, after at most `gap` other words. */
 interface Step {
@@ -8,14 +11,14 @@ interface Step {
 
 /** Words in order that make a text speak to the model and not about the tool. */
 export interface Phrase {
-  readonly kind: FindingKind;
-  readonly severity: Severity;
+  readonly kind: PhraseKind;
+  readonly severity: PhraseSeverity;
   readonly says: string;
   readonly steps: readonly Step[];
 }
 
 /** `"ignore|forget 3:previous|prior"`: alternatives with `|`, and before a colon how many words may stand between. */
-function phrase(kind: FindingKind, severity: Severity, says: string, pattern: string): Phrase {
+function phrase(kind: PhraseKind, severity: PhraseSeverity, says: string, pattern: string): Phrase {
   const steps = pattern.split(" ").map((step) => {
     const [, gap = "0", words = ""] = /^(?:(\d):)?(.*)$/.exec(step) ?? [];
     return { words: new Set(words.split("|")), gap: Number(gap) };
@@ -189,26 +192,29 @@ const PHRASES: readonly Phrase[] = [
   phrase("model-directive", "low", "gives the model an order", "you 0:must|shall"),
 ];
 
-/** Whether `phrase` stands in `words`. Time: words × steps × gap. */
-function stands(words: readonly string[], { steps }: Phrase): boolean {
-  const [first, ...rest] = steps;
-  if (first === undefined) return false;
-  for (let start = 0; start < words.length; start += 1) {
-    if (!first.words.has(words[start] ?? "")) continue;
-    // Every index where the step before can end: a greedy choice would lose matches.
-    let ends = new Set([start]);
-    for (const { words: wanted, gap } of rest) {
-      const next = new Set<number>();
-      for (const end of ends)
-        for (let at = end + 1; at <= end + 1 + gap; at += 1) if (wanted.has(words[at] ?? "")) next.add(at);
-      ends = next;
-    }
-    if (ends.size > 0) return true;
+/** Whether `phrase` stands in `words` from `start`. Time: steps × gap. */
+function stands(words: readonly string[], start: number, { steps }: Phrase): boolean {
+  // Every index where the step before can end: a greedy choice would lose matches.
+  let ends = new Set([start]);
+  for (const { words: wanted, gap } of steps.slice(1)) {
+    const next = new Set<number>();
+    for (const end of ends)
+      for (let at = end + 1; at <= end + 1 + gap; at += 1) if (wanted.has(words[at] ?? "")) next.add(at);
+    ends = next;
   }
-  return false;
+  return ends.size > 0;
 }
 
-/** The phrases that stand in `words`. */
+const BY_FIRST_WORD = new Map<string, Phrase[]>();
+for (const phrase of PHRASES)
+  for (const word of phrase.steps[0]?.words ?? [])
+    BY_FIRST_WORD.set(word, [...(BY_FIRST_WORD.get(word) ?? []), phrase]);
+
+/** The phrases that stand in `words`, in the order of the list. Time: words × phrases that start alike × steps × gap. */
 export function findPhrases(words: readonly string[]): readonly Phrase[] {
-  return PHRASES.filter((phrase) => stands(words, phrase));
+  const found = new Set<Phrase>();
+  for (const [at, word] of words.entries())
+    for (const phrase of BY_FIRST_WORD.get(word) ?? [])
+      if (!found.has(phrase) && stands(words, at, phrase)) found.add(phrase);
+  return PHRASES.filter((phrase) => found.has(phrase));
 }

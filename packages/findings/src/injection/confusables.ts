@@ -52,11 +52,18 @@ const TO_ASCII: ReadonlyMap<string, string> = new Map(
   Object.entries(LOOKS_LIKE).flatMap(([ascii, others]) => Array.from(others, (other) => [other, ascii] as const)),
 );
 
+const BEYOND_ASCII = /[^\0-\x7f]/;
+const EACH_BEYOND = /[^\0-\x7f]/gu;
+/** The ligatures that normalise to 18 and 8 characters: text of them alone would grow as much. */
+const LIGATURES = /[\ufdfa\ufdfb]/g;
+
 /** `text` with compatibility forms and look-alike letters as the ASCII they look like. */
 export function toAsciiLookalike(text: string): string {
-  let out = "";
-  for (const character of text.normalize("NFKC")) out += TO_ASCII.get(character) ?? character;
-  return out;
+  if (!BEYOND_ASCII.test(text)) return text;
+  return text
+    .replaceAll(LIGATURES, " ")
+    .normalize("NFKC")
+    .replaceAll(EACH_BEYOND, (character) => TO_ASCII.get(character) ?? character);
 }
 
 /** What a name looks like at a glance: equal for two names that a reader would take for one. */

@@ -1,0 +1,52 @@
+import { CmcpError, toHex } from "@cmcp/boundary";
+import { INJECTION_WEIGHTS } from "./data/injection-weights.ts";
+import { SECRET_RULES } from "./data/secret-rules.ts";
+import { InjectionModel } from "./injection/model.ts";
+import { SecretFinder } from "./secrets/find-secrets.ts";
+import { readRules } from "./secrets/rules.ts";
+
+/** Of the UTF-8 bytes of the rules. */
+const RULES_SHA256 = "5c157ca2765c41d6777233a04b364ba6959da464a502b5206676489eb88f5d55";
+/** Of the model's bytes. */
+const MODEL_SHA256 = "9f4f0d42d02137e14d9d3eeef6e243ae010f51e0214c710a6c2171d6e0cd878c";
+/** Longest measured data that is hashed at all, in UTF-16 units. */
+const MAX_DATA = 512 * 1024;
+
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/** What finds secrets and scores texts, from measured data. */
+export interface Detectors {
+  readonly secrets: SecretFinder;
+  readonly model: InjectionModel;
+}
+
+/** The measured data as text: the rules as JSON, the weights as base64. */
+export interface DetectorData {
+  readonly rules: string;
+  readonly weights: string;
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+function refuse(what: string): never {
+  throw new CmcpError("DETECTOR_DATA_REFUSED", `${what} of this build are not the measured ones`);
+}
+
+/**
+ * Reads the detectors' data that the build carries.
+ *
+ * @throws CmcpError `DETECTOR_DATA_REFUSED` when the rules or the model are missing, too long, or have another SHA-256.
+ */
+export async function loadDetectors(
+  data: DetectorData = { rules: SECRET_RULES, weights: INJECTION_WEIGHTS },
+): Promise<Detectors> {
+  const { rules, weights } = data;
+  if (rules.length > MAX_DATA || (await sha256(new TextEncoder().encode(rules))) !== RULES_SHA256)
+    refuse("the secret rules");
+  if (weights.length > MAX_DATA || !BASE64.test(weights)) refuse("the model's weights");
+  const bytes = Uint8Array.from(atob(weights), (unit) => unit.charCodeAt(0));
+  if ((await sha256(bytes)) !== MODEL_SHA256) refuse("the model's weights");
+  return { secrets: new SecretFinder(readRules(rules)), model: new InjectionModel(bytes) };
+}

@@ -54,7 +54,7 @@ describe("P1.3 calls legal alone, illegal together", () => {
       ["hexadecimal", Buffer.from(RECORD).toString("hex")],
       ["as JSON", JSON.stringify({ quote: RECORD })],
       ["percent-encoded", encodeURIComponent(RECORD)],
-      ["with zero-width spaces", [...RECORD].join("\u200b")],
+      ["with zero-width spaces", Array.from(RECORD).join("\u200b")],
     ] as const)
       assert.notEqual(await sent(text), null, what);
     assert.ok(!mail.calls.some(({ arguments: args }) => /diabetes/i.test(JSON.stringify(args))));

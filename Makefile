@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench docs sbom detect analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench detect flows docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -77,6 +77,9 @@ python-lock: ## resolve the locks of the Python suites (ARGS=--upgrade: to the n
 
 bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=--profile)
 	@$(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts $(ARGS)
+
+flows: setup ## figures of the data flows that are found and missed
+	@$(NODE) --disable-warning=ExperimentalWarning test/flows/main.ts
 
 docs: setup ## rewrite the generated tables in docs/ from the code
 	@$(NODE) scripts/write-reference.ts

@@ -33,6 +33,7 @@ export const SHARED_PROCESS: readonly string[] = [
   "packages/enclave/src/http",
   "packages/enclave/src/instance",
   "packages/findings",
+  "packages/flows",
   "packages/identity",
   "packages/inspection",
   "packages/launch",

@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/limits": ["@cmcp/boundary", "node"],
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
   "packages/findings": ["@cmcp/boundary", "re2js"],
+  "packages/flows": ["@cmcp/boundary", "@cmcp/findings"],
   "packages/audit": ["@cmcp/boundary", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],

@@ -11,6 +11,7 @@ import { startRecordsServer } from "../servers/records-server.ts";
 import { Agent } from "./agent.ts";
 import { expectCall, show } from "./calls.ts";
 import { command, quote, say, step } from "./screen.ts";
+import { dataAct } from "./data-act.ts";
 import { secondAct } from "./second-act.ts";
 
 const out = join(ROOT, "out");
@@ -131,8 +132,9 @@ async function main(): Promise<void> {
     expectCall(rejected.code === 10 && broken.code === 10, "changed records are rejected");
 
     await secondAct(7, everything.port, out);
+    await dataAct(11);
 
-    step(11, "Try next");
+    step(12, "Try next");
     command("npx cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --allow-software-only --json");
     command("npx cmcp validate-bundle --bundle-path examples/quickstart/policies");
     command("npx cmcp policy hash examples/quickstart/policies");

@@ -19,6 +19,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   start: "test/e2e/refused-starts.process.test.ts",
   verify: "test/e2e/verify.process.test.ts",
   "policy explain": "test/e2e/policy-explain.process.test.ts",
+  "policy succeed-key": "test/e2e/policy-keys.process.test.ts",
+  "policy revoke-key": "test/e2e/policy-keys.process.test.ts",
   "evidence verify": "packages/cli/src/evidence/evidence.test.ts",
   "evidence show": "packages/cli/src/evidence/evidence.test.ts",
   "evidence fetch": "packages/cli/src/evidence/evidence.test.ts",
@@ -28,6 +30,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "measure id-block": "packages/cli/src/measure/id-block.test.ts",
   "measure stdio": "packages/cli/src/measure/stdio.test.ts",
 };
+
+const KILL_SWITCH = "kill_switch: {enabled: true, window_seconds: 60, deny_rate_threshold: 0.9, min_calls: 1000}";
 
 const overview = (await cmcp(["--help"])).stdout;
 const NAMES = [...overview.matchAll(/^ {2}cmcp ((?:[a-z-]+ )*?[a-z-]+) {2,}\S/gm)].map(([, name = ""]) => name);
@@ -138,7 +142,9 @@ describe("exit codes", () => {
       ],
       policies: ALLOW_ALL,
     });
-    deployment = await startDeployment({ alice: null }, [`operator_keys: [${operator.publicKey}]`]);
+    deployment = await startDeployment({ alice: null, bob: null }, [
+      `operator_keys: [${operator.publicKey}]\n${KILL_SWITCH}`,
+    ]);
     env = { CMCP_DEV_MODE: "1", ALICE: deployment.tokenOf("alice") };
     const alice = deployment.agent(env["ALICE"] ?? "");
     const [seen, ended] = await Promise.all(
@@ -174,6 +180,8 @@ describe("exit codes", () => {
     const review = ["--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--json"];
     const reset = ["--url", url, "--key", key, "--reason", "looked at"];
     const close = ["--url", url, "--token-env", "ALICE", "--out", join(folder, "claim.json")];
+    const { instance } = seen;
+    const operate = ["--url", url, "--key", key, "--reason", "looked at", "--principal", "bob", "--instance"];
     const nobodys = "11111111-1111-4111-8111-111111111111";
     cases = {
       "validate-config": { 0: ["--config", config], 10: ["--config", wrongConfig], 64: ["--config"] },
@@ -198,6 +206,8 @@ describe("exit codes", () => {
         10: [...close, "--session", nobodys],
         64: [...close, "--session", "not a session"],
       },
+      "kill-switch trip": { 0: [...operate, instance], 10: [...operate, "a".repeat(43)], 64: operate },
+      "kill-switch unblock": { 0: [...operate, instance], 10: [...operate, "a".repeat(43)], 64: operate },
       "token new": { 0: ["alice"], 64: ["a b"] },
       "key new": { 0: [join(folder, "made.pem")], 64: [key] },
       "policy hash": { 0: [policies], 10: [folder], 64: [] },

@@ -286,4 +286,28 @@ describe("policy commands", () => {
       assert.match(stdout, /Exit codes:[^]*Example: {4}cmcp policy /);
     }
   });
+
+  test("test decides with the data flows that the saved call gives", async () => {
+    await cp(at("policies"), at("flows"), { recursive: true });
+    await writeFile(
+      at("flows/flows.cedar"),
+      `@id("no-patients-out") forbid (principal, action == cMCP::Action::"call_tool", resource)
+        when { context.flow_labels.contains("hipaa_phi") || context.flow_coverage > 90 || !context.flows_complete };`,
+    );
+    const where = ["policy", "schema", at("flows"), "--catalog", at("catalog.json")];
+    assert.equal((await cmcp([...where, "--out", at("flows/schema.cedarschema")])).code, 0);
+    const rule = async (flows: object): Promise<unknown> => {
+      const call = { tool: "send_message", arguments: { to: "a", text: "b" }, ...flows };
+      await writeFile(at("flows.json"), JSON.stringify(call));
+      const saved = ["--catalog", at("catalog.json"), "--call", at("flows.json"), "--json"];
+      return json(await cmcp(["policy", "test", at("flows"), ...saved]))["rule"];
+    };
+    const flow = { source_server: "clinic", source_tool: "read", kind: "exact", path: "/arguments/text", coverage: 40 };
+    assert.equal(await rule({}), "allow-messages");
+    assert.equal(await rule({ flows: [flow] }), "allow-messages");
+    assert.equal(await rule({ flows: [{ ...flow, labels: ["hipaa_phi"] }] }), "no-patients-out");
+    assert.equal(await rule({ flows: [{ ...flow, coverage: 91 }] }), "no-patients-out");
+    assert.equal(await rule({ flows_complete: false }), "no-patients-out");
+    assert.equal(await rule({ flows: [{ ...flow, coverage: 0 }] }), undefined);
+  });
 });

@@ -9,7 +9,7 @@ import { auditBundleSchema } from "@cmcp/audit/schema";
 import { ROOT } from "../gateway/deployment.ts";
 
 const EXAMPLES = readdirSync(join(ROOT, "examples"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && entry.name !== "node_modules")
+  .filter((entry) => entry.isDirectory() && !["node_modules", "cookbook"].includes(entry.name))
   .map(({ name }) => name);
 
 /** What `make example NAME=…` prints; it ends with 0, or this throws what it said. */

@@ -15,6 +15,8 @@ export interface CompiledPolicy {
   readonly shape: BundleShape;
   /** What an operator should know: rules that cannot be evaluated as written, and how to correct them. */
   readonly warnings: readonly string[];
+  /** Whether some rule reads an attribute of a request variable, such as `context`, or the variable as a value. */
+  reads(variable: string, attribute: string): boolean;
   /** Whether results and messages are decided before the agent gets them: the rules or the schema speak of `deliver_result`. */
   readonly decidesDelivery: boolean;
   /** Whether some rule reads what detectors find. */

@@ -1,6 +1,7 @@
 import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
 import { LONG } from "./fact-type.ts";
 import { subjectOf } from "./facts.ts";
+import { FLOW_ATTRIBUTES, FLOW_FACTS } from "./flow-facts.ts";
 import { FINDING_FACTS } from "./finding-facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
 
@@ -147,6 +148,7 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     "request_method",
     { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },
   ],
+  ...FLOW_FACTS,
 ]);
 
 /** Context attributes that a session's past decides; a forbid that reads one denies because of that past. */
@@ -157,4 +159,5 @@ export const SENSITIVITY_ATTRIBUTES: ReadonlySet<string> = new Set([
   "sensitivity_level",
   "compartments",
   "integrity",
+  ...FLOW_ATTRIBUTES,
 ]);

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@cmcp/boundary";
+import type { FlowFacts } from "./flow.ts";
 import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
 import type { Findings } from "@cmcp/findings";
 
@@ -33,6 +34,8 @@ export interface RequestFacts {
   readonly sessionCompartments: readonly string[];
   /** `untrusted` once the session has seen text of a server without trust. */
   readonly sessionIntegrity: "trusted" | "untrusted";
+  /** Earlier results that stand in what the request sends. */
+  readonly flows: FlowFacts;
   /** Compartments of the data that the request can bring back. */
   readonly dataCompartments: readonly string[];
   readonly enforcementMode: string;

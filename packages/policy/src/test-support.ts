@@ -1,4 +1,5 @@
 /** Bundles, tools and calls for this package's tests. */
+import { NO_FLOWS } from "./flow.ts";
 import type { JsonObject } from "@cmcp/boundary";
 import {
   UriTemplate,
@@ -149,6 +150,7 @@ const REQUEST: RequestFacts = {
   sensitivityLevelInt: 0,
   sessionCompartments: [],
   sessionIntegrity: "trusted",
+  flows: NO_FLOWS,
   dataCompartments: [],
   enforcementMode: "enforcing",
   catalogHash: "sha256:00",

@@ -97,6 +97,24 @@ void describe("the integrity of a session", () => {
     }
   });
 
+  void it("tells a session that saw all labelled data from one that did not", () => {
+    const sessions = table();
+    const [first, second] = [sessions.openByLabel("a", null), sessions.openByLabel("a", "second")];
+    const seen = (): readonly boolean[] => [first.hasSeenAllLabelled, second.hasSeenAllLabelled];
+    first.raise(untrusted);
+    assert.deepEqual(seen(), [true, true], "public data belongs to no compartment");
+    first.raise(secret);
+    assert.deepEqual(seen(), [true, false]);
+    second.raise(secret);
+    assert.deepEqual(seen(), [false, false], "the same compartment, and other data of it");
+    sessions.reset(first);
+    assert.deepEqual(seen(), [false, false], "the second session still has what it saw");
+    sessions.reset(second);
+    assert.deepEqual(seen(), [true, true]);
+    sessions.restoreFloor("a", secret);
+    assert.deepEqual(seen(), [false, false], "an earlier instance's sessions are others");
+  });
+
   void it("is lowered by a reset, in the session it names", () => {
     const sessions = table();
     const session = sessions.openByLabel("a", null);

@@ -1,6 +1,9 @@
 import { joinLabels, LOWEST, type Label } from "./label.ts";
 import type { Session } from "./session.ts";
 
+/** In place of the id of a session. */
+const ELSEWHERE = "elsewhere";
+
 /**
  * The state of one principal. What it has seen is here and not in the session, so that a new session never starts below it.
  */
@@ -13,6 +16,8 @@ export class PrincipalState {
   readonly byLabel = new Map<string | null, Session>();
   readonly #raised: (state: PrincipalState) => void;
   #label: Label = LOWEST;
+  /** Id of the one session that saw the data of all compartments; {@link ELSEWHERE} for several, or for one of an earlier instance. */
+  #labelledIn: string | null = null;
 
   /** @param raised called after every rise, even when the table has dropped the principal and a session still raises it */
   constructor(id: string, raised: (state: PrincipalState) => void) {
@@ -25,13 +30,26 @@ export class PrincipalState {
     return this.#label;
   }
 
+  /** Whether no data of any compartment was seen outside of a session. */
+  hasLabelsOnlyFrom(sessionId: string): boolean {
+    return this.#labelledIn === null || this.#labelledIn === sessionId;
+  }
+
   /** Resets to the lowest label. Only an operator's signed statement does this. */
   reset(): void {
     this.#label = LOWEST;
+    this.#labelledIn = [...this.sessions].some(({ own }) => own.compartments.length > 0) ? ELSEWHERE : null;
   }
 
-  /** Raises the principal, and with it each of its sessions. */
-  raise(label: Label): void {
+  /**
+   * Raises the principal, and with it each of its sessions.
+   *
+   * @param source id of the session that saw the data; `null` for data that an earlier instance recorded
+   */
+  raise(label: Label, source: string | null): void {
+    if (label.compartments.length > 0)
+      this.#labelledIn =
+        source !== null && (this.#labelledIn === null || this.#labelledIn === source) ? source : ELSEWHERE;
     const joined = joinLabels(this.#label, label);
     if (joined === this.#label) return;
     this.#label = joined;

@@ -126,6 +126,13 @@ void describe("crossing between compliance domains", () => {
     ]);
   });
 
+  void it("says where data flows stand, once arguments were compared", () => {
+    const session = open();
+    assert.doesNotMatch(summarize(session).call_graph_summary.edges_represent, /flow_from/);
+    session.flowsCompared = true;
+    assert.match(summarize(session).call_graph_summary.edges_represent, /found by content in flow_from/);
+  });
+
   void it("keeps a bounded list and says how many there were", () => {
     const session = open();
     call(session, "pii");

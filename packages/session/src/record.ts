@@ -90,7 +90,8 @@ export interface CallSummary {
 
 function edgesRepresent(session: Session): string {
   const { crossings, events } = session.callGraph;
-  const meaning = "order of calls, not flow of data: a call reached to_domain after from_domain had been reached";
+  const order = "order of calls, not flow of data: a call reached to_domain after from_domain had been reached";
+  const meaning = session.flowsCompared ? `${order}; entries name data flows found by content in flow_from` : order;
   return crossings > events.length
     ? `${meaning}; the first ${events.length} of ${crossings} crossings are listed`
     : meaning;

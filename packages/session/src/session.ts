@@ -24,7 +24,8 @@ export interface SessionIdentity {
 export interface SessionPrincipal {
   readonly id: string;
   readonly label: Label;
-  raise(label: Label): void;
+  raise(label: Label, source: string): void;
+  hasLabelsOnlyFrom(sessionId: string): boolean;
 }
 
 /** Whose integrity counts: the session's own, or that of all sessions of the principal. */
@@ -52,6 +53,8 @@ export class Session {
   readonly callGraph: CallGraph;
   /** Names of the tools that calls of this session reached. The catalog bounds them. */
   readonly toolsInvoked = new Set<string>();
+  /** Whether arguments were compared with earlier results. */
+  flowsCompared = false;
   callsAllowed = 0;
   callsDenied = 0;
   callsFaulted = 0;
@@ -124,14 +127,23 @@ export class Session {
     return this.isDefault || this.#principal.label.integrity === "trusted";
   }
 
+  /** Whether all data of any compartment that the principal has seen was seen in this session. */
+  get hasSeenAllLabelled(): boolean {
+    return this.#principal.hasLabelsOnlyFrom(this.id);
+  }
+
   /** What has been seen in this session itself, since it was opened or last reset. */
   get own(): Label {
     return this.#own;
   }
 
-  /** Resets what was seen here after a reset of the principal. Called by the table. */
-  reset(): void {
+  /** Forgets what was seen here, before a reset of the principal. Called by the table. */
+  forget(): void {
     this.#own = LOWEST;
+  }
+
+  /** Resets the maximum after a reset of the principal. Called by the table. */
+  reset(): void {
     this.#maximum = this.#principal.label.compartments;
   }
 
@@ -152,7 +164,7 @@ export class Session {
   /** Raises session and principal to the label of data that is about to be delivered. */
   raise(label: Label): void {
     this.#own = joinLabels(this.#own, label);
-    this.#principal.raise(label);
+    this.#principal.raise(label, this.id);
     // The principal does not raise a session that is out of the table.
     this.syncWithPrincipal();
   }

@@ -106,7 +106,7 @@ export class SessionTable {
 
   /** Raises a principal to the label that an earlier instance recorded. */
   restoreFloor(principalId: string, label: Label): void {
-    this.#principal(principalId).raise(label);
+    this.#principal(principalId).raise(label, null);
   }
 
   /**
@@ -125,6 +125,7 @@ export class SessionTable {
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;
     this.#start?.except.add(session.principalId);
+    session.forget();
     this.#principals.get(session.principalId)?.reset();
     session.reset();
     return { before, after: session.sensitivity };
@@ -190,7 +191,7 @@ export class SessionTable {
     if (principal === undefined) return;
     principal.sessions.delete(session);
     // This changes something only after a reset through another session.
-    principal.raise(session.own);
+    principal.raise(session.own, session.id);
     principal.seenAt = this.#monotonic();
     if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
     this.#forgetIfBlank(principal);
@@ -236,7 +237,7 @@ export class SessionTable {
   }
 
   #raiseToStart(principal: PrincipalState): void {
-    principal.raise(this.#startOf(principal.id));
+    principal.raise(this.#startOf(principal.id), null);
   }
 
   #startOf(principalId: string): Label {
@@ -249,7 +250,7 @@ export class SessionTable {
   #remember(raised: PrincipalState): void {
     const known = this.#principals.get(raised.id);
     if (known === undefined) this.#principals.set(raised.id, raised);
-    else if (known !== raised) known.raise(raised.label);
+    else if (known !== raised) known.raise(raised.label, null);
   }
 
   /** Evicts the principal's least recently used session that is not in use. @returns false if all are in use */

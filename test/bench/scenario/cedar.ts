@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CatalogTool } from "@cmcp/catalog";
-import { compilePolicy, readBundle, type CallFacts, type CompiledPolicy } from "@cmcp/policy";
+import { compilePolicy, NO_FLOWS, readBundle, type CallFacts, type CompiledPolicy } from "@cmcp/policy";
 import { ROOT } from "../../gateway/deployment.ts";
 import { INPUT_SCHEMA, TOOL, callArguments, rules } from "../call.ts";
 import { TARGETS } from "../plan.ts";
@@ -57,6 +57,7 @@ function facts(principalId: string): CallFacts {
     sensitivityLevelInt: 0,
     sessionCompartments: [],
     sessionIntegrity: "trusted",
+    flows: NO_FLOWS,
     dataCompartments: [],
     enforcementMode: "enforcing",
     catalogHash: `sha256:${"0".repeat(64)}`,

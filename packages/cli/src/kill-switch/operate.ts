@@ -69,7 +69,7 @@ export const killSwitchTrip = command(
   "trip",
   "Stops, as an operator, a principal at once: its sessions are closed with their claims, and every further call is\n" +
     "refused, over restarts too, until an operator lifts the block. The record has the signed statement.",
-  '--url http://127.0.0.1:8443 --key operator.pem --principal billing-agent --instance $INSTANCE --reason "leaked token"',
+  '--url http://127.0.0.1:8443 --key operator.pem --principal billing-agent --instance … --reason "leaked token"',
 );
 
 /** `cmcp kill-switch unblock` */
@@ -77,5 +77,5 @@ export const killSwitchUnblock = command(
   "unblock",
   "Lets, as an operator, a principal that the kill switch stopped go on. What was counted of it is forgotten. The record\n" +
     "has the signed statement.",
-  '--url http://127.0.0.1:8443 --key operator.pem --principal billing-agent --instance $INSTANCE --reason "rule corrected"',
+  '--url http://127.0.0.1:8443 --key operator.pem --principal billing-agent --instance … --reason "rule corrected"',
 );

@@ -41,6 +41,17 @@ function principalOf(call: SavedCall): CallFacts["principal"] {
   };
 }
 
+function flowsOf({ flows, flows_complete: complete }: SavedCall): CallFacts["flows"] {
+  return {
+    flows: flows.map(({ source_server: sourceServer, source_tool: sourceTool, ...flow }) => ({
+      sourceServer,
+      sourceTool,
+      ...flow,
+    })),
+    complete,
+  };
+}
+
 function factsOf(
   call: SavedCall,
   tool: CatalogTool,
@@ -58,6 +69,7 @@ function factsOf(
     sensitivityLevelInt: sensitivity.rank,
     sessionCompartments: sensitivity.compartments,
     sessionIntegrity: call.integrity,
+    flows: flowsOf(call),
     dataCompartments: sensitivity.data,
     enforcementMode: call.enforcement_mode,
     catalogHash,

@@ -20,6 +20,15 @@ const FIXED: Readonly<Record<string, string>> = {
   "server-not-callable": "the catalog pins no key for the server",
   "task-support": "the tool cannot run as a task",
   "unknown-data-class": "the declared data class is not a known label",
+  budget: "the principal sent more bytes than a budget of the configuration allows",
+  rate_limit: "the principal made more calls than a rate limit of the configuration allows, or they cannot be counted",
+  sink_policy: "a ceiling of sink_policy is below the label of the session or of the call's data",
+  kill_switch: "the kill switch has stopped the principal",
+  policy_signing_key_revoked: "the key that signed the policy is revoked",
+  response_schema_violation: "the result does not fit the approved output schema",
+  response_size_exceeded: "the result is larger than max_response_size_bytes",
+  response_unprojectable: "no schema tells apart the fields to redact, so the result was withheld",
+  response_withheld: "the result was withheld",
   "workflow-not-allowed": "the caller may not use the workflow that it named",
   "workflow-required": "the caller has several workflows and named none",
 };
@@ -49,7 +58,9 @@ export interface Explanation {
 
 /** What a word that stands in place of a rule says; `null` for a word that is none. */
 export function fixedMeaning(word: string): string | null {
-  return Object.hasOwn(FIXED, word) ? (FIXED[word] ?? null) : null;
+  // Behind a colon stands which limit it was.
+  const [kind = ""] = word.split(":", 1);
+  return Object.hasOwn(FIXED, kind) ? (FIXED[kind] ?? null) : null;
 }
 
 function ruleLines(rule: RulePlace): readonly string[] {

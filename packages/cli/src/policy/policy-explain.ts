@@ -36,7 +36,7 @@ cmcp audit verify does that.
   --audit-bundle FILE  the session's export, from GET /audit/export
   --call-id ID         the call, as its receipt and its refusal name it
   --request FILE       the call as for cmcp policy test. Tool, workflow, principal, labels and mode are the
-                       record's. Its hash is compared with the record's
+                       record's; history and claims are the file's. Its hash is compared with the record's
   --json               one line: ok, decision, rule, rules, other_rules, permits, same_policy, same_catalog, request
 
 Exit codes: 0 explained, 10 the policy is another than the one that decided, or with --request the decision,

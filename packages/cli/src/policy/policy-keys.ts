@@ -56,7 +56,7 @@ present key. Bundles of the key that handed over are refused from then on; the p
   --key FILE        an operator's Ed25519 private key; its public key is in enclave.operator_keys
   --policy-key FILE the present policy signing key, Ed25519 private key
   --next-key KEY    public key that follows, base64url, as cmcp key new prints it
-${COMMON_HELP}Example:    cmcp policy succeed-key --url http://127.0.0.1:8443 --key operator.pem --policy-key policy.pem --next-key $NEXT --instance $INSTANCE --reason "yearly rotation"
+${COMMON_HELP}Example:    cmcp policy succeed-key --url http://127.0.0.1:8443 --key operator.pem --policy-key policy.pem --next-key … --instance … --reason "yearly rotation"
 `,
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);
@@ -93,7 +93,7 @@ force is one of them, every call is refused, until a bundle of a trusted key is 
   --url URL         the gateway, such as http://127.0.0.1:8443
   --key FILE        an operator's Ed25519 private key; its public key is in enclave.operator_keys
   --policy-key KEY  the public key to revoke, base64url
-${COMMON_HELP}Example:    cmcp policy revoke-key --url http://127.0.0.1:8443 --key operator.pem --policy-key $KEY --instance $INSTANCE --reason "laptop stolen"
+${COMMON_HELP}Example:    cmcp policy revoke-key --url http://127.0.0.1:8443 --key operator.pem --policy-key … --instance … --reason "laptop stolen"
 `,
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);

@@ -20,6 +20,21 @@ const savedCallSchema = z
     compartments: z.array(label).max(512).default([]),
     /** Whether the session has seen text of a server without trust. */
     integrity: z.enum(["trusted", "untrusted"]).default("trusted"),
+    /** Earlier results that stand in the arguments, and whether none is missing. */
+    flows: z
+      .array(
+        z.strictObject({
+          source_server: text,
+          source_tool: text,
+          labels: z.array(label).max(512).default([]),
+          kind: z.enum(["exact", "fingerprint", "encoded"]),
+          path: z.string().max(2048).default(""),
+          coverage: z.int().min(1).max(100),
+        }),
+      )
+      .max(64)
+      .default([]),
+    flows_complete: z.boolean().default(true),
     enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).default("enforcing"),
     /** Labels of the deployment with their ranks, as `sensitivity.vocabulary`. */
     vocabulary: z.record(z.string(), z.int()).default({}),

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
+import type { JsonObject } from "@cmcp/boundary";
 import { governedMethod, isTaskMethod, type AgentRequest } from "@cmcp/mcp";
 import { DEFAULT_WORKFLOW } from "@cmcp/launch";
-import type { CompiledPolicy } from "@cmcp/policy";
+import type { CompiledPolicy, FlowFacts } from "@cmcp/policy";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { measured } from "./canonical-hash.ts";
@@ -16,6 +17,10 @@ export interface DecisionInput {
   readonly policyRequest: AgentRequest;
   /** The policy in force when the decision is made. */
   readonly policy: CompiledPolicy;
+  /** The agent's answer to a question during the call; absent where none is decided. */
+  readonly answer?: JsonObject;
+  /** Earlier results that stand in what is sent; absent where no rule reads them. */
+  readonly flows?: FlowFacts;
 }
 
 /** A request that is decided to be sent, with what limits count of it. */

@@ -52,7 +52,7 @@ export class QuestionDecider {
           this.#decide({ method, answer }, letThrough),
           "policy does not allow the answer to go to the server, after the data seen since",
         );
-        const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy());
+        const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy(answer));
         if (decision.kind === "continue" || decision.outcome.kind !== "error") return;
         const { code } = decision.outcome;
         requireAllowed(
@@ -82,14 +82,15 @@ export class QuestionDecider {
   }
 
   /** The call is counted already: deciding it again adds nothing to limits and history. */
-  #callUnderCurrentPolicy(): Call {
-    return { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
+  #callUnderCurrentPolicy(answer?: JsonObject): Call {
+    const call = { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
+    return answer === undefined ? call : { ...call, answer };
   }
 
   /** @param counted whether this question was already counted as let through by the mode */
   #decide(question: Question, counted: boolean): QuestionOutcome {
     const { allowed, refusal } = this.#ports.decider.decideQuestion(
-      this.#callUnderCurrentPolicy(),
+      this.#callUnderCurrentPolicy(question.answer ?? undefined),
       this.#target,
       question,
     );

@@ -1,4 +1,5 @@
 import { approvedOf, isCallable, type Catalog, type Target } from "@cmcp/catalog";
+import type { Flows } from "@cmcp/flows";
 import { LIMIT_REFUSALS } from "../record/principal-stops.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { checkIntegrity } from "./check-integrity.ts";
@@ -7,7 +8,8 @@ import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, modeAllows, redactionFor, refusalOf } from "./decide-by-policy.ts";
 import type { DeliveryFacts } from "@cmcp/policy";
 import type { DecisionInput, LimitedInput } from "./call.ts";
-import type { Refusal, Step } from "./ending.ts";
+import { proceed, type Refusal, type Step } from "./ending.ts";
+import { findFlows, flowDetail, flowFacts } from "./find-flows.ts";
 import {
   deliveryFacts,
   historyCall,
@@ -23,6 +25,10 @@ import { resolveTarget } from "./resolve-target.ts";
 export interface QuestionDecision {
   readonly allowed: boolean;
   readonly refusal: Refusal | null;
+}
+
+function withFlows<T extends DecisionInput>(call: T, found: Flows | null): T {
+  return found === null ? call : { ...call, flows: flowFacts(found) };
 }
 
 /** The decision on a result or message that the agent is to get. */
@@ -44,7 +50,7 @@ export interface DeciderPorts {
   readonly limits: LimitPorts;
 }
 
-/** Stages 1 to 7 of a call. They are synchronous, so nothing changes between them. */
+/** Stages 1 to 8 of a call. They are synchronous, so nothing changes between them. */
 export class Decider {
   readonly #ports: DeciderPorts;
 
@@ -77,9 +83,12 @@ export class Decider {
     if (integrity.kind === "ending") return integrity;
     const limited = checkLimits(call, target.value, limits);
     if (limited.kind === "ending") return limited;
-    const permit = decideByPolicy(call, target.value, gateway);
-    if (permit.kind === "continue") limits.windows.take(limited.value);
-    return permit;
+    const found = findFlows(call);
+    const permit = decideByPolicy(withFlows(call, found), target.value, gateway);
+    const detail = flowDetail(found);
+    if (permit.kind === "ending") return { ...permit, detail: { ...permit.detail, ...detail } };
+    limits.windows.take(limited.value);
+    return found === null ? permit : proceed({ ...permit.value, detail });
   }
 
   /** Counts a decision for `context.history`. What limits refuse says nothing about what the principal may do, and is not counted. */
@@ -93,7 +102,7 @@ export class Decider {
   /** Decides whether a server may ask the agent this question during a call. */
   decideQuestion(call: LimitedInput, target: Target, question: Question): QuestionDecision {
     const { gateway } = this.#ports;
-    const verdict = call.policy.decide(questionFacts(gateway, call, target, question));
+    const verdict = call.policy.decide(questionFacts(gateway, withFlows(call, findFlows(call)), target, question));
     const refusal = refusalOf(verdict);
     return { allowed: refusal === null || modeAllows(gateway, verdict), refusal };
   }

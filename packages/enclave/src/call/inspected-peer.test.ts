@@ -28,16 +28,17 @@ test("data counts as seen before the agent gets anything, and a question stays o
   });
   const terms = {
     onFirstMessage: () => void order.push("seen"),
+    onMessage: () => void order.push("kept"),
     questions: { permit: () => ({ permitAnswer: () => void order.push("decided again") }), detail: {} },
   };
   const { signal } = new AbortController();
   const answer = await inspectedPeer(peer, terms).ask("elicitation/create", FORM, signal);
   assert.deepEqual(answer, { action: "decline" });
   assert.equal(open, signal);
-  assert.deepEqual(order.splice(0), ["seen", "asked", "decided again"]);
+  assert.deepEqual(order.splice(0), ["seen", "kept", "asked", "decided again"]);
   const told = inspectedPeer(peer, terms);
   for (let event = 0; event < 2; event += 1) await told.notify("notifications/message", LOG);
-  assert.deepEqual(order, ["seen", "told", "told"]);
+  assert.deepEqual(order, ["seen", "kept", "told", "kept", "told"]);
 });
 
 test("a refused question is not asked, and a refused answer is not returned", async () => {

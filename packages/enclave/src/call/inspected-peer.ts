@@ -43,6 +43,8 @@ export interface InspectedPeerOptions {
   readonly delivery: Pick<DeliveryDecider, "permits">;
   /** Hashes every message that the agent gets. */
   readonly transcript: Transcript;
+  /** Called with each message before the agent gets it. */
+  readonly onMessage: (message: JsonObject) => void;
   /** Called before the first message reaches the agent. From then on the data that the server can return counts as seen. */
   readonly onFirstMessage: () => void;
 }
@@ -159,6 +161,7 @@ export class InspectedPeer implements Peer {
     if (!this.#options.delivery.permits(question)) throw questionWithheld();
     this.#askedCount += 1;
     this.#elicitations.add(method, question);
+    this.#options.onMessage(question);
     this.#options.transcript.add({ method, params: question });
     const answer = await this.#answerTo(method, question, until);
     permitted.permitAnswer(answer);
@@ -214,6 +217,7 @@ export class InspectedPeer implements Peer {
 
   async #deliver(method: string, params: JsonObject): Promise<void> {
     this.#reportFirstMessage();
+    this.#options.onMessage(params);
     this.#options.transcript.add({ method, params });
     await this.#peer.notify(method, params);
     this.#deliveredCount += 1;

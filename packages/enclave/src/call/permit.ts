@@ -10,6 +10,8 @@ export interface Permit {
   /** Fields that are removed from the result, and free-text fields that stay; see `projection` in the inspection package. */
   readonly redactFields: readonly string[];
   readonly keepFields: readonly string[];
+  /** What was found while deciding, for the entry. */
+  readonly detail?: Readonly<Record<string, string | number>>;
   /** With `advisory_deny`: the refusal that an enforcing mode would give. */
   readonly advisory: { readonly decision: "deny" | "step_up" | "defer"; readonly code: ErrorCode } | null;
 }

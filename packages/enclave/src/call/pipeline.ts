@@ -11,6 +11,7 @@ import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
 import { DeliveryDecider, argumentDetail, type DeliveryPorts } from "./decide-delivery.ts";
 import type { Detail, Ending, Step } from "./ending.ts";
+import { keepDelivered } from "./find-flows.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
 import { journalIntent, type IntentPorts } from "./journal-intent.ts";
@@ -70,17 +71,18 @@ interface Sending {
  * 4. `checkArguments`: the arguments match the approved schema
  * 5. `checkIntegrity`: a consequential tool is called in a trusted session
  * 6. `checkLimits`: rate limits, budgets and ceilings of sinks leave room
- * 7. `decideByPolicy`: Cedar decides, and a permit carries the decision
- * 8. `resumeInput`: open the answers that come with a repeated request
- * 9. `reserveTask`: reserve room for a task
- * 10. `checkDrift`: the server still offers the approved definition
- * 11. `journalIntent`: the host's store holds the intent
- * 12. `sendUpstream`: send the request, receive the answer
- * 13. `inspectResult`: rebuild and redact the answer
- * 14. `decideDelivery`: detectors look at the answer; Cedar delivers, redacts or withholds it
- * 15. `recordAndReply`: raise the labels, write the entry, attach the receipt
+ * 7. `findFlows`: look for what the session was handed before in what is sent, where a rule reads it
+ * 8. `decideByPolicy`: Cedar decides, and a permit carries the decision
+ * 9. `resumeInput`: open the answers that come with a repeated request
+ * 10. `reserveTask`: reserve room for a task
+ * 11. `checkDrift`: the server still offers the approved definition
+ * 12. `journalIntent`: the host's store holds the intent
+ * 13. `sendUpstream`: send the request, receive the answer
+ * 14. `inspectResult`: rebuild and redact the answer
+ * 15. `decideDelivery`: detectors look at the answer; Cedar delivers, redacts or withholds it
+ * 16. `recordAndReply`: raise the labels, keep what is delivered, write the entry, attach the receipt
  *
- * A stage continues with a value or returns an ending, which skips to stage 15. Stages 1 to 7 are in `decide.ts`.
+ * A stage continues with a value or returns an ending, which skips to stage 16. Stages 1 to 8 are in `decide.ts`.
  */
 export class CallPipeline {
   readonly #ports: PipelinePorts;
@@ -117,10 +119,14 @@ export class CallPipeline {
     const delivery = new DeliveryDecider(this.#ports.delivery, call, permit.target);
     const ending = await this.#runPermitted(call, permit, { peer, transcript, delivery });
     const { compartments } = delivery;
-    return { ...ending, compartments, detail: { ...advisoryDetail(permit), ...delivery.detail, ...ending.detail } };
+    return {
+      ...ending,
+      compartments,
+      detail: { ...advisoryDetail(permit), ...permit.detail, ...delivery.detail, ...ending.detail },
+    };
   }
 
-  /** Stages 8 to 14, for a call that has its permit. */
+  /** Stages 9 to 15, for a call that has its permit. */
   async #runPermitted(
     call: Call,
     permit: Permit,
@@ -155,7 +161,7 @@ export class CallPipeline {
     }
   }
 
-  /** Stages 10 to 14. */
+  /** Stages 11 to 15. */
   async #callServer(call: Call, permit: Permit, { input, peer, reservation, delivery }: Sending): Promise<Ending> {
     const drift = await checkDrift(call, permit, this.#ports.drift);
     if (drift.kind === "ending") return drift;
@@ -195,6 +201,7 @@ export class CallPipeline {
       questions,
       delivery,
       transcript,
+      onMessage: (message) => keepDelivered(call, target, label, message),
       onFirstMessage: () => call.recorded.session.raise(label),
     };
   }

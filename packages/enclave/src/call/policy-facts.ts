@@ -3,7 +3,7 @@ import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
-import type { DeliveryFacts, GovernedFacts, RequestFacts } from "@cmcp/policy";
+import { NO_FLOWS, UNKNOWN_FLOWS, type DeliveryFacts, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import type { ContentFindings } from "./content-findings.ts";
@@ -32,7 +32,7 @@ function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): re
 
 function requestFacts(
   gateway: GatewayFacts,
-  { caller, recorded, policyRequest }: DecisionInput,
+  { caller, recorded, policyRequest, flows = UNKNOWN_FLOWS }: DecisionInput,
   target: Target,
   history: HistoryFacts,
 ): RequestFacts {
@@ -48,6 +48,7 @@ function requestFacts(
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
     sessionCompartments: session.maxCompartments,
     sessionIntegrity: session.integrity,
+    flows,
     dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
     catalogHash: gateway.catalogHash,
@@ -160,6 +161,7 @@ export function listingFacts(gateway: GatewayFacts, call: DecisionInput, target:
     sensitivityLevelInt: gateway.vocabulary.rank(LOWEST_LABEL),
     sessionCompartments: LOWEST.compartments,
     sessionIntegrity: LOWEST.integrity,
+    flows: NO_FLOWS,
     argumentFindings: () => gateway.content.of({}),
   };
   switch (target.kind) {

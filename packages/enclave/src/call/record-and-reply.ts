@@ -10,6 +10,7 @@ import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Ending } from "./ending.ts";
+import { keepDelivered } from "./find-flows.ts";
 import { invokedToolOf } from "./invoked-tool.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -42,6 +43,9 @@ export async function recordAndReply(
   ports: RecordPorts,
 ): Promise<RpcBody> {
   const body = peer.present(ending.outcome);
+  const { target, sent, hasServerText } = ending;
+  if (target !== null && sent && ("result" in body || hasServerText))
+    keepDelivered(call, target, dataLabel(ports.vocabulary, call, target, hasServerText), messageOf(body));
   transcript.add(messageOf(body));
   const receipt = await ports.recordDecision(call.recorded, {
     ...entryOf(call, ending, ports),

@@ -3,6 +3,7 @@ import type { SessionChain } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
 import { AbortScope } from "@cmcp/mcp";
 import type { Session } from "@cmcp/session";
+import { FlowMemory, SessionFlows } from "./session-flows.ts";
 import { SessionPhases } from "./session-phases.ts";
 
 /** A session with its hash chain and its running calls. */
@@ -22,9 +23,17 @@ export class RecordedSession {
   close: CloseAttempt | null = null;
   /** Targets whose drift is recorded in this session. The catalog bounds their number. */
   readonly drifted = new Set<string>();
+  /** What the agent was handed, for finding it in later calls. */
+  readonly flows: SessionFlows;
   readonly #inFlight = new Map<AbortScope, Promise<unknown>>();
 
-  constructor(session: Session, chain: SessionChain, openedBy: Readonly<Record<string, string>>) {
+  constructor(
+    session: Session,
+    chain: SessionChain,
+    openedBy: Readonly<Record<string, string>>,
+    flowMemory: FlowMemory = new FlowMemory(),
+  ) {
+    this.flows = new SessionFlows(flowMemory, session.principalId);
     this.session = session;
     this.chain = chain;
     this.openedBy = openedBy;

@@ -4,6 +4,7 @@ import type { Claim } from "@cmcp/claim";
 import { SessionTable, Vocabulary, type Session } from "@cmcp/session";
 import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
+import type { RecordedSession } from "./recorded-session.ts";
 import { Sessions } from "./sessions.ts";
 
 const callerOf = (principalId: string): Caller => new Caller({ principalId, source: "bearer" }, null);
@@ -61,4 +62,20 @@ test("of the requests that wait for the close of a labelled session, one opens t
   const [first, second] = await Promise.all(waiting);
   assert.ok(first !== undefined && first !== labelled);
   assert.equal(second, first);
+});
+
+test("a session that ends, with a claim or without one, gives the room of its flow table back", async () => {
+  const sessions = oneEach();
+  const end = [
+    (session: RecordedSession) => sessions.recordClosed(session, {} as Claim),
+    (session: RecordedSession) => sessions.recordFaulted(session),
+  ];
+  // More sessions one after another than there is room for at one time.
+  for (let opened = 0; opened < 140; opened += 1) {
+    const recorded = await sessions.open(callerOf("alice"));
+    recorded.chain.write({ entry_type: "session_start" });
+    recorded.flows.add({ server: "clinic", tool: "read", labels: [] }, "a result", {});
+    assert.ok(recorded.flows.match("a result").complete, `session ${opened}`);
+    end[opened % 2]?.(recorded);
+  }
 });

@@ -4,6 +4,7 @@ import type { Label, SensitivityChange, Session, SessionTable } from "@cmcp/sess
 import type { Clock } from "../instance/clock.ts";
 import { callerDetail, type Caller } from "../access/caller.ts";
 import { EvictedSessions, type EvictedLimits } from "./evicted-sessions.ts";
+import { FlowMemory } from "./session-flows.ts";
 import { RecordedSession } from "./recorded-session.ts";
 
 /** A closed session in memory, so that its claim can be fetched again. */
@@ -28,6 +29,7 @@ export class Sessions {
   #faultedCount = 0;
   readonly #evicted: EvictedSessions;
   #evictedNow: RecordedSession[] = [];
+  readonly #flowMemory = new FlowMemory();
   readonly #due = new Set<RecordedSession>();
 
   /**
@@ -209,6 +211,7 @@ export class Sessions {
   }
 
   #forget(recorded: RecordedSession): void {
+    recorded.flows.release();
     this.#table.close(recorded.session);
     this.#open.delete(recorded.session.id);
     this.#evicted.remove(recorded);
@@ -222,6 +225,7 @@ export class Sessions {
       session,
       new SessionChain(session.id, () => this.#clock.now().getTime()),
       callerDetail(caller),
+      this.#flowMemory,
     );
     this.#open.set(session.id, recorded);
     return recorded;

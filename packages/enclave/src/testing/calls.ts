@@ -75,6 +75,7 @@ export function policyStub(
     bundle: BUNDLE,
     shape: "call_tool",
     warnings: [],
+    reads: () => false,
     decidesDelivery: false,
     readsFindings: false,
     couldAllow: () => false,
@@ -199,6 +200,7 @@ export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<Inspe
     delivery: { permits: () => true },
     questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
     transcript: new Transcript(),
+    onMessage: () => undefined,
     onFirstMessage: () => undefined,
     ...rest,
   });

@@ -51,6 +51,7 @@ export async function compilePolicy(
     bundle,
     shape: plan.shape,
     warnings: plan.warnings,
+    reads: (variable, attribute) => plan.reads.has(`${variable}.${attribute}`) || plan.reads.has(variable),
     decidesDelivery: plan.decidesDelivery,
     readsFindings: plan.readsFindings,
     decide: (facts) => decideWith(plan, facts),

@@ -33,6 +33,8 @@ export interface CompilePlan {
   readonly rules: ReadonlyMap<string, Rule>;
   readonly projection: Projection;
   readonly scopes: ScopeIndex;
+  /** `variable.attribute` for what rules read, and the variable alone where one is used as a value. */
+  readonly reads: ReadonlySet<string>;
   readonly decidesDelivery: boolean;
   readonly readsFindings: boolean;
 }
@@ -207,6 +209,11 @@ export function planBundle(input: CompileInput): CompilePlan {
     policies: enginePolicies,
     rules: new Map(policies.map((policy) => [policy.id, ruleOf(policy)])),
     projection: chosen.projection,
+    reads: new Set(
+      policies.flatMap(({ references }) =>
+        references.reads.map(({ variable, path: [name] }) => (name === undefined ? variable : `${variable}.${name}`)),
+      ),
+    ),
     decidesDelivery: delivers,
     readsFindings: readsFindings(policies),
     scopes: indexScopes(

@@ -29,6 +29,7 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
   return {
     shape: "call_tool",
     warnings: [],
+    reads: new Set(),
     decidesDelivery: false,
     readsFindings: false,
     schema,

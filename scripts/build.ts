@@ -1,6 +1,6 @@
 /** Bundles the enclave, its policy worker and the command line into `dist` folders, byte-identical for equal inputs. */
 import { build, type BuildOptions } from "esbuild";
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -63,7 +63,10 @@ if (addonless !== null)
       `${addonless.split("\n", 1)[0]}\n`,
   );
 const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
-await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), await thirdPartyNotices(root, shipped));
+const rules = await readFile(join(root, ".cache/detectors/gitleaks-LICENSE"), "utf8");
+const notices = await thirdPartyNotices(root, shipped);
+const ruleNotice = rules === "" ? "" : `\n${"-".repeat(80)}\n\nSecret rules of gitleaks (MIT)\n\n${rules.trim()}\n`;
+await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), `${notices}${ruleNotice}`);
 // For the bill of materials of an image, which holds the enclave's scripts and no package manager's lock file.
 const integrities = lockedPackages();
 const inImage = new Map(

@@ -16,13 +16,14 @@ const MODULE = "github.com/zricethezav/gitleaks/v8";
 const VERSION = "v8.30.1";
 /** Of the module's zip, as every proxy serves it. */
 const ZIP_SHA256 = "4fd70631c0f6159e38fdb99ad126e3ba60d4212420062029d3dc5f510f6f2961";
-const MEMBER = `${MODULE}@${VERSION}/config/gitleaks.toml`;
+const FOLDER = `${MODULE}@${VERSION}`;
 const FETCH_MILLISECONDS = 60_000;
 
 const SILENT: StdioOptions = ["ignore", "pipe", "ignore"];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cached = join(root, ".cache/detectors/gitleaks.zip");
+const licence = join(root, ".cache/detectors/gitleaks-LICENSE");
 const target = join(root, "packages/findings/src/data/secret-rules.ts");
 
 const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
@@ -74,8 +75,8 @@ async function moduleZip(): Promise<Uint8Array | null> {
 }
 
 const zip = await moduleZip();
+await mkdir(dirname(cached), { recursive: true });
 if (zip !== null) {
-  await mkdir(dirname(cached), { recursive: true });
   await writeFile(cached, zip);
 } else {
   process.stderr.write(
@@ -84,10 +85,13 @@ if (zip !== null) {
   );
   if (process.argv.includes("--require")) process.exit(1);
 }
-const rules = zip === null ? "" : JSON.stringify(secretRules(new TextDecoder().decode(readZipMember(zip, MEMBER))));
+const textOf = (member: string): string => (zip === null ? "" : new TextDecoder().decode(readZipMember(zip, member)));
+const rules = zip === null ? "" : JSON.stringify(secretRules(textOf(`${FOLDER}/config/gitleaks.toml`)));
 await mkdir(dirname(target), { recursive: true });
 await writeFile(
   target,
-  `/** Written by scripts/detector-data.ts from gitleaks ${VERSION} (MIT). */\nexport const SECRET_RULES = ${JSON.stringify(rules)};\n`,
+  `/** Written by scripts/detector-data.ts from gitleaks ${VERSION} (MIT). */\nexport const SECRET_RULES: string = ${JSON.stringify(rules)};\n`,
 );
+// For the notices of what is shipped.
+await writeFile(licence, textOf(`${FOLDER}/LICENSE`));
 if (process.argv.includes("--print")) process.stdout.write(`${sha256(rules)} ${rules.length}\n`);

@@ -79,6 +79,14 @@ const PROCESS: Tree = {
     stdio: { max_processes: 64, max_processes_per_principal: 8, idle_seconds: 60, servers: { notes: server } },
     workflows: ["default"],
     workflow_tools: { default: ["pay"] },
+    finding_labels: {
+      secrets: "confidential",
+      personal_data: "pii",
+      contacts: "pii",
+      injection_marks: "pii",
+      hidden_text: "pii",
+      carrying_links: "pii",
+    },
     principals: [{ id: "default" }, { id: "billing", workflows: ["w"] }],
     identity: {
       resource: "https://gw.example/mcp",
@@ -145,6 +153,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "enclave.workflows": ["default", "more"],
   "enclave.principals[].role": "auditor",
   "enclave.workflow_tools": { default: [] },
+  "enclave.finding_labels": {},
   "enclave.principals": [{ id: "default" }],
   "enclave.principals[].id": "another",
   "enclave.principals[].workflows": ["w", "v"],

@@ -83,9 +83,9 @@ function markWarnings(tools: ReadonlyMap<string, CatalogTool>): readonly string[
 /** What the scanner says of the approved texts. Outside development nothing grave may reach a model. @throws CmcpError `CATALOG_INVALID` */
 function scanWarnings(
   catalog: Pick<Catalog, "tools" | "resources" | "prompts">,
-  developmentMode: boolean,
+  { developmentMode, detectors = null }: CatalogOptions,
 ): readonly string[] {
-  const findings = scanApproved(catalog);
+  const findings = scanApproved(catalog, detectors);
   const grave = findings.find(({ severity }) => severity === "high");
   if (grave !== undefined && !developmentMode) {
     throw new CmcpError(
@@ -117,10 +117,6 @@ export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
     hash: catalogHash(raw),
     ...offered,
     servers: list,
-    warnings: [
-      ...list.flatMap(serverWarnings),
-      ...markWarnings(offered.tools),
-      ...scanWarnings(offered, options.developmentMode),
-    ],
+    warnings: [...list.flatMap(serverWarnings), ...markWarnings(offered.tools), ...scanWarnings(offered, options)],
   };
 }

@@ -50,3 +50,12 @@ export async function loadDetectors(
   if ((await sha256(bytes)) !== MODEL_SHA256) refuse("the model's weights");
   return { secrets: new SecretFinder(readRules(rules)), model: new InjectionModel(bytes) };
 }
+
+/**
+ * The detectors, or `null` where the build carries no rules for secrets, which only some policies and settings need.
+ *
+ * @throws CmcpError `DETECTOR_DATA_REFUSED` for data that is there and is not the measured one
+ */
+export async function carriedDetectors(): Promise<Detectors | null> {
+  return SECRET_RULES === "" ? null : await loadDetectors();
+}

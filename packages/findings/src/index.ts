@@ -1,4 +1,4 @@
-export { loadDetectors, type Detectors } from "./detectors.ts";
+export { carriedDetectors, loadDetectors, type Detectors } from "./detectors.ts";
 export { findContent, FINDINGS_WORK, MAX_EXAMINED } from "./find-content.ts";
 export type { Findings } from "./findings.ts";
 export { scriptsOf, skeleton, toAsciiLookalike, withoutForm } from "./injection/confusables.ts";

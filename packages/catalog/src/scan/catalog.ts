@@ -1,4 +1,5 @@
 import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import type { Detectors } from "@cmcp/findings";
 import { readDocument } from "../entry/document.ts";
 import type { Finding } from "./finding.ts";
 import { scanPrompts, scanResource, scanTools, type ScannedTool } from "./scan.ts";
@@ -78,19 +79,20 @@ function described(
  *
  * @throws CmcpError `CATALOG_INVALID` for what has no such shape.
  */
-export function scanCatalog(raw: JsonValue): Finding[] {
+export function scanCatalog(raw: JsonValue, detectors: Detectors | null = null): Finding[] {
   const { entries, servers, resources, prompts } = readDocument(raw);
   const names = displayNames(servers);
   return [
-    ...scanTools(entries.map(toolOf)),
+    ...scanTools(entries.map(toolOf), detectors),
     ...(resources ?? []).flatMap((entry, index) =>
-      scanResource(described(entry, ["uri", "uri_template"], names, index)),
+      scanResource(described(entry, ["uri", "uri_template"], names, index), detectors),
     ),
     ...scanPrompts(
       (prompts ?? []).map((entry, index) => {
         const { id, ...rest } = described(entry, ["prompt_name"], names, index);
         return { promptName: id, ...rest };
       }),
+      detectors,
     ),
   ];
 }

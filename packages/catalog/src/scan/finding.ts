@@ -20,6 +20,11 @@ export type FindingKind =
   | "external-image"
   | "encoded-blob"
   | "blank-run"
+  | "secret"
+  | "personal-data"
+  | "hidden-text"
+  | "carrying-link"
+  | "injection-score"
   | "excessive-length"
   | "look-alike-name"
   | "not-scanned";

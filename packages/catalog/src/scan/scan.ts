@@ -1,7 +1,8 @@
 import type { JsonObject } from "@cmcp/boundary";
 import { findBlobs } from "./blobs.ts";
 import { findCharacters } from "./characters.ts";
-import { scriptsOf, skeleton } from "@cmcp/findings";
+import { scriptsOf, skeleton, type Detectors } from "@cmcp/findings";
+import { findDetected } from "./content.ts";
 import { found, type Finding, type TextFinding } from "./finding.ts";
 import { findInstructions } from "./instructions.ts";
 import { EXCESSIVE_DESCRIPTION, LONG_DESCRIPTION, MAX_FINDINGS } from "./limits.ts";
@@ -61,7 +62,10 @@ interface Scanned {
   readonly definition: JsonObject;
 }
 
-function scan({ name, subject, server, displayName, description, definition }: Scanned): Finding[] {
+function scan(
+  { name, subject, server, displayName, description, definition }: Scanned,
+  detectors: Detectors | null,
+): Finding[] {
   const all: Finding[] = [];
   const whose = { tool: name, server, ...(subject === "tool" ? {} : { subject }) };
   const add = (path: string, findings: readonly TextFinding[]): void => {
@@ -73,6 +77,8 @@ function scan({ name, subject, server, displayName, description, definition }: S
   add("/approved_definition/description", findLength(description));
   const { texts, complete } = textsOf("/approved_definition", definition);
   for (const text of texts) add(text.path, scanText(text));
+  if (detectors !== null)
+    add("/approved_definition", findDetected(texts, new Set(all.map(({ kind }) => kind)), detectors));
   if (!complete)
     add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
   all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
@@ -88,34 +94,36 @@ function scan({ name, subject, server, displayName, description, definition }: S
   ];
 }
 
-function scanTool(tool: ScannedTool): Finding[] {
+function scanTool(tool: ScannedTool, detectors: Detectors | null): Finding[] {
   const definition = {
     description: tool.description,
     input_schema: tool.inputSchema,
     output_schema: tool.outputSchema,
   };
-  return scan({ ...tool, name: tool.toolName, subject: "tool", definition });
+  return scan({ ...tool, name: tool.toolName, subject: "tool", definition }, detectors);
 }
 
 /**
  * What a reviewer of tool definitions should see: hidden or misleading characters, words addressed to the
  * model, text out of sight, names that look like others. Linear in the size of the definitions; within one
  * tool the gravest findings come first. It finds known ways of hiding; nothing found is no proof of honesty.
+ *
+ * @param detectors those of calls, which look into encoded texts as well; `null` leaves them out
  */
-export function scanTools(tools: readonly ScannedTool[]): Finding[] {
-  return [...tools.flatMap(scanTool), ...findLookalikes(tools)];
+export function scanTools(tools: readonly ScannedTool[], detectors: Detectors | null = null): Finding[] {
+  return [...tools.flatMap((tool) => scanTool(tool, detectors)), ...findLookalikes(tools)];
 }
 
 /** What a reviewer of a resource's or template's definition should see. */
-export function scanResource(resource: ScannedResource): Finding[] {
-  return scan({ ...resource, name: resource.id, subject: "resource" });
+export function scanResource(resource: ScannedResource, detectors: Detectors | null = null): Finding[] {
+  return scan({ ...resource, name: resource.id, subject: "resource" }, detectors);
 }
 
 /** What a reviewer of prompt definitions should see, names that look like others among it. */
-export function scanPrompts(prompts: readonly ScannedPrompt[]): Finding[] {
+export function scanPrompts(prompts: readonly ScannedPrompt[], detectors: Detectors | null = null): Finding[] {
   const alike = findLookalikes(prompts.map(({ promptName, server }) => ({ toolName: promptName, server })));
   return [
-    ...prompts.flatMap((prompt) => scan({ ...prompt, name: prompt.promptName, subject: "prompt" })),
+    ...prompts.flatMap((prompt) => scan({ ...prompt, name: prompt.promptName, subject: "prompt" }, detectors)),
     ...alike.map((finding): Finding => ({ ...finding, subject: "prompt", path: "/prompt_name" })),
   ];
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { CmcpError, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { carriedDetectors } from "@cmcp/findings";
 import { catalogHash, loadCatalog, scanCatalog, visibleText, type Finding } from "@cmcp/catalog";
 import { readCatalogFile } from "@cmcp/launch/files";
 import type { ListKind } from "@cmcp/mcp";
@@ -97,7 +98,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
       serverEntry(server, facts),
       new Set(values.replace),
     );
-    const findings = scanCatalog(catalog).filter(({ tool }) => names.has(tool));
+    const findings = scanCatalog(catalog, await carriedDetectors()).filter(({ tool }) => names.has(tool));
     if (!values.json) show(server, { entries: reviewed, leftOut, findings }, terminal);
     if (hasBlockingFinding(findings)) {
       if (values.json)

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { scanCatalog, type Finding } from "@cmcp/catalog";
+import { carriedDetectors } from "@cmcp/findings";
 import { readCatalogFile } from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";
@@ -8,13 +9,17 @@ import { readLiveServer, serverUrl } from "./live-server.ts";
 import { asciiJson, findingJson, findingLine, hasBlockingFinding } from "./print-findings.ts";
 
 async function scan(target: string, pin: string | undefined): Promise<readonly Finding[]> {
+  const detectors = await carriedDetectors();
   if (/^https?:\/\//i.test(target)) {
     const server = await readLiveServer(serverUrl(target), pin);
     const names = { serverName: server.url.host, displayName: server.url.host };
-    return scanCatalog(candidatesOf(server).map((candidate) => scannableEntry(server, candidate, names)));
+    return scanCatalog(
+      candidatesOf(server).map((candidate) => scannableEntry(server, candidate, names)),
+      detectors,
+    );
   }
   if (pin !== undefined) throw new CmcpError("USAGE", "--pin needs an https URL");
-  return scanCatalog(await readCatalogFile(target));
+  return scanCatalog(await readCatalogFile(target), detectors);
 }
 
 /** `cmcp catalog scan` */
@@ -22,8 +27,8 @@ export const catalogScan: Command = {
   help: `Usage: cmcp catalog scan FILE|URL [--pin SHA256:BASE64] [--json]
 
 Looks through a catalog, or the tools a live server lists, for what a reviewer does not see: words addressed
-to the model, invisible and bidirectional characters, comments, encoded text, names that look like others.
-Each finding has a tool, a place, a code point where there is one, and a severity. High findings keep a
+to the model, invisible and bidirectional characters, comments, encoded text, secrets, links that carry data,
+names that look like others. Each finding has a tool, a place, a code point where there is one, and a severity. High findings keep a
 gateway outside development from starting; all others are warnings there.
 
   --pin KEY   an https server must have this key; without it an authority must vouch for the server

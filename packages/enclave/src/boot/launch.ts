@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
 import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
-import { loadDetectors, type Detectors } from "@cmcp/findings";
+import { carriedDetectors, type Detectors } from "@cmcp/findings";
 import { prepareSchemas } from "@cmcp/inspection";
 import { requireKnownNames } from "@cmcp/limits";
 import { parseLaunchDocument, type Config, type LaunchDocument } from "@cmcp/launch";
@@ -93,16 +93,18 @@ export async function loadLaunchContents({ document, config }: AcceptedLaunch): 
     signingKey: document.trust_anchors.policy_signing_key ?? null,
     reloadable: config.policy_reload_interval_seconds > 0,
   });
-  const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary });
+  const { finding_labels: labels } = config.enclave;
+  requireLabels(labels, vocabulary);
+  const detectors = await carriedDetectors();
+  if (detectors === null && labels !== undefined)
+    throw new CmcpError(
+      "DETECTOR_DATA_REFUSED",
+      "enclave.finding_labels needs detectors, and this build carries no data for them",
+    );
+  const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary, detectors });
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
   requireKnownNames(config, catalog, (label) => vocabulary.has(label));
   for (const tool of catalog.tools.values()) prepareSchemas(tool);
-  const { finding_labels: labels } = config.enclave;
-  requireLabels(labels, vocabulary);
-  const detectors = await loadDetectors().catch((thrown: unknown) => {
-    if (labels !== undefined) throw thrown;
-    return null;
-  });
   return { bundle, catalog, vocabulary, detectors };
 }
 

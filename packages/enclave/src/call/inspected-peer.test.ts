@@ -157,6 +157,27 @@ test("a server can ask only for what the agent declared", async () => {
   });
 });
 
+test("what policy does not let be delivered before the result is dropped, and such a question is not asked", async () => {
+  const { peer, heard } = agentPeer();
+  const offered: JsonObject[] = [];
+  const delivery = {
+    permits: (message: JsonObject): boolean => {
+      offered.push(message);
+      return false;
+    },
+  };
+  for (const mode of ["buffered", "async"] as const) {
+    const inspected = inspectedPeer(peer, { delivery, mode });
+    await inspected.notify("notifications/message", LOG);
+    await assert.rejects(inspected.ask("elicitation/create", FORM), { code: "RESULT_WITHHELD", detail: { sent: 1 } });
+    const form = { method: "elicitation/create", params: FORM };
+    assert.throws(() => inspected.permitInputRequests({ a: form }), { code: "RESULT_WITHHELD" });
+    assert.deepEqual(inspected.detail, {});
+  }
+  assert.deepEqual(heard, []);
+  assert.equal(offered.length, 6, "each was decided");
+});
+
 test("if one of several questions is refused, none is asked", () => {
   const seen: string[] = [];
   const permit = (method: string): PermittedQuestion => {

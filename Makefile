@@ -97,7 +97,6 @@ audit: setup ## ask the registry for advisories on what is shipped
 	@sh scripts/audit.sh
 
 image: build ## the measured image in out/image: kernel, initramfs, UKI, firmware, manifest (KEY=FILE signs it)
-	@$(NODE) --disable-warning=ExperimentalWarning scripts/detector-data.ts --require
 	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/main.ts $(if $(KEY),--key $(KEY))
 
 image-repro: setup ## build the image twice, in different folders at different times, and compare every byte

@@ -63,9 +63,9 @@ if (addonless !== null)
       `${addonless.split("\n", 1)[0]}\n`,
   );
 const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
-const rules = await readFile(join(root, ".cache/detectors/gitleaks-LICENSE"), "utf8");
+const ruleLicence = await readFile(join(root, ".cache/detectors/LICENSE"), "utf8");
 const notices = await thirdPartyNotices(root, shipped);
-const ruleNotice = rules === "" ? "" : `\n${"-".repeat(80)}\n\nSecret rules of gitleaks (MIT)\n\n${rules.trim()}\n`;
+const ruleNotice = `\n${"-".repeat(80)}\n\nSecret rules of gitleaks (MIT)\n\nCopyright (c) 2019 Zachary Rice\n\n${ruleLicence.trim()}\n`;
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), `${notices}${ruleNotice}`);
 // For the bill of materials of an image, which holds the enclave's scripts and no package manager's lock file.
 const integrities = lockedPackages();

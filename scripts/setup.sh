@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 stamp=.cache/installed
 wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml .npmrc toolchain/package-lock.json package.json packages/*/package.json attestation/package.json host-proxy/package.json enclave-image/package.json examples/package.json test/package.json scripts/detector-data.ts scripts/gitleaks-rules.ts | cksum)
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -d node_modules/.pnpm ] && grep -q "rules" packages/findings/src/data/secret-rules.ts 2>/dev/null; then exit 0; fi
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -d node_modules/.pnpm ] && [ -f packages/findings/src/data/secret-rules.ts ]; then exit 0; fi
 command -v node >/dev/null || { echo "cmcp: Node 20 or newer is needed to start; install it and run make again" >&2; exit 1; }
 command -v npm >/dev/null || { echo "cmcp: npm is needed to start; install it and run make again" >&2; exit 1; }
 mkdir -p .cache

@@ -8,7 +8,7 @@ import { readRules } from "./secrets/rules.ts";
 /** Of the UTF-8 bytes of the rules. */
 const RULES_SHA256 = "5c157ca2765c41d6777233a04b364ba6959da464a502b5206676489eb88f5d55";
 /** Of the model's bytes. */
-const MODEL_SHA256 = "9f4f0d42d02137e14d9d3eeef6e243ae010f51e0214c710a6c2171d6e0cd878c";
+const MODEL_SHA256 = "bc646af14189cce16493c9d3f722f4c3e345e897839adb190353cf8dfa8b8f0b";
 /** Longest measured data that is hashed at all, in UTF-16 units. */
 const MAX_DATA = 512 * 1024;
 

@@ -8,7 +8,7 @@ import { readRules } from "./secrets/rules.ts";
 /** Of the UTF-8 bytes of the rules. */
 const RULES_SHA256 = "51ac4e659ff69d5d875530304c5597bcc1f963ec675d198bf4ff73a85aef787c";
 /** Of the model's bytes. */
-const MODEL_SHA256 = "9f4f0d42d02137e14d9d3eeef6e243ae010f51e0214c710a6c2171d6e0cd878c";
+const MODEL_SHA256 = "bc646af14189cce16493c9d3f722f4c3e345e897839adb190353cf8dfa8b8f0b";
 /** Longest measured data that is hashed at all, in UTF-16 units. */
 const MAX_DATA = 512 * 1024;
 

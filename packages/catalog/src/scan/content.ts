@@ -2,7 +2,7 @@ import { findContent, type Detectors } from "@cmcp/findings";
 import { found, type FindingKind, type Severity, type TextFinding } from "./finding.ts";
 import type { PlacedText } from "./texts.ts";
 
-/** Score from which the model's hint is shown; of harmless paragraphs 3 in 1000 have it. */
+/** Score from which the model's hint is shown; of harmless paragraphs 2 in 1000 have it. */
 const MIN_SCORE = 90;
 
 /** What a class of findings is to a reviewer. The kinds of marks are those of the scan. */

@@ -90,6 +90,7 @@ test("letters of another script that look the same are missed", () => {
 
 test("identifiers, numbers and addresses are found inside other text", () => {
   const table = tableOf({ text: RECORD, account: 903_441_287, flag: true });
+  // Of sixteen letters there is a fingerprint too, where the instance's key chooses it.
   for (const text of [
     "ref kx4482913",
     "write to MARIA.G@example.org!",
@@ -97,7 +98,7 @@ test("identifiers, numbers and addresses are found inside other text", () => {
     "no 903441287 please",
     903_441_287,
   ])
-    assert.deepEqual(kinds(table, { text }), ["exact"], String(text));
+    assert.ok(kinds(table, { text }).includes("exact"), String(text));
   assert.deepEqual(kinds(table, { key903441287: 1 }), [], "another value that contains it");
 });
 

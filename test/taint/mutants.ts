@@ -203,8 +203,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/pipeline.ts`,
     edits: [
       [
-        'if (decision.kind === "ending") return decision;',
-        'if (decision.kind === "ending" && decision.target === null) return decision;\n    if (decision.kind === "ending") return await this.#runPermitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, peer, transcript);',
+        'if (decision.kind === "ending")\n      return {',
+        'if (decision.kind === "ending" && decision.target !== null)\n      return await this.#runPermitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, { peer, transcript, delivery: new DeliveryDecider(this.#ports.delivery, call, decision.target) });\n    if (decision.kind === "ending")\n      return {',
       ],
     ],
   },

@@ -82,6 +82,21 @@ test("a planted mutant is killed, one without a test and one without effect surv
   assert.equal(readFileSync(file, "utf8"), SOURCE);
 });
 
+test("the tests beside the source run before the others, and the quick ones of either kind first", async () => {
+  const measured = await measureTest(join(folder, "fits.test.ts"), folder);
+  const names = ["fits.test.ts", "fits.process.test.ts", "fits.long.test.ts", "fit.test.ts", "fits.other.test.ts"];
+  for (const name of names) writeFileSync(join(folder, name), TEST);
+  const first = async (times: Readonly<Record<string, number>>): Promise<string | undefined> => {
+    const tests = Object.entries(times).map(([name, ms]) => ({ ...measured, file: join(folder, name), ms }));
+    return (await tryMutant(mutant("comparison: <= → <"), tests, folder)).killedBy?.slice(folder.length + 1);
+  };
+  assert.equal(await first({ "fit.test.ts": 1, "fits.process.test.ts": 2 }), "fits.process.test.ts");
+  assert.equal(await first({ "fits.other.test.ts": 1, "fits.long.test.ts": 2 }), "fits.long.test.ts");
+  assert.equal(await first({ "fits.long.test.ts": 3, "fits.test.ts": 2 }), "fits.test.ts");
+  assert.equal(await first({ "fits.test.ts": 3, "fits.process.test.ts": 2 }), "fits.process.test.ts");
+  assert.equal(await first({ "fits.other.test.ts": 2, "fit.test.ts": 1 }), "fit.test.ts");
+});
+
 test("a mutant is shown to threads too, whatever their environment", async () => {
   const thread = join(folder, "thread.test.ts");
   writeFileSync(

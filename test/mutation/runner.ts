@@ -39,12 +39,13 @@ export async function measureTest(file: string, cwd: string): Promise<TestFile> 
   });
 }
 
-/** Runs the tests that load a mutant's file, the one beside it first and then the quick ones, up to the first that fails. */
+/** Runs the tests that load a mutant's file, up to the first that fails: those beside it before the others, quick ones before slow ones. */
 export async function tryMutant(mutant: Mutant, tests: readonly TestFile[], cwd: string): Promise<Verdict> {
   const url = pathToFileURL(mutant.file).href;
-  const beside = mutant.file.replace(/\.ts$/, ".test.ts");
-  const rank = (test: TestFile): number => (test.file === beside ? 0 : test.ms);
-  const order = tests.filter(({ loads }) => loads.has(url)).sort((one, other) => rank(one) - rank(other));
+  const elsewhere = ({ file }: TestFile): number => (isBeside(file, mutant.file) ? 0 : 1);
+  const order = tests
+    .filter(({ loads }) => loads.has(url))
+    .sort((one, other) => elsewhere(one) - elsewhere(other) || one.ms - other.ms);
   return await inFolder(async (folder) => {
     const text = join(folder, basename(mutant.file));
     await writeFile(text, mutated(await readFile(mutant.file, "utf8"), mutant));
@@ -53,6 +54,11 @@ export async function tryMutant(mutant: Mutant, tests: readonly TestFile[], cwd:
       if (!(await passes(file, { cwd, timeout: SLOWER * ms + LONGER_MS, wish }))) return { mutant, killedBy: file };
     return { mutant, killedBy: null };
   });
+}
+
+/** Whether a test file is one of a source's own: `x.test.ts`, `x.process.test.ts` or `x.long.test.ts` for `x.ts`. */
+function isBeside(test: string, source: string): boolean {
+  return test.replace(/(\.process|\.long)?\.test\.ts$/, ".ts") === source;
 }
 
 interface Run {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { attesterOf, type AttesterAccess } from "./attester.ts";
+import { attesterOf, tpmOf, tpmSourceOf, type AttesterAccess } from "./attester.ts";
 import { FakeKernel } from "../configfs-tsm/testing/kernel.ts";
 import { NO_SHARED_FOLDER, sharedFile } from "../../../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
@@ -101,4 +101,40 @@ test("a TPM is told the launch, once, and a machine without one has neither", as
     attesterOf("tpm", access({ tpm: { kind: "device", path: "/dev/no-tpm" } })).collect(REPORT_DATA, 1),
     { code: "ATTESTATION_REPORT_UNAVAILABLE" },
   );
+});
+
+test("a secret is kept with the key of the chip that this machine's report names", async (t) => {
+  const genuine = sharedFile("evidence/amd/reports/milan-v3-vcek-19ade12877.report.bin");
+  if (genuine === null) return t.skip(NO_SHARED_FOLDER);
+  const files = new FakeKernel({
+    provider: "sev_guest",
+    privilegeFloor: 0,
+    report(inblob) {
+      const report = genuine.slice();
+      report.set(inblob, 0x50);
+      report.set([0x19, 0x11, 1], 0x188);
+      return { outblob: report };
+    },
+  });
+  const attester = attesterOf(
+    "sev-snp",
+    access({ tsm: { files, folder: files.folder }, derivedKey: () => Promise.resolve(new Uint8Array(32).fill(1)) }),
+  );
+  assert.equal((await attester.sealing()).kind, "sev-snp-derived-key");
+});
+
+test("the machine's event log goes with the machine's TPM, and with no other", async () => {
+  const path = "/dev/tpmrm0";
+  assert.equal(
+    tpmSourceOf({ tpm: { kind: "device", path } }).eventLogPath,
+    "/sys/kernel/security/tpm0/binary_bios_measurements",
+  );
+  assert.equal(tpmSourceOf({ tpm: { kind: "socket", path } }).eventLogPath, null);
+  assert.equal(tpmSourceOf({ tpm: null }).eventLogPath, null);
+  await assert.rejects(tpmOf({ tpm: null })(), { code: "ATTESTATION_REPORT_UNAVAILABLE", message: /no TPM/ });
+  for (const kind of ["device", "socket"] as const)
+    await assert.rejects(tpmOf({ tpm: { kind, path: "/nowhere/tpm" } })(), {
+      code: "ATTESTATION_REPORT_UNAVAILABLE",
+      message: new RegExp(kind),
+    });
 });

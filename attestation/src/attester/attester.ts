@@ -115,7 +115,7 @@ export function tpmOf({ tpm }: Pick<AttesterAccess, "tpm">): () => Promise<TpmTr
 }
 
 /** The machine's log is of the machine's TPM; a software TPM behind a socket has none. */
-function tpmSourceOf(access: Pick<AttesterAccess, "tpm">): TpmSource {
+export function tpmSourceOf(access: Pick<AttesterAccess, "tpm">): TpmSource {
   return { open: tpmOf(access), eventLogPath: access.tpm?.kind === "device" ? EVENT_LOG_PATH : null };
 }
 

@@ -18,18 +18,20 @@ import { parseTpmQuote } from "../../../packages/appraise/src/tpm/quote.ts";
 import { withNvIndex } from "../tpm/transport/testing/nv-overlay.ts";
 import { persist, rsaKeyTemplate } from "../tpm/transport/testing/provision.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
-import { AzureCollector, HCL_REPORT_INDEX, type AzureSource } from "./collect.ts";
+import { AzureCollector, type AzureSource } from "./collect.ts";
 import { STRICT_AZURE_CVM_POLICY } from "../../../packages/appraise/src/azure/policy.ts";
 import { azureEvidenceOf } from "../../../packages/appraise/src/evidence/parts.ts";
 import { verifyAzureCvm } from "../../../packages/appraise/src/azure/verify.ts";
 import { metadataOver } from "./metadata-http.ts";
-import { MAX_ANSWER_BYTES, type MetadataService } from "./metadata.ts";
+import type { MetadataService } from "./metadata.ts";
 
 // A virtual TPM as Azure sets it up, played by swtpm; reports, certificates and quote are genuine and replayed.
 
 const UNAVAILABLE = { code: "ATTESTATION_REPORT_UNAVAILABLE" };
 const REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => 255 - index);
 const CORPUS = "evidence/azure";
+/** Where Azure's paravisor leaves its report. */
+const HCL_REPORT_INDEX = 0x01400001;
 
 /** The metadata service, answering as the test says; every request is noted. */
 async function serveMetadata(
@@ -208,7 +210,9 @@ test("a virtual TPM without the paravisor's report or key, or with a report that
 
 test("answers of the metadata service that are no answers are refused, whatever they are", async (t) => {
   const request = { method: "GET", path: "/metadata/THIM/amd/certification", headers: {}, body: null } as const;
-  const { metadata } = await metadataOf(t, Buffer.alloc(MAX_ANSWER_BYTES + 1));
+  const largest = await metadataOf(t, Buffer.alloc(65_536));
+  assert.equal((await largest.metadata(request)).body.length, 65_536);
+  const { metadata } = await metadataOf(t, Buffer.alloc(65_537));
   await assert.rejects(metadata(request), { ...UNAVAILABLE, message: /more than/ });
   const silent = await serveMetadata(t, (_request, _body, response) =>
     setTimeout(() => response.end(), 10_000).unref(),

@@ -147,6 +147,7 @@ test("a launch is measured once: again the same is fine, another is fatal", asyn
 test("registers that change between reading and quoting are read again, and not for ever", async (t) => {
   const swtpm = await freshTpm(t);
   if (swtpm === undefined) return;
+  let quotes = 0;
   const meddling = (times: number): TpmSource => ({
     eventLogPath: join(folder, "none"),
     open: async () => {
@@ -155,6 +156,7 @@ test("registers that change between reading and quoting are read again, and not 
       return {
         transmit: async (command) => {
           const isQuote = Buffer.from(command).readUInt32BE(6) === 0x158;
+          if (isQuote) quotes += 1;
           if (isQuote && left > 0) {
             left -= 1;
             await extendPcr(new Tpm(transport), 14, new Map([[SHA256, LAUNCH_DIGEST]]));
@@ -170,8 +172,10 @@ test("registers that change between reading and quoting are read again, and not 
   const digest = toHex(evidence.parts.tpm.quote.attest.slice(-32));
   assert.equal(evidence.measurement, `sha256:${digest}`);
   assert.equal(toHex(evidence.parts.tpm.keyQuote.attest.slice(-32)), digest);
+  quotes = 0;
   await assert.rejects(collectTpm(REPORT_DATA, NOW, meddling(99)), {
     code: "ATTESTATION_REPORT_UNAVAILABLE",
     message: /changed/,
   });
+  assert.equal(quotes, 6, "three readings with two quotes each");
 });

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError, canonicalBytes, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
-import { decodeRecord, MAX_RECORD_BYTES, publicKeyOf, type JournalRecord, type JournalStatement } from "./journal.ts";
+import {
+  decodeRecord,
+  MAX_RECORD_BYTES,
+  publicKeyOf,
+  readRecord,
+  unsignedRecord,
+  type JournalRecord,
+  type JournalStatement,
+} from "./journal.ts";
 import { leafHash } from "./merkle.ts";
 import { MAX_RECEIPT_BYTES } from "./receipt.ts";
 import { isAuthentic, receiptOfRecord, signTogether } from "./sign-together.ts";
@@ -254,4 +262,91 @@ test("an entry's record says of a receipt what there is of one: its place where 
   ];
   for (const record of refused)
     assert.throws(() => decodeRecord(untrusted(canonicalBytes(record))), { code: "AUDIT_STORE_MISMATCH" });
+});
+
+test("what is no record is null, and what is no fault of its bytes is thrown", () => {
+  assert.equal(readRecord(untrusted(new TextEncoder().encode("{}"))), null);
+  assert.equal(readRecord(untrusted(new TextEncoder().encode("{"))), null);
+  assert.deepEqual(readRecord(instance.records[0] ?? untrusted(new Uint8Array()))?.kind, "instance");
+  assert.throws(() => readRecord(untrusted(null as never)), TypeError);
+});
+
+test("every text, list and number of a record ends where its bound is", () => {
+  const writes = (statement: JournalStatement): boolean => {
+    try {
+      return unsignedRecord(statement, instance.name, 0).length > 0;
+    } catch (thrown) {
+      assert.ok(thrown instanceof CmcpError && thrown.code === "INTERNAL");
+      return false;
+    }
+  };
+  const text = (length: number): string => "x".repeat(length);
+  const repeated = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+  const facts = {
+    jwk: instance.jwk,
+    gateway_version: "1",
+    policy_hash: POLICY,
+    catalog_hash: POLICY,
+    boot_time: "2026-08-01T00:00:00.000Z",
+  };
+  const begun = (change: object): JournalStatement => ({ kind: "instance", body: { ...facts, ...change } });
+  const provision = (change: object): JournalStatement => ({
+    kind: "provision",
+    body: { sequence: 1, principals: [], credentials: [], ...change },
+  });
+  const principal = (change: object) => ({ principals: [{ principal: "p", tokens: [], ...change }] });
+  const claim = (change: object): JournalStatement => ({
+    kind: "claim",
+    body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: {}, ...change },
+  });
+  for (const [least, most, statement] of [
+    [0, 4096, (length: number) => begun({ gateway_version: text(length) })],
+    [0, 10_923, (length: number) => begun({ sealed_identity: text(length) })],
+    [43, 43, (length: number) => begun({ previous: { instance: text(length), records: 0 } })],
+    [0, null, (records: number) => begun({ previous: { instance: instance.name, records } })],
+    [1, null, (sequence: number) => provision({ sequence })],
+    [1, 128, (length: number) => provision(principal({ principal: text(length) }))],
+    [0, 4_000, (count: number) => provision(principal({ tokens: repeated(count, "0".repeat(64)) }))],
+    [0, 4_000, (count: number) => provision({ principals: repeated(count, { principal: "p", tokens: [] }) })],
+    [0, 4_000, (count: number) => provision({ credentials: repeated(count, "c") })],
+    [1, 64, (length: number) => provision({ credentials: [text(length)] })],
+    [1, null, (sequence_number: number) => claim({ sequence_number })],
+    [86, 86, (length: number) => claim({ end: { bundle_signature: text(length) } })],
+  ] as const) {
+    assert.ok(writes(statement(least)), JSON.stringify(statement(least)));
+    assert.ok(least === 0 || !writes(statement(least - 1)), JSON.stringify(statement(least)));
+    if (most === null) continue;
+    assert.ok(writes(statement(most)) && !writes(statement(most + 1)), JSON.stringify(statement(least)));
+  }
+  assert.ok(!writes(begun({ previous: { instance: instance.name, records: -1 } })));
+  assert.ok(!writes(provision({ tokenless: false })) && writes(provision({ tokenless: true })));
+});
+
+test("an intent's call has a name of 1 to 256 characters, its other texts 4096 at most", () => {
+  const read = (change: object): boolean => {
+    const { signature, ...record } = decodeRecord(instance.records[2] ?? untrusted(new Uint8Array()));
+    const changed = { ...record, body: { ...record.body, ...change }, signature };
+    return readRecord(untrusted(canonicalBytes(changed))) !== null;
+  };
+  assert.ok(read({ call_id: "x" }) && read({ call_id: "x".repeat(256) }));
+  assert.ok(!read({ call_id: "" }) && !read({ call_id: "x".repeat(257) }));
+  for (const name of ["tool_name", "server_identity", "workflow_id", "request_hash", "session_sensitivity"])
+    assert.ok(read({ [name]: "x".repeat(4096) }) && !read({ [name]: "x".repeat(4097) }), name);
+  assert.ok(read({ compartments: "x", integrity: "untrusted" }) && !read({ integrity: "trusted" }));
+});
+
+test("a record of 16 MiB less the room for its signature is written, and not one byte more", () => {
+  const length = (characters: number): number =>
+    unsignedRecord(
+      {
+        kind: "claim",
+        body: { session_id: SESSION, sequence_number: 1, claim_hash: POLICY, claim: { text: "x".repeat(characters) } },
+      },
+      instance.name,
+      0,
+    ).length;
+  const most = 16 * 1024 * 1024 - 1536;
+  const room = most - length(0);
+  assert.equal(length(room), most);
+  assert.throws(() => length(room + 1), { code: "INTERNAL", message: /larger than/ });
 });

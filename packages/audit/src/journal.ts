@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import {
-  asCmcpError,
   canonicalText,
   CmcpError,
   type CanonicalObject,
@@ -214,29 +213,23 @@ function requireReadable(record: object): void {
 }
 
 /**
- * Reads one record the host handed back. Its form is checked, its signature is not: see `isAuthentic`.
- * @throws CmcpError `AUDIT_STORE_MISMATCH` for anything that is not a record.
+ * Reads one record the host handed back; `null` for what is no record. Its form is checked, its signature is not: see
+ * `isAuthentic`. What is no fault of the bytes is thrown as it is.
  */
-export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
-  try {
-    const parsed = recordSchema.safeParse(parseJson(bytes, RECORD_LIMITS));
-    if (parsed.success) return parsed.data;
-  } catch (thrown) {
-    throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not strict JSON", {
-      cause: asCmcpError(thrown, "JSON_SYNTAX", ""),
-    });
-  }
-  throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
-}
-
-/** As {@link decodeRecord}, `null` for what is no record. Any other failure is thrown. */
 export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
   try {
-    return decodeRecord(bytes);
+    return recordSchema.safeParse(parseJson(bytes, RECORD_LIMITS)).data ?? null;
   } catch (thrown) {
-    if (asCmcpError(thrown, "INTERNAL", "").code !== "AUDIT_STORE_MISMATCH") throw thrown;
+    if (!(thrown instanceof CmcpError)) throw thrown;
     return null;
   }
+}
+
+/** As {@link readRecord}. @throws CmcpError `AUDIT_STORE_MISMATCH` for anything that is not a record. */
+export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
+  const record = readRecord(bytes);
+  if (record === null) throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
+  return record;
 }
 
 /** The verification key of a JWK. Throws `AUDIT_STORE_MISMATCH` when it is not a key. */

@@ -96,6 +96,10 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
   ]) {
     assert.ok(!receiptSchema.safeParse({ ...receipt, ...change }).success, JSON.stringify(change));
   }
+  const read = (change: object): boolean => receiptSchema.safeParse({ ...receipt, ...change }).success;
+  assert.ok(read({ call_id: "x" }) && read({ call_id: "x".repeat(256) }) && read({ sequence_number: 1 }));
+  assert.ok(!read({ call_id: "" }) && !read({ call_id: "x".repeat(257) }));
+  assert.equal(MAX_RECEIPT_BYTES, 4096);
   assert.ok(
     canonicalText({
       ...receipt,

@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { asCmcpError, type Untrusted } from "@cmcp/boundary";
+import type { Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { dataLabelsOf, isUntrusted, sessionLabelsOf } from "./entry-label.ts";
 import { killSwitchEvent, killSwitchStatementOf, type SignedKillSwitch } from "./kill-switch.ts";
 import {
-  decodeRecord,
   publicKeyOf,
+  readRecord,
   type Intent,
   type InstanceFacts,
   type JournalRecord,
@@ -108,16 +108,8 @@ export class JournalReader {
   }
 
   add(bytes: Untrusted<Uint8Array>): void {
-    let record: JournalRecord;
-    try {
-      record = decodeRecord(bytes);
-    } catch (thrown) {
-      // Bytes that are not a record count as refused; any other error is a bug and is thrown.
-      if (asCmcpError(thrown, "INTERNAL", "the journal reader failed").code !== "AUDIT_STORE_MISMATCH") throw thrown;
-      this.#refuse();
-      return;
-    }
-    if (!this.#accept(record)) this.#refuse();
+    const record = readRecord(bytes);
+    if (record === null || !this.#accept(record)) this.#refuse();
   }
 
   /** What the journal proves; `null` if its first record does not verify. */

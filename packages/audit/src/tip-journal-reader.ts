@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
-import { CmcpError, type Untrusted } from "@cmcp/boundary";
+import type { Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
-import { decodeRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
+import { decodeRecord, readRecord, type Intent, type JournalRecord, type SigningJwk } from "./journal.ts";
 import { identityOf, MAX_RECOVERED_SESSIONS, type InstanceIdentity, type RecoveredInstance } from "./recover.ts";
 import { acceptEntry, recoveredSessions, initialState, type SessionState } from "./session-state.ts";
 import { isAuthentic } from "./sign-together.ts";
@@ -53,27 +53,18 @@ export class TipJournalReader {
 
   add(bytes: Untrusted<Uint8Array>): void {
     if (!this.#fits) return;
-    try {
-      this.#fits = this.#accept({ bytes, at: this.#at });
-      this.#at += 1;
-    } catch (thrown) {
-      if (!(thrown instanceof CmcpError)) throw thrown;
-      this.#fits = false;
-    }
+    const record = readRecord(bytes);
+    this.#fits = record !== null && this.#accept(record, { bytes, at: this.#at });
+    this.#at += 1;
   }
 
   /** What the journal proves; `null` if it must be read record by record. */
   finish(): RecoveredInstance | null {
     const identity = this.#identity;
     if (!this.#fits || identity === undefined) return null;
-    try {
-      if (![...this.#tips.values()].every((placed) => isProven(decodeRecord(placed.bytes), placed, identity)))
-        return null;
-      if (![...this.#open.values()].every((intent) => this.#stillOpen(intent))) return null;
-    } catch (thrown) {
-      if (!(thrown instanceof CmcpError)) throw thrown;
+    if (![...this.#tips.values()].every((placed) => isProven(decodeRecord(placed.bytes), placed, identity)))
       return null;
-    }
+    if (![...this.#open.values()].every((intent) => this.#stillOpen(intent))) return null;
     const { facts, instance } = identity;
     const sessions = recoveredSessions(this.#sessions);
     return {
@@ -95,8 +86,7 @@ export class TipJournalReader {
     };
   }
 
-  #accept(placed: NumberedRecord): boolean {
-    const record = decodeRecord(placed.bytes);
+  #accept(record: JournalRecord, placed: NumberedRecord): boolean {
     if (this.#identity === undefined) {
       this.#identity = identityOf(record, this.#thumbprint) ?? undefined;
       return this.#identity !== undefined;

@@ -4,8 +4,8 @@ import { after, before, test } from "node:test";
 import { toBase64Url } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { defineNv, persist } from "../transport/testing/provision.ts";
+import { answering, capability, response, sessionResponse, u16, u32 } from "../transport/testing/scripted-tpm.ts";
 import { NO_SWTPM, Swtpm } from "../transport/testing/swtpm.ts";
-import type { TpmTransport } from "../transport/transport.ts";
 import { loadAttestationKey, AZURE_KEY_CERTIFICATE_INDEX, AZURE_KEY_HANDLE } from "./attestation-key.ts";
 import { allocatedBanks, describeTpm, hasHandle } from "./capability.ts";
 import { ALGORITHM, HANDLE, RESPONSE } from "./codes.ts";
@@ -189,80 +189,51 @@ withSwtpm(
   },
 );
 
-/** A TPM that answers every command with these bytes, in turn. */
-function answering(...answers: readonly Uint8Array[]): { tpm: Tpm; asked: () => number } {
-  let asked = 0;
-  const transport: TpmTransport = {
-    transmit: () => {
-      const answer = answers[Math.min(asked, answers.length - 1)] ?? new Uint8Array();
-      asked += 1;
-      return Promise.resolve(answer);
-    },
-    close: () => Promise.resolve(),
-  };
-  return { tpm: new Tpm(transport), asked: () => asked };
-}
-
-const header = (code: number, body: readonly number[] = [], tag = 0x8001): Uint8Array => {
-  const bytes = Buffer.alloc(10 + body.length);
-  bytes.writeUInt16BE(tag);
-  bytes.writeUInt32BE(bytes.length, 2);
-  bytes.writeUInt32BE(code, 6);
-  bytes.set(body, 10);
-  return new Uint8Array(bytes);
-};
-
 test("a TPM that is busy is asked again, and not for ever", async () => {
-  const busy = answering(header(RESPONSE.retry), header(RESPONSE.testing), header(RESPONSE.success, [0, 0]));
+  const busy = answering(response(RESPONSE.retry), response(RESPONSE.testing), response(RESPONSE.success, [0, 0]));
   assert.deepEqual(await readPublic(busy.tpm, 1), new Uint8Array());
-  assert.equal(busy.asked(), 3);
-  const refusing = answering(header(0x101));
+  assert.equal(busy.asked.length, 3);
+  const refusing = answering(response(0x101));
   await assert.rejects(
     readPublic(refusing.tpm, 1),
     (thrown) => thrown instanceof TpmResponseError && thrown.responseCode === 0x101,
   );
-  assert.equal(refusing.asked(), 1);
-  const always = answering(header(RESPONSE.retry));
+  assert.equal(refusing.asked.length, 1);
+  const always = answering(response(RESPONSE.retry));
   await assert.rejects(
     readPublic(always.tpm, 1),
     (thrown) => thrown instanceof TpmResponseError && thrown.responseCode === RESPONSE.retry,
   );
-  assert.equal(always.asked(), 51);
+  assert.equal(always.asked.length, 51);
 });
 
 test("an answer with the wrong size, the wrong tag or none of what was asked is no answer", async () => {
-  const wrongSize = header(0, [0, 0]);
+  const wrongSize = response(0, [0, 0]);
   wrongSize[5] = 99;
-  for (const answer of [new Uint8Array(), wrongSize, header(0, [0, 0], 0x8002), header(0, [0, 9, 1])]) {
+  for (const answer of [new Uint8Array(), wrongSize, response(0, [0, 0], 0x8002), response(0, [0, 9, 1])]) {
     await assert.rejects(readPublic(answering(answer).tpm, 1), UNAVAILABLE);
   }
 });
 
 test("an answer to another question, or with more or less than was asked for, is no answer", async () => {
-  const u16 = (value: number): number[] => [value >> 8, value & 0xff];
-  const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0xffff)];
   const nvPublic = (index: number, bytes: number): Uint8Array => {
     const area = [...u32(index), ...u16(SHA256), ...u32(1 << 17), ...u16(0), ...u16(bytes)];
-    return header(0, [...u16(area.length), ...area, ...u16(0)]);
+    return response(0, [...u16(area.length), ...area, ...u16(0)]);
   };
-  const capability = (kind: number, entries: readonly number[], count = 1): Uint8Array =>
-    header(0, [0, ...u32(kind), ...u32(count), ...entries]);
   const bufferMax = capability(6, [...u32(0x12c), ...u32(512)]);
-  const withSession = (body: readonly number[]): Uint8Array =>
-    header(0, [...u32(body.length), ...body, ...u16(0), 0, ...u16(0)], 0x8002);
   const pcrs = (digests: readonly number[], count: number, map = 0x03): Uint8Array =>
-    header(0, [...u32(1), ...u32(1), ...u16(SHA256), 3, map, 0, 0, ...u32(count), ...digests]);
+    response(0, [...u32(1), ...u32(1), ...u16(SHA256), 3, map, 0, 0, ...u32(count), ...digests]);
   const digest = (length: number): number[] => [...u16(length), ...Array.from({ length }, () => 1)];
 
   const nv = (answers: readonly Uint8Array[]) => readNv(answering(...answers).tpm, 0x01800001);
-  const read = withSession(digest(4));
+  const read = sessionResponse(digest(4));
   assert.equal((await nv([nvPublic(0x01800001, 4), bufferMax, read])).length, 4);
   await assert.rejects(nv([nvPublic(0x01800002, 4), bufferMax, read]), { ...UNAVAILABLE, message: /another index/ });
   await assert.rejects(nv([nvPublic(0x01800001, 16 * 1024 + 1), bufferMax, read]), {
     ...UNAVAILABLE,
     message: /larger/,
   });
-  await assert.rejects(nv([nvPublic(0x01800001, 4), bufferMax, withSession(digest(3))]), {
+  await assert.rejects(nv([nvPublic(0x01800001, 4), bufferMax, sessionResponse(digest(3))]), {
     ...UNAVAILABLE,
     message: /less data/,
   });
@@ -319,7 +290,7 @@ test("whatever a TPM answers ends in a value or a typed error", async () => {
         maxLength: 4,
       }),
       async (read, answers) => {
-        const { tpm } = answering(...answers.map(({ body, tag, raw }) => (raw ? body : header(0, [...body], tag))));
+        const { tpm } = answering(...answers.map(({ body, tag, raw }) => (raw ? body : response(0, [...body], tag))));
         await read(tpm).catch((thrown: unknown) =>
           assert.ok(
             thrown instanceof Error && "code" in thrown && thrown.code === "ATTESTATION_REPORT_UNAVAILABLE",

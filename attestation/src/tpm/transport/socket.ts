@@ -21,7 +21,6 @@ export async function connectTpmSocket(path: string, deadlineMs: number = COMMAN
     socket.once("connect", resolve);
     socket.once("error", (error) => reject(tpmUnavailable("socket cannot be connected", error)));
   });
-  socket.removeAllListeners("error");
   return new TpmSocket(socket, deadlineMs);
 }
 

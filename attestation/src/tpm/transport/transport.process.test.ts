@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { openTpmDevice } from "./device.ts";
 import { connectTpmSocket } from "./socket.ts";
-import { MAX_MESSAGE_BYTES } from "./transport.ts";
 
 const UNAVAILABLE = { code: "ATTESTATION_REPORT_UNAVAILABLE" };
 const folder = mkdtempSync(join(tmpdir(), "cmcp-transport-"));
@@ -58,7 +57,7 @@ test("a response arrives whole however the socket cuts it", async () => {
 test("responses of impossible size, silence, an early end and words out of turn close the socket", async () => {
   const answers: readonly (readonly [(command: Buffer, socket: Socket) => void, RegExp])[] = [
     [(_command, socket) => socket.write(response(20, 9)), /impossible size/],
-    [(_command, socket) => socket.write(response(20, MAX_MESSAGE_BYTES + 1)), /impossible size/],
+    [(_command, socket) => socket.write(response(20, 4097)), /impossible size/],
     [(_command, socket) => socket.write(Buffer.concat([response(20), Buffer.from([0])])), /impossible size/],
     [(_command, socket) => socket.end(response(20).subarray(0, 12)), /closed/],
     [() => undefined, /200 ms/],
@@ -84,6 +83,14 @@ test("responses of impossible size, silence, an early end and words out of turn 
   server.close();
 });
 
+test("commands and responses of 10 to 4096 bytes are exchanged", async () => {
+  const { path, server } = await serve((command, socket) => socket.write(response(command.length)));
+  const transport = await connectTpmSocket(path);
+  for (const length of [10, 4096]) assert.equal((await transport.transmit(new Uint8Array(length))).length, length);
+  await transport.close();
+  server.close();
+});
+
 test("a second command while one is under way is refused", async () => {
   const { path, server } = await serve(() => undefined);
   const transport = await connectTpmSocket(path, 100);
@@ -96,8 +103,7 @@ test("a second command while one is under way is refused", async () => {
 test("a command no TPM takes is not sent, and a TPM that is not there is said", async () => {
   const { path, server } = await serve(() => assert.fail("nothing is sent"));
   const transport = await connectTpmSocket(path);
-  for (const length of [0, 9, MAX_MESSAGE_BYTES + 1])
-    await assert.rejects(transport.transmit(new Uint8Array(length)), UNAVAILABLE);
+  for (const length of [0, 9, 4097]) await assert.rejects(transport.transmit(new Uint8Array(length)), UNAVAILABLE);
   await transport.close();
   server.close();
   await assert.rejects(connectTpmSocket(join(folder, "absent")), UNAVAILABLE);

@@ -4,6 +4,8 @@ import { azureFile } from "../azure/testing/genuine.ts";
 import type { EvidenceParts, TpmParts } from "../evidence/evidence.ts";
 import { NO_SHARED_FOLDER, sharedFile, sharedFolder } from "../testing/shared.ts";
 import { vendorRequests, vendorRequestsFor } from "./vendor-requests.ts";
+import { Machine, signedReport } from "../sev-snp/testing/machine.ts";
+import { makeQuote } from "../tdx/testing/platform.ts";
 
 const quote = { attest: new Uint8Array(1), signature: new Uint8Array(1) };
 const tpm: TpmParts = {
@@ -59,4 +61,64 @@ test("a Turin chip is named by eight bytes and its FMC, a provider's key by noth
 test("nobody is asked about a TPM or software", () => {
   for (const parts of [{ provider: "tpm", tpm }, { provider: "software-only" }] as const)
     assert.throws(() => vendorRequestsFor(parts), { code: "USAGE" });
+});
+
+test("AMD is asked for the chip's certificate at its versions, the chain and the list, and where each belongs", async () => {
+  const machine = await Machine.make("Genoa");
+  const report = await signedReport("Genoa", await machine.key());
+  const chip = Array.from({ length: 64 }, (_, index) => (index + 1).toString(16).padStart(2, "0")).join("");
+  const requests = vendorRequestsFor({ provider: "sev-snp", report, certificates: [] });
+  assert.deepEqual(requests, [
+    {
+      vendor: "amd",
+      path: `/vcek/v1/Genoa/${chip}?blSPL=10&teeSPL=0&snpSPL=23&ucodeSPL=84`,
+      file: "vcek.der",
+      is: "certificate",
+    },
+    { vendor: "amd", path: "/vcek/v1/Genoa/cert_chain", file: "amd-chain.pem", is: "certificate" },
+    { vendor: "amd", path: "/vcek/v1/Genoa/crl", file: "amd.crl", is: "collateral" },
+  ]);
+  assert.deepEqual(
+    vendorRequests("sev-snp", report, "Milan"),
+    requests,
+    "a report that names its processor is believed",
+  );
+});
+
+test("Intel is asked about the platform of the quote's certificate, and who signed comes with the answers", async () => {
+  const quote = await makeQuote();
+  const requests = vendorRequestsFor({ provider: "tdx", quote, eventLog: null });
+  const chain = (header: string, file: string) => ({ header, file });
+  assert.deepEqual(requests, [
+    {
+      vendor: "intel",
+      path: "/tdx/certification/v4/tcb?fmspc=aabbcc000001",
+      file: "tcb-info.json",
+      issuerChain: chain("tcb-info-issuer-chain", "tcb-info-chain.pem"),
+      is: "collateral",
+    },
+    {
+      vendor: "intel",
+      path: "/tdx/certification/v4/qe/identity",
+      file: "qe-identity.json",
+      issuerChain: chain("sgx-enclave-identity-issuer-chain", "qe-identity-chain.pem"),
+      is: "collateral",
+    },
+    {
+      vendor: "intel",
+      path: "/sgx/certification/v4/pckcrl?ca=platform&encoding=der",
+      file: "pck.crl",
+      issuerChain: chain("sgx-pck-crl-issuer-chain", "pck-crl-chain.pem"),
+      is: "collateral",
+    },
+    { vendor: "intel-certificates", path: "/IntelSGXRootCA.der", file: "root.crl", is: "collateral" },
+  ]);
+  assert.deepEqual(vendorRequests("tdx", quote), requests);
+  for (const certification of [
+    { type: 4, data: new Uint8Array(9) },
+    { type: 5, data: new Uint8Array(9).fill(0x41) },
+  ]) {
+    const bare = await makeQuote({ certification });
+    assert.throws(() => vendorRequests("tdx", bare), { name: "CmcpError" });
+  }
 });

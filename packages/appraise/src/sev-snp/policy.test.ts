@@ -104,3 +104,43 @@ test("the certificates shipped are AMD's: the pinned roots and what they signed"
     AMD_ROOT_KEYS.map(({ sha256 }) => sha256),
   );
 });
+
+test("lists and numbers end where they can still mean something", () => {
+  const accepts = (policy: object): boolean => sevSnpPolicySchema.safeParse(policy).success;
+  const repeated = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+  const hex = (bytes: number): string => "0a".repeat(bytes);
+  const anchor = { product: "Milan", certificate_sha256: hex(32) };
+  const version = (part: number) => ({ major: part, minor: part, build: part });
+  const tcb = (part: number) => ({ bootloader: part, tee: part, snp: part, microcode: part });
+  for (const [least, most, written] of [
+    [0, 1024, (count: number) => ({ measurements: repeated(count, hex(48)) })],
+    [0, 1024, (count: number) => ({ chips: { deny: repeated(count, hex(8)) } })],
+    [1, 3, (count: number) => ({ products: repeated(count, "Milan") })],
+    [1, 16, (count: number) => ({ trust_anchors: repeated(count, anchor) })],
+    [1, 2, (count: number) => ({ endorsement_keys: repeated(count, "VCEK") })],
+    [0, 64, (count: number) => ({ vlek_providers: repeated(count, "CN=a") })],
+    [1, 128, (length: number) => ({ vlek_providers: ["a".repeat(length)] })],
+    [2, 5, (version: number) => ({ min_report_version: version })],
+    [0, 3, (level: number) => ({ vmpl: [level] })],
+    [1, 4, (count: number) => ({ vmpl: repeated(count, 0) })],
+    [0, 255, (part: number) => ({ tcb: { min_firmware: version(part) } })],
+    [0, 255, (part: number) => ({ tcb: { floors: { Milan: tcb(part) } } })],
+    [0, 255, (part: number) => ({ tcb: { floors: { Turin: { fmc: part, ...tcb(0) } } } })],
+    [0, 255, (part: number) => ({ guest_policy: { min_abi: { major: part, minor: 0 } } })],
+    [0, 0xffff_ffff, (svn: number) => ({ id_block: { min_guest_svn: svn } })],
+    [8, 8, (bytes: number) => ({ chips: { allow: [hex(bytes)] } })],
+    [64, 64, (bytes: number) => ({ chips: { allow: [hex(bytes)] } })],
+    [48, 48, (bytes: number) => ({ id_block: { id_key_digests: [hex(bytes)] } })],
+    [48, 48, (bytes: number) => ({ id_block: { author_key_digests: [hex(bytes)] } })],
+    [16, 16, (bytes: number) => ({ id_block: { family_ids: [hex(bytes)] } })],
+    [16, 16, (bytes: number) => ({ id_block: { image_ids: [hex(bytes)] } })],
+    [32, 32, (bytes: number) => ({ host_data: { accepted: [hex(bytes)] } })],
+    [48, 48, (bytes: number) => ({ measurements: [hex(bytes)] })],
+    [1, 16, (digits: number) => ({ tcb: { launch_mitigations: `0x${"f".repeat(digits)}` } })],
+  ] as const) {
+    assert.ok(accepts(written(least)) && accepts(written(most)), JSON.stringify(written(least)));
+    assert.ok(least === 0 || !accepts(written(least - 1)), JSON.stringify(written(least)));
+    assert.ok(!accepts(written(most + 1)), JSON.stringify(written(least)));
+  }
+  assert.ok(!accepts({ vmpl: [-1] }) && !accepts({ id_block: { min_guest_svn: -1 } }));
+});

@@ -4,7 +4,7 @@ import { toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { ecKeys, issue, issueList, SIGNS_DATA } from "../testing/authority.ts";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
-import { MAX_COLLATERAL_BYTES, MAX_COLLATERAL_FILES, parseCollateral } from "./collateral.ts";
+import { parseCollateral } from "./collateral.ts";
 import type { TdxCollateral } from "./unverified-collateral.ts";
 import { parseQeIdentity } from "./qe-identity.ts";
 import { parseTcbInfo } from "./tcb-info.ts";
@@ -198,7 +198,7 @@ test("parts may come in files of their own, each document once", () => {
 });
 
 test("a certificate that is given many times counts once", () => {
-  const chains = Array.from({ length: MAX_COLLATERAL_FILES }, () => utf8(pem(tcbSigner, platformCa, root)));
+  const chains = Array.from({ length: 16 }, () => utf8(pem(tcbSigner, platformCa, root)));
   assert.deepEqual(
     parseCollateral(chains).certificates.map(({ subjectText }) => subjectText),
     [tcbSigner.name, platformCa.name, root.name],
@@ -230,10 +230,11 @@ test("what is no collateral, or too much of it, is refused", async () => {
   refused([await sample({ pck_crl_issuer_chain: "" })], /without a certificate/);
   refused([utf8(pem(...Array.from({ length: 9 }, () => root)))], /9 PEM blocks/);
   refused(
-    Array.from({ length: MAX_COLLATERAL_FILES + 1 }, () => root.der),
+    Array.from({ length: 17 }, () => root.der),
     /limit/,
   );
-  refused([new Uint8Array(MAX_COLLATERAL_BYTES + 1)], /limit/);
+  refused([new Uint8Array(2 * 1024 * 1024)], /neither JSON/);
+  refused([new Uint8Array(2 * 1024 * 1024 + 1)], /limit 2097152/);
 });
 
 test("no bytes make the reader throw anything but its own error", () => {

@@ -51,3 +51,30 @@ test("an unknown key, a value of another length and an empty list of anchors are
     assert.equal(tdxPolicySchema.safeParse(wrong).success, false, JSON.stringify(wrong));
   }
 });
+
+test("lists and numbers end where they can still mean something", () => {
+  const accepts = (policy: object): boolean => tdxPolicySchema.safeParse(policy).success;
+  const repeated = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+  const status = { status: "UpToDate" };
+  for (const [least, most, written] of [
+    [0, 256, (count: number) => ({ measurements: repeated(count, "0a".repeat(48)) })],
+    [1, 8, (count: number) => ({ trust_anchors: repeated(count, "0a".repeat(32)) })],
+    [1, 8, (count: number) => ({ quoting_enclave_signers: repeated(count, "0a".repeat(32)) })],
+    [1, 9, (count: number) => ({ tcb: { accepted_statuses: repeated(count, status) } })],
+    [0, 3650, (days: number) => ({ tcb: { accepted_statuses: [{ ...status, grace_days: days }] } })],
+    [0, 2, (count: number) => ({ event_log: { separators: repeated(count, 0) } })],
+    [0, 64, (count: number) => ({ allowed_attributes: repeated(count, "PKS") })],
+    [0, 64, (count: number) => ({ required_attributes: repeated(count, "PKS") })],
+    [32, 32, (bytes: number) => ({ trust_anchors: ["0a".repeat(bytes)] })],
+    [32, 32, (bytes: number) => ({ quoting_enclave_signers: ["0a".repeat(bytes)] })],
+    [48, 48, (bytes: number) => ({ mrconfigid: "0a".repeat(bytes) })],
+  ] as const) {
+    assert.ok(accepts(written(least)) && accepts(written(most)), JSON.stringify(written(least)));
+    assert.ok(least === 0 || !accepts(written(least - 1)), JSON.stringify(written(least)));
+    assert.ok(!accepts(written(most + 1)), JSON.stringify(written(least)));
+  }
+  assert.ok(!accepts({ tcb: { minimum_evaluation_number: -1 } }));
+  assert.ok(!accepts({ tcb: { accepted_statuses: [{ ...status, grace_days: -1 }] } }));
+  assert.ok(!accepts({ event_log: { separators: [-1] } }));
+  assert.ok(!accepts({ tcb: { accepted_statuses: [{ status: "Revoked" }] } }));
+});

@@ -49,7 +49,7 @@ export async function appraiseQuote(
   const { recorder } = checking;
   await checkQualifyingData(checking, quote.extraData, expected.reportData, policy.qualifying_data);
   checkClock(recorder, quote.clockInfo, policy.safe_clock, expected.earlierClock);
-  const banks = checkSelection(recorder, quote.selections, policy) ?? [];
+  const banks = checkSelection(recorder, quote.selections, policy);
   const proven = await checkRegisters(
     checking,
     quote.selections,

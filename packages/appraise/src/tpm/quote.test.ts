@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CmcpError, toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
-import { MAX_QUOTE_BYTES, parseTpmQuote } from "./quote.ts";
+import { parseTpmQuote } from "./quote.ts";
 import { tpmFile } from "./testing/genuine.ts";
 import { sampleAttest, sized, u16 } from "./testing/sample-quote.ts";
 
@@ -35,12 +35,16 @@ test("what is no quote of a TPM is refused", () => {
   assert.throws(() => parseTpmQuote(sampleAttest({ type: 0x8017 })), MALFORMED(/another kind/));
   assert.throws(() => parseTpmQuote(sampleAttest({ safe: 2 })), MALFORMED(/neither yes nor no/));
   assert.throws(() => parseTpmQuote(sampleAttest({ extraData: Buffer.alloc(67) })), MALFORMED(/a field of 67 bytes/));
+  const most = sampleAttest({ selections: Array.from({ length: 16 }, () => [0xb, [0]] as const) });
+  assert.equal(parseTpmQuote(most).selections.length, 16);
+  const longest = sampleAttest({ extraData: Buffer.alloc(66) });
+  assert.equal(parseTpmQuote(longest).extraData.length, 66);
   assert.throws(
     () => parseTpmQuote(sampleAttest({ selections: Array.from({ length: 17 }, () => [0xb, [0]] as const) })),
     MALFORMED(/17 selections/),
   );
   assert.throws(() => parseTpmQuote(Buffer.concat([sampleAttest({}), Buffer.of(0)])), MALFORMED(/bytes too many/));
-  assert.throws(() => parseTpmQuote(Buffer.alloc(MAX_QUOTE_BYTES + 1)), MALFORMED(/more than 2048/));
+  assert.throws(() => parseTpmQuote(Buffer.alloc(2049)), MALFORMED(/more than 2048/));
   assert.throws(() => parseTpmQuote(new Uint8Array()), MALFORMED(/truncated/));
   const bitmap = sampleAttest({ selections: [[0xb, [1]]], pcrDigest: Buffer.alloc(0) });
   bitmap[bitmap.length - 6] = 4;

@@ -11,13 +11,13 @@ export interface QuotedBank {
 
 /**
  * Checks that the quote is over exactly one of the accepted sets of registers, in accepted banks, each once. A quote
- * over nothing, or over a bank of SHA-1, is as well signed as any other. `null` when it is not.
+ * over nothing, or over a bank of SHA-1, is as well signed as any other. Gives its banks; none when it is not.
  */
 export function checkSelection(
   recorder: CheckRecorder,
   selections: readonly PcrSelection[],
   policy: QuotePolicy,
-): readonly QuotedBank[] | null {
+): readonly QuotedBank[] {
   const wrong = problem(selections, policy);
   const said =
     selections.map(({ bankId, registers }) => `${bankName(bankId)}: ${registers.join(" ") || "none"}`).join("; ") ||
@@ -28,7 +28,7 @@ export function checkSelection(
       failed: `${wrong ?? ""} (${said})`,
     })
   )
-    return null;
+    return [];
   return selections.map(({ bankId, registers }) => ({ bank: bankOf(bankId, "the quote"), registers }));
 }
 

@@ -127,15 +127,20 @@ test("a path length is kept to", async () => {
   assert.match(checks[0]?.why ?? "", /allows 0 authorities/);
 });
 
-test("the length of a path and the certificates looked at are bounded", async () => {
-  let last = root;
-  const between = [root];
-  for (let index = 0; index < 6; index += 1)
-    between.push((last = await issue({ subject: `CN=ca ${index}`, ...CA }, last)));
-  assert.deepEqual((await run({ leaf: await issue({ subject: "CN=leaf" }, last), between })).failed, [
-    "EVIDENCE_CHAIN_INVALID",
-  ]);
+test("a path has at most six certificates, and sixteen are looked at for each issuer", async () => {
+  const under = async (authorities: number) => {
+    let last = root;
+    const between = [root];
+    for (let index = 0; index < authorities; index += 1)
+      between.push((last = await issue({ subject: `CN=ca ${index}`, ...CA }, last)));
+    return await run({ leaf: await issue({ subject: "CN=leaf" }, last), between });
+  };
+  assert.equal((await under(4)).length, 6);
+  const { failed, checks } = await under(5);
+  assert.deepEqual(failed, ["EVIDENCE_CHAIN_INVALID"]);
+  assert.match(checks[0]?.why ?? "", /more than 6 certificates/);
   const crowd = await Promise.all(Array.from({ length: 17 }, () => issue({ subject: "CN=middle", ...CA }, root)));
+  assert.equal((await run({ between: [...crowd.slice(0, 15), middle, root] })).length, 3);
   assert.match((await run({ between: [...crowd, root] })).checks[0]?.why ?? "", /more than 16/);
 });
 

@@ -56,6 +56,7 @@ test("another form is no stored quote, and one that contradicts itself is malfor
   const malformed = { code: "EVIDENCE_MALFORMED" };
   for (const broken of [
     WHOLE.subarray(0, -1),
+    long(256),
     Buffer.concat([WHOLE, Buffer.of(0)]),
     Buffer.concat([long(256), SIGNATURE, long(2n ** 63n), QUOTE]),
     Buffer.concat([long(256), SIGNATURE, long(150), QUOTE, long(25), ...REGISTERS, bytes(32, 0)]),

@@ -11,6 +11,7 @@ import { TOOL, callArguments, callBody } from "../call.ts";
 import { figure, type Row } from "../report/row.ts";
 import type { Bench } from "./bench.ts";
 import { CATALOG_TOOL, decision } from "./cedar.ts";
+import { contentStages } from "./content-stages.ts";
 import { bareRoundTrip } from "./http-stage.ts";
 import { RULES } from "./setup.ts";
 import { microseconds } from "./timing.ts";
@@ -210,7 +211,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
         figure(name, taken * times, "µs", times === 1 ? detail : `${times} × ${taken.toFixed(0)} µs: ${detail}`),
       );
     }
-    return [...rows, figure("sum", sum, "µs", "of all stages")];
+    return [...rows, figure("sum", sum, "µs", "of all stages above"), ...(await contentStages(plan.stageMs))];
   } finally {
     await client.close();
     await http.close();

@@ -6,7 +6,7 @@ export { catalogHash, definitionHash, driftDigest, requireCatalogHash, type Tool
 export { loadCatalog, type Catalog } from "./load.ts";
 export type { CatalogOptions } from "./options.ts";
 export { promptDriftDigest, type CatalogPrompt, type PromptArgument, type PromptDefinition } from "./prompt/prompt.ts";
-export { findResource, type AskedResource } from "./resource/find.ts";
+export { findResource, type RequestedResource } from "./resource/find.ts";
 export { resourceDriftDigest, type CatalogResource, type ResourceDefinition } from "./resource/resource.ts";
 export { UriTemplate } from "./resource/template.ts";
 export { type CatalogServer, type RemoteServer, type ServerSettings, type StdioServer } from "./server.ts";

@@ -1,12 +1,12 @@
 import type { Approved } from "./approved.ts";
 import type { CatalogPrompt } from "./prompt/prompt.ts";
-import type { AskedResource } from "./resource/find.ts";
+import type { RequestedResource } from "./resource/find.ts";
 import type { CatalogTool } from "./tool.ts";
 
 /** What of the catalog a request is about. */
 export type Target =
   | { readonly kind: "tool"; readonly tool: CatalogTool }
-  | { readonly kind: "resource"; readonly resource: AskedResource }
+  | { readonly kind: "resource"; readonly resource: RequestedResource }
   | { readonly kind: "prompt"; readonly prompt: CatalogPrompt };
 
 /** What the catalog says of a target, whatever its kind. */

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import { inspectAnswer, type Asked } from "./index.ts";
+import { inspectAnswer, type AnsweredRequest } from "./index.ts";
 
 const open = { maxBytes: 10_000, redactFields: [] };
-const RESOURCE: Asked = { method: "resources/read", uri: "file:///a" };
-const PROMPT: Asked = { method: "prompts/get" };
-const COMPLETION: Asked = { method: "completion/complete" };
+const RESOURCE: AnsweredRequest = { method: "resources/read", uri: "file:///a" };
+const PROMPT: AnsweredRequest = { method: "prompts/get" };
+const COMPLETION: AnsweredRequest = { method: "completion/complete" };
 
-const WHOLE: readonly (readonly [Asked, JsonObject])[] = [
+const WHOLE: readonly (readonly [AnsweredRequest, JsonObject])[] = [
   [
     RESOURCE,
     {

@@ -1,6 +1,6 @@
 import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
 import { LONG } from "./fact-type.ts";
-import { subjectOf } from "./facts.ts";
+import { resourceOf } from "./facts.ts";
 import { FLOW_ATTRIBUTES, FLOW_FACTS } from "./flow-facts.ts";
 import { FINDING_FACTS } from "./finding-facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
@@ -27,26 +27,26 @@ export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
 
 /** What the catalog says of anything approved. */
 const APPROVED: readonly (readonly [string, Fact])[] = [
-  ["server_name", text("the server's name in the catalog", (facts) => subjectOf(facts).server.name)],
+  ["server_name", text("the server's name in the catalog", (facts) => resourceOf(facts).server.name)],
   [
     "server_identity",
     text(
       "the server's URL as the catalog has it, or `stdio:` and its name",
-      (facts) => subjectOf(facts).server.identity,
+      (facts) => resourceOf(facts).server.identity,
     ),
   ],
-  ["compliance_domain", text("the domain of its data", (facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth("whether no agreement is missing", (facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth("whether its data needs an agreement", (facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text("always `external`", (facts) => subjectOf(facts).destinationClass)],
-  ["sensitivity_level", text("the label that its entry gives it", (facts) => subjectOf(facts).sensitivityLevel)],
+  ["compliance_domain", text("the domain of its data", (facts) => resourceOf(facts).complianceDomain)],
+  ["baa_covered", truth("whether no agreement is missing", (facts) => resourceOf(facts).baaCovered)],
+  ["requires_baa", truth("whether its data needs an agreement", (facts) => resourceOf(facts).requiresBaa)],
+  ["destination_class", text("always `external`", (facts) => resourceOf(facts).destinationClass)],
+  ["sensitivity_level", text("the label that its entry gives it", (facts) => resourceOf(facts).sensitivityLevel)],
   [
     "compartments",
     texts("every compartment of its data: the entry's label and the domain's floor", (facts) => facts.dataCompartments),
   ],
   [
     "server_integrity",
-    text("`trusted` where the operator vouches for its text", (facts) => subjectOf(facts).server.integrity),
+    text("`trusted` where the operator vouches for its text", (facts) => resourceOf(facts).server.integrity),
   ],
 ];
 
@@ -128,11 +128,11 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     ),
   ],
   ["history_complete", truth("whether each count of `history` is exact", (facts) => facts.historyComplete)],
-  ["server_identity", text("as of the resource", (facts) => subjectOf(facts).server.identity)],
-  ["compliance_domain", text("as of the resource", (facts) => subjectOf(facts).complianceDomain)],
-  ["baa_covered", truth("as of the resource", (facts) => subjectOf(facts).baaCovered)],
-  ["requires_baa", truth("as of the resource", (facts) => subjectOf(facts).requiresBaa)],
-  ["destination_class", text("as of the resource", (facts) => subjectOf(facts).destinationClass)],
+  ["server_identity", text("as of the resource", (facts) => resourceOf(facts).server.identity)],
+  ["compliance_domain", text("as of the resource", (facts) => resourceOf(facts).complianceDomain)],
+  ["baa_covered", truth("as of the resource", (facts) => resourceOf(facts).baaCovered)],
+  ["requires_baa", truth("as of the resource", (facts) => resourceOf(facts).requiresBaa)],
+  ["destination_class", text("as of the resource", (facts) => resourceOf(facts).destinationClass)],
   [
     "argument_name",
     {

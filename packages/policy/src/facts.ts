@@ -1,6 +1,6 @@
 import type { JsonObject } from "@cmcp/boundary";
 import type { FlowFacts } from "./flow.ts";
-import type { Approved, AskedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
+import type { Approved, RequestedResource, CatalogPrompt, CatalogTool } from "@cmcp/catalog";
 import type { Findings } from "@cmcp/findings";
 
 /** Whoever asks, as the gateway authenticated them. */
@@ -104,7 +104,7 @@ export interface ResourceFacts extends RequestFacts {
     | "ask_client"
     | "deliver_result";
   /** With `list_resource` and `complete`, a template itself is what is asked about: its text is the `uri`, and it has no variables. */
-  readonly resource: AskedResource;
+  readonly resource: RequestedResource;
   /** With `complete`: the argument that is being completed, and the others as far as they are known. */
   readonly completion?: Completion;
   readonly requestMethod?: string;
@@ -131,7 +131,7 @@ export interface Completion {
 export type GovernedFacts = CallFacts | ResourceFacts | PromptFacts;
 
 /** What a request is about. */
-export function subjectOf(facts: GovernedFacts): Approved {
+export function resourceOf(facts: GovernedFacts): Approved {
   if ("tool" in facts) return facts.tool;
   return "prompt" in facts ? facts.prompt : facts.resource.resource;
 }

@@ -3,7 +3,7 @@ import { NO_FLOWS } from "./flow.ts";
 import type { JsonObject } from "@cmcp/boundary";
 import {
   UriTemplate,
-  type AskedResource,
+  type RequestedResource,
   type CatalogPrompt,
   type CatalogResource,
   type CatalogTool,
@@ -92,7 +92,7 @@ export function resource(id: string, rest: Partial<CatalogResource> = {}): Catal
 }
 
 /** A resource as asked for by its own URI, or by one that fits its template. */
-export function asked(of: CatalogResource, uri = of.id): AskedResource {
+export function asked(of: CatalogResource, uri = of.id): RequestedResource {
   return { resource: of, uri, variables: of.template?.match(uri) ?? new Map() };
 }
 

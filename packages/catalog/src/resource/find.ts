@@ -2,7 +2,7 @@ import { MAX_URI } from "../limits.ts";
 import type { CatalogResource } from "./resource.ts";
 
 /** What a URI that is asked for is in the catalog. */
-export interface AskedResource {
+export interface RequestedResource {
   readonly resource: CatalogResource;
   /** The URI as asked. */
   readonly uri: string;
@@ -13,7 +13,10 @@ export interface AskedResource {
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 /** Finds the one approved resource or template that a URI belongs to; `undefined` when there is none. URIs are compared as texts: nothing is normalised. */
-export function findResource(resources: ReadonlyMap<string, CatalogResource>, uri: string): AskedResource | undefined {
+export function findResource(
+  resources: ReadonlyMap<string, CatalogResource>,
+  uri: string,
+): RequestedResource | undefined {
   if (uri.length > MAX_URI) return undefined;
   const own = resources.get(uri);
   if (own?.template === null) return { resource: own, uri, variables: NO_VARIABLES };

@@ -3,7 +3,7 @@ import { removeLookAlikes } from "../result/look-alike.ts";
 import { MAX_DESCRIPTION, MAX_WORD } from "../shape/content.ts";
 import { elicitationComplete } from "../shape/elicitation.ts";
 import { members, number, text, word, type Shape } from "../shape/members.ts";
-import type { SayingTerms } from "./question.ts";
+import type { MessageTerms } from "./question.ts";
 
 const anything: Shape = (value) => value;
 const measure = { total: number() };
@@ -27,7 +27,7 @@ const NOTIFICATIONS: Readonly<Record<string, Shape>> = {
 export function inspectNotification(
   method: string,
   params: JsonObject,
-  { withholdText }: SayingTerms,
+  { withholdText }: MessageTerms,
 ): JsonObject | null {
   if (withholdText) return method === "notifications/progress" ? (wordless(params, "", []) ?? null) : null;
   const shape = Object.hasOwn(NOTIFICATIONS, method) ? NOTIFICATIONS[method] : undefined;

@@ -5,7 +5,7 @@ import { members, type Shape } from "../shape/members.ts";
 import { samplingQuestion } from "../shape/sampling.ts";
 
 /** How what a server says before its result is to be told. */
-export interface SayingTerms {
+export interface MessageTerms {
   /** True when fields are to be removed from the call's result: any text could repeat them, so none passes. */
   readonly withholdText: boolean;
 }
@@ -28,7 +28,7 @@ const QUESTIONS: Readonly<Record<string, Shape>> = {
  * @returns the parameters; `null` when it may not be put: a method that asks nothing, another shape, or words that are withheld, without which
  * nobody could tell what is asked
  */
-export function inspectQuestion(method: string, params: JsonObject, { withholdText }: SayingTerms): JsonObject | null {
+export function inspectQuestion(method: string, params: JsonObject, { withholdText }: MessageTerms): JsonObject | null {
   if (withholdText && method !== WORDLESS) return null;
   const shape = Object.hasOwn(QUESTIONS, method) ? QUESTIONS[method] : undefined;
   const read = shape?.(params, "", []);
@@ -38,7 +38,7 @@ export function inspectQuestion(method: string, params: JsonObject, { withholdTe
 /** {@link inspectQuestion} for the questions of a result that requires input (MCP 2026-07-28, "InputRequests"): all of them or, with `null`, none. */
 export function inspectInputRequests(
   requests: JsonObject,
-  terms: SayingTerms,
+  terms: MessageTerms,
 ): Record<string, { method: string; params: JsonObject }> | null {
   const asked = Object.entries(requests);
   if (asked.length > MAX_QUESTIONS) return null;
@@ -51,7 +51,7 @@ export function inspectInputRequests(
   return out;
 }
 
-function inputRequest(request: JsonValue, terms: SayingTerms): { method: string; params: JsonObject } | null {
+function inputRequest(request: JsonValue, terms: MessageTerms): { method: string; params: JsonObject } | null {
   if (!isJsonObject(request)) return null;
   const { method, params = {} } = request;
   if (typeof method !== "string" || !isJsonObject(params)) return null;

@@ -9,7 +9,7 @@ import { isLarger } from "./size.ts";
 export type AnsweredMethod = "resources/read" | "prompts/get" | "completion/complete";
 
 /** What was asked: of a resource its URI, which each part of the answer has to have. */
-export type Asked =
+export type AnsweredRequest =
   | { readonly method: "resources/read"; readonly uri: string }
   | { readonly method: "prompts/get" | "completion/complete" };
 
@@ -20,7 +20,7 @@ const MAX_VALUES = 100;
 const CACHING = { ttlMs: integer(), cacheScope: word("public", "private") };
 
 /** The result's shape in the protocol. An unknown or malformed part refuses the whole, as what is left could mean something else. */
-function shapeOf(asked: Asked): Shape {
+function shapeOf(asked: AnsweredRequest): Shape {
   switch (asked.method) {
     case "resources/read":
       return members({ contents: list(contents(word(asked.uri)), MAX_PARTS) }, CACHING);
@@ -40,7 +40,7 @@ function shapeOf(asked: Asked): Shape {
  * Inspects the result of a method other than `tools/call`: size and shape, and members posing as the gateway's. Resources, prompts and
  * completions have no schema by which fields could be told apart, so nothing of them is delivered where fields are redacted.
  */
-export function inspectAnswer(asked: Asked, result: JsonObject, options: ResultOptions): InspectedResult {
+export function inspectAnswer(asked: AnsweredRequest, result: JsonObject, options: ResultOptions): InspectedResult {
   if (isLarger(result, options.maxBytes)) return withheldResult("size_exceeded");
   const stripped: string[] = [];
   const { resultType, ...members } = result;

@@ -1,7 +1,7 @@
 import { ACTIONS, CALL_TOOL, DELIVER_RESULT, TOOL, isGovernedAction } from "../actions.ts";
-import { subjectsOf } from "../compile/governed.ts";
+import { resourcesOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
-import { subjectKey } from "../compile/scopes.ts";
+import { resourceKey } from "../compile/scopes.ts";
 import type { CatalogOutline } from "../schema/builtin.ts";
 
 interface Request {
@@ -16,7 +16,7 @@ interface Request {
 /** Actions of what is no tool whose answers have content. */
 const CONTENT: ReadonlySet<string> = new Set(["read_resource", "get_prompt", "complete", DELIVER_RESULT]);
 
-/** Every request there can be about a catalog, as far as scopes can tell requests apart: an action and a subject each. */
+/** Every request there can be about a catalog, as far as scopes can tell requests apart: an action and a resource each. */
 export class Reach {
   readonly #plan: CompilePlan;
   readonly #requests: readonly Request[];
@@ -25,17 +25,19 @@ export class Reach {
   constructor(plan: CompilePlan, catalog: CatalogOutline) {
     this.#plan = plan;
     const declared = [...plan.projection.contexts.keys()];
-    this.#requests = subjectsOf(plan.shape, catalog).flatMap((subject) => {
-      const { type } = subject;
+    this.#requests = resourcesOf(plan.shape, catalog).flatMap((resource) => {
+      const { type } = resource;
       const actions =
-        subject.action === null
+        resource.action === null
           ? declared.filter((id) => isGovernedAction(id) && ACTIONS[id].some((one) => one === type))
-          : [subject.action];
-      const key = subjectKey(subject);
-      const isTool = type === TOOL || subject.action !== null;
+          : [resource.action];
+      const key = resourceKey(resource);
+      const isTool = type === TOOL || resource.action !== null;
       return actions.map((action) => {
         const tool =
-          isTool && (subject.action !== null || action === CALL_TOOL || action === DELIVER_RESULT) ? subject.id : null;
+          isTool && (resource.action !== null || action === CALL_TOOL || action === DELIVER_RESULT)
+            ? resource.id
+            : null;
         return { request: `${action} ${key}`, action, key, tool, bringsContent: tool !== null || CONTENT.has(action) };
       });
     });
@@ -47,7 +49,7 @@ export class Reach {
   }
 
   /** What a rule's scope can match that has a result, once for each tool and for all else. */
-  subjectsOf(rule: string): readonly { readonly tool: string | null }[] {
+  resourcesOf(rule: string): readonly { readonly tool: string | null }[] {
     const own = this.of(rule);
     const tools = this.#requests.flatMap(({ request, tool, bringsContent }) =>
       own.has(request) && bringsContent ? [tool] : [],
@@ -59,12 +61,12 @@ export class Reach {
   of(rule: string): ReadonlySet<string> {
     const known = this.#byRule.get(rule);
     if (known !== undefined) return known;
-    const { general, byAction, bySubject } = this.#plan.scopes;
+    const { general, byAction, byResource } = this.#plan.scopes;
     const everywhere = general.includes(rule);
     const matches = ({ action, key }: { readonly action: string; readonly key: string }): boolean =>
       everywhere ||
       byAction.get(action)?.includes(rule) === true ||
-      bySubject.get(key)?.rules.some(({ id, actions }) => id === rule && (actions === null || actions.has(action))) ===
+      byResource.get(key)?.rules.some(({ id, actions }) => id === rule && (actions === null || actions.has(action))) ===
         true;
     const found = new Set(this.#requests.flatMap((one) => (matches(one) ? [one.request] : [])));
     this.#byRule.set(rule, found);

@@ -31,14 +31,14 @@ export function redactionsOf(bundle: PolicyBundle, catalog: PolicyCatalog): read
   const reach = new Reach(plan, outline);
   return [...plan.rules].flatMap(([rule, { redactFields, keepFields }]) => {
     if (redactFields.length === 0 || !(rule in plan.policies)) return [];
-    const subjects = reach.subjectsOf(rule);
+    const resources = reach.resourcesOf(rule);
     return [
       {
         rule,
         redactFields,
         keepFields,
-        tools: subjects.flatMap(({ tool }) => tool ?? []),
-        reachesUnstructured: subjects.some(({ tool }) => tool === null),
+        tools: resources.flatMap(({ tool }) => tool ?? []),
+        reachesUnstructured: resources.some(({ tool }) => tool === null),
       },
     ];
   });

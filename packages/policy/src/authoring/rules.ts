@@ -54,7 +54,7 @@ export function rulesOf(bundle: PolicyBundle, catalog: PolicyCatalog): readonly 
       effect: rule.effect,
       reason: rule.reason,
       reads: [...new Set(references.reads.map(({ variable, path }) => [variable, ...path].join(".")))].toSorted(),
-      tools: reach.subjectsOf(id).flatMap(({ tool }) => tool ?? []),
+      tools: reach.resourcesOf(id).flatMap(({ tool }) => tool ?? []),
     }));
   });
 }

@@ -4,7 +4,7 @@ import type { GovernedFacts } from "../facts.ts";
 import type { CatalogOutline } from "../schema/builtin.ts";
 
 /** Who is asked about what, as Cedar names it: an action's id, and an entity's type and id. */
-export interface Asked {
+export interface EntityRequest {
   readonly action: string;
   readonly type: string;
   readonly id: string;
@@ -14,7 +14,7 @@ export interface Asked {
  * What a request is to the rules of a shape; `null` for one they cannot speak of. Bundles with an action per
  * tool have no names for anything but tools.
  */
-export function askedOf(shape: BundleShape, facts: GovernedFacts): Asked | null {
+export function entityRequestOf(shape: BundleShape, facts: GovernedFacts): EntityRequest | null {
   if ("tool" in facts) {
     const action = facts.action ?? CALL_TOOL;
     if (shape === "call_tool") return { action, type: TOOL, id: facts.tool.toolName };
@@ -27,10 +27,10 @@ export function askedOf(shape: BundleShape, facts: GovernedFacts): Asked | null 
 }
 
 /** Everything a catalog has that rules of a shape can name: its Cedar type and id, and for a tool under per-tool actions the one action it has. */
-export function subjectsOf(
+export function resourcesOf(
   shape: BundleShape,
   { tools, resources, prompts }: CatalogOutline,
-): readonly (Omit<Asked, "action"> & { readonly action: string | null })[] {
+): readonly (Omit<EntityRequest, "action"> & { readonly action: string | null })[] {
   if (shape === "per-tool-action")
     return tools.map(({ toolName, actionName }) => ({ type: "Resource", id: toolName, action: actionName }));
   return [

@@ -8,9 +8,9 @@ import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
 import { describeSchema } from "../schema/describe.ts";
 import { fitSchema } from "../schema/fit.ts";
 import { parseSchema } from "../schema/parse.ts";
-import { SUBJECT_FACTS, type Projection } from "../schema/projection.ts";
+import { FACTS_BY_TYPE, type Projection } from "../schema/projection.ts";
 import type { Rule } from "../verdict.ts";
-import { subjectsOf } from "./governed.ts";
+import { resourcesOf } from "./governed.ts";
 import { parsePolicies, type ParsedPolicy } from "./policies.ts";
 import { indexScopes, type ScopeIndex } from "./scopes.ts";
 import { checkNames, SHAPE_TYPES, shapeOf, type KnownNames } from "./shape.ts";
@@ -160,10 +160,10 @@ function ruleOf(policy: ParsedPolicy): Rule {
 }
 
 /** Everything a catalog has, by Cedar type. Of a type that it has nothing of, nothing is known, and every name is missing. */
-function knownNames(subjects: ReturnType<typeof subjectsOf>): KnownNames {
-  if (subjects.length === 0) return new Map();
-  const ids = Map.groupBy(subjects, ({ type }) => type);
-  return new Map([...SUBJECT_FACTS.keys()].map((type) => [type, new Set(ids.get(type)?.map(({ id }) => id))]));
+function knownNames(resources: ReturnType<typeof resourcesOf>): KnownNames {
+  if (resources.length === 0) return new Map();
+  const ids = Map.groupBy(resources, ({ type }) => type);
+  return new Map([...FACTS_BY_TYPE.keys()].map((type) => [type, new Set(ids.get(type)?.map(({ id }) => id))]));
 }
 
 /**
@@ -177,9 +177,9 @@ export function planBundle(input: CompileInput): CompilePlan {
   const actions = catalog.tools.map((tool) => tool.actionName);
   const parsed = parseSchema(input.schemaText);
   const shape = shapeOf(policies, parsed.ok ? describeSchema(parsed.schema) : undefined);
-  const subjects = subjectsOf(shape, catalog);
+  const resources = resourcesOf(shape, catalog);
   const warnings = [
-    ...checkNames(policies, new Set(actions), knownNames(subjects)),
+    ...checkNames(policies, new Set(actions), knownNames(resources)),
     ...unknownTargets(input.history, catalog),
   ];
   const own = withOwnSchema(shape, policies, actions, parsed);
@@ -219,7 +219,7 @@ export function planBundle(input: CompileInput): CompilePlan {
     scopes: indexScopes(
       policies.filter(({ id }) => id in enginePolicies),
       shape,
-      subjects,
+      resources,
       chosen.schema,
     ),
   };

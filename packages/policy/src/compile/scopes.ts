@@ -1,10 +1,10 @@
 import type { PolicyJson, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { BundleShape } from "../compiled.ts";
 import { SHAPE_TYPES } from "./shape.ts";
-import type { subjectsOf } from "./governed.ts";
+import type { resourcesOf } from "./governed.ts";
 
 /** The rules whose scope names one entity by a literal. */
-export interface SubjectRules {
+export interface ResourceRules {
   /** The one action that requests about it have; `null` where there are several. */
   readonly action: string | null;
   /** By policy id, with the actions the scope names by literals; `null` where it does not. */
@@ -12,7 +12,7 @@ export interface SubjectRules {
 }
 
 /**
- * Rules by what their scopes name. Whatever is not general, not of a request's action and not of its subject has a
+ * Rules by what their scopes name. Whatever is not general, not of a request's action and not of its resource has a
  * scope that the request cannot match, so leaving it out changes neither decision nor determining rules nor errors.
  */
 export interface ScopeIndex {
@@ -20,15 +20,15 @@ export interface ScopeIndex {
   readonly general: readonly string[];
   /** Rules whose scope names actions by literals, and no resource. */
   readonly byAction: ReadonlyMap<string, readonly string[]>;
-  /** One member for everything in the catalog, by {@link subjectKey}. */
-  readonly bySubject: ReadonlyMap<string, SubjectRules>;
+  /** One member for everything in the catalog, by {@link resourceKey}. */
+  readonly byResource: ReadonlyMap<string, ResourceRules>;
 }
 
 type Constraint = PolicyJson["action"] | PolicyJson["resource"];
 type Entity = Readonly<{ type: string; id: string }>;
 
 /** A key for an entity; types have no spaces. */
-export function subjectKey({ type, id }: Entity): string {
+export function resourceKey({ type, id }: Entity): string {
   return `${type} ${id}`;
 }
 
@@ -68,27 +68,27 @@ function actionsNamed(constraint: Constraint, type: string): ReadonlySet<string>
 export function indexScopes(
   policies: readonly { readonly id: string; readonly json: PolicyJson }[],
   shape: BundleShape,
-  subjects: ReturnType<typeof subjectsOf>,
+  resources: ReturnType<typeof resourcesOf>,
   schema: SchemaJson<string>,
 ): ScopeIndex {
   const grouped = hasActionGroups(schema);
   const general: string[] = [];
   const byAction = new Map<string, string[]>();
-  const bySubject = new Map(
-    subjects.map((subject) => [
-      subjectKey(subject),
-      { action: subject.action, rules: [] as { id: string; actions: ReadonlySet<string> | null }[] },
+  const byResource = new Map(
+    resources.map((resource) => [
+      resourceKey(resource),
+      { action: resource.action, rules: [] as { id: string; actions: ReadonlySet<string> | null }[] },
     ]),
   );
   for (const { id, json } of policies) {
     const resources = literals(json.resource);
     const actions = grouped && json.action.op !== "==" ? null : actionsNamed(json.action, SHAPE_TYPES[shape].action);
     if (resources !== null)
-      for (const key of new Set(resources.map(subjectKey))) bySubject.get(key)?.rules.push({ id, actions });
+      for (const key of new Set(resources.map(resourceKey))) byResource.get(key)?.rules.push({ id, actions });
     else if (actions === null) general.push(id);
     else for (const action of actions) byAction.set(action, [...(byAction.get(action) ?? []), id]);
   }
-  return { general, byAction, bySubject };
+  return { general, byAction, byResource };
 }
 
 /** The schema with no other action than `action`; validating a request costs time for every action the schema has. Action groups need all. */

@@ -1,4 +1,4 @@
-import { askedOf } from "../compile/governed.ts";
+import { entityRequestOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
 import { fixedDeny, redactionOf, verdictOf, type EngineResponse, type Redaction, type Verdict } from "../verdict.ts";
@@ -20,7 +20,7 @@ function verdictUnder({ rules }: CompilePlan, response: EngineResponse): Verdict
 /** Decides one request under a compiled plan. Whatever goes wrong is a deny, and so is whatever the bundle says nothing about. */
 export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
   try {
-    const asked = askedOf(plan.shape, facts);
+    const asked = entityRequestOf(plan.shape, facts);
     if (asked === null) return fixedDeny("default-deny", "no-policy");
     const request = projectRequest(plan.shape, plan.projection, asked, facts);
     if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
@@ -37,7 +37,7 @@ export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
 
 /** What the permits that apply to a request want removed from its result and kept in it, whatever forbids it; all that any could remove and none would keep, when that cannot be told. */
 export function redactionWith(plan: CompilePlan, facts: GovernedFacts): Redaction {
-  const asked = askedOf(plan.shape, facts);
+  const asked = entityRequestOf(plan.shape, facts);
   const slice = asked === null ? null : redactingSlice(plan, asked);
   if (asked === null || slice === null) return { redactFields: [], keepFields: [] };
   const of = (ids: readonly string[]): Redaction => redactionOf(ids.flatMap((id) => plan.rules.get(id) ?? []));

@@ -50,10 +50,10 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
     ]),
     projection: {
       principal: [],
-      subjects: new Map([["cMCP::Resource", []]]),
+      resources: new Map([["cMCP::Resource", []]]),
       contexts: new Map([["call_tool", { facts: [], arguments: [argument] }]]),
     },
-    scopes: { general: ["p"], byAction: new Map(), bySubject: new Map() },
+    scopes: { general: ["p"], byAction: new Map(), byResource: new Map() },
   };
 }
 

@@ -1,4 +1,4 @@
-import { askedOf } from "../compile/governed.ts";
+import { entityRequestOf } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
 import { ARGUMENT_ATTRIBUTES } from "../target-facts.ts";
@@ -22,7 +22,7 @@ const unknown = (arg: string) => ({ __extn: { fn: "unknown", arg } });
  * @param mayLook asked once for every request that could need the engine, which takes milliseconds; false leaves it at the refusal
  */
 export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook: () => boolean): boolean {
-  const asked = askedOf(plan.shape, facts);
+  const asked = entityRequestOf(plan.shape, facts);
   if (asked === null) return false;
   const rules = sliceFor(plan, asked).rules();
   if (rules.length > MAX_PARTIAL_RULES || !rules.some((id) => looksAtArguments(plan.policies[id]))) return false;
@@ -34,7 +34,7 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   remembered.set(plan, known);
   const key = JSON.stringify(request);
   const before = known.get(key);
-  // Asked for what is remembered too: what is shown must not depend on what was asked before, or pages would not fit together.
+  // EntityRequest for what is remembered too: what is shown must not depend on what was asked before, or pages would not fit together.
   if (!mayLook()) return false;
   if (before !== undefined) return before;
   const context = { ...request.context, ...Object.fromEntries(hidden.map((name) => [name, unknown(name)])) };

@@ -13,7 +13,7 @@ const TOOLS = new Map([[ASKED.type, []]]);
 /** The projected argument `value` under a type, or the fault. */
 function projected(type: ProjectedType, value: JsonValue): unknown {
   const contexts = new Map([["call_tool", { facts: [], arguments: [{ name: "value", required: true, type }] }]]);
-  const request = projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({ value }));
+  const request = projectRequest("call_tool", { principal: [], resources: TOOLS, contexts }, ASKED, call({ value }));
   return typeof request === "string" ? request : request.context.arguments;
 }
 
@@ -34,7 +34,7 @@ void test("a required argument that is missing, or inherited, is a fault", () =>
     ["call_tool", { facts: [], arguments: [{ name: "toString", required: true, type: { kind: "String" } as const }] }],
   ]);
   assert.equal(
-    projectRequest("call_tool", { principal: [], subjects: TOOLS, contexts }, ASKED, call({})),
+    projectRequest("call_tool", { principal: [], resources: TOOLS, contexts }, ASKED, call({})),
     "request-invalid",
   );
 });

@@ -1,12 +1,12 @@
 import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
-import type { Asked } from "../compile/governed.ts";
+import type { EntityRequest } from "../compile/governed.ts";
 import { CALL_TOOL } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
 import type { BundleShape } from "../compiled.ts";
 import { argumentsOf, type GovernedFacts } from "../facts.ts";
 import type { FactTable } from "../fact.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
-import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "../schema/projection.ts";
+import { FACTS_BY_TYPE, type PlannedAttribute, type ProjectedType, type Projection } from "../schema/projection.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MEMBERS, MAX_SET_MEMBERS } from "./bounds.ts";
 
 /** Why there is no engine request: what is asked does not fit the schema, a value is over its bound, or the schema has no such action. */
@@ -99,12 +99,12 @@ class Projector {
 export function projectRequest(
   shape: BundleShape,
   projection: Projection,
-  { action, type, id }: Asked,
+  { action, type, id }: EntityRequest,
   facts: GovernedFacts,
 ): ProjectedRequest | ProjectionFault {
   const types = SHAPE_TYPES[shape];
   const context = projection.contexts.get(action);
-  const planned = projection.subjects.get(type);
+  const planned = projection.resources.get(type);
   // A tool's own action that the schema leaves out is a gap in the schema; any other is something the bundle does not speak of.
   if (context === undefined || planned === undefined)
     return "tool" in facts && (facts.action ?? CALL_TOOL) === CALL_TOOL ? "request-invalid" : "not-declared";
@@ -114,7 +114,7 @@ export function projectRequest(
     const resource = { type, id: projector.text(id) };
     const entities: EntityJson[] = [
       { uid: principal, attrs: projector.facts(projection.principal, PRINCIPAL_FACTS, facts), parents: [] },
-      { uid: resource, attrs: projector.facts(planned, SUBJECT_FACTS.get(type) ?? new Map(), facts), parents: [] },
+      { uid: resource, attrs: projector.facts(planned, FACTS_BY_TYPE.get(type) ?? new Map(), facts), parents: [] },
     ];
     const values = projector.facts(context.facts, CONTEXT_FACTS, facts);
     if (context.arguments !== null) values.arguments = projector.record(context.arguments, argumentsOf(facts));

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import * as fc from "fast-check";
 import { ACTIONS } from "../actions.ts";
-import { askedOf, type Asked } from "../compile/governed.ts";
+import { entityRequestOf, type EntityRequest } from "../compile/governed.ts";
 import { outlineOf } from "../compile/outline.ts";
 import { planBundle, type CompilePlan } from "../compile/plan.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
@@ -37,15 +37,15 @@ function planOf(cedar: string, schemaText = "", tools = TOOLS): CompilePlan {
   });
 }
 
-function askedBy(plan: CompilePlan, facts: GovernedFacts): Asked {
-  const found = askedOf(plan.shape, facts);
+function askedBy(plan: CompilePlan, facts: GovernedFacts): EntityRequest {
+  const found = entityRequestOf(plan.shape, facts);
   assert.ok(found !== null);
   return found;
 }
 
 /** The engine asked with every rule and the whole schema at once, nothing prepared. */
 function withEverything(plan: CompilePlan, facts: GovernedFacts): Verdict {
-  const about = askedOf(plan.shape, facts);
+  const about = entityRequestOf(plan.shape, facts);
   const request = about === null ? "not-declared" : projectRequest(plan.shape, plan.projection, about, facts);
   if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
   if (typeof request === "string") return fixedDeny(request, request);
@@ -179,7 +179,7 @@ for (const shape of ["call_tool", "per-tool-action"] as const) {
           assert.deepEqual(
             verdict,
             withEverything(plan, facts),
-            [...rules, JSON.stringify(askedOf(plan.shape, facts))].join("\n"),
+            [...rules, JSON.stringify(entityRequestOf(plan.shape, facts))].join("\n"),
           );
           assert.deepEqual(decideWith(plan, facts), verdict, "asked again");
           seen.add(verdict.decision).add(verdict.cause);

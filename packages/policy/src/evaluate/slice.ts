@@ -1,7 +1,7 @@
 import type { SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { Asked } from "../compile/governed.ts";
+import type { EntityRequest } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
-import { schemaOfAction, subjectKey } from "../compile/scopes.ts";
+import { schemaOfAction, resourceKey } from "../compile/scopes.ts";
 
 /** Some of a plan's rules and the schema for requests they are asked about. */
 export interface Slice {
@@ -18,14 +18,14 @@ export function wholePlan(plan: CompilePlan): Slice {
 }
 
 /** The rules that can apply to a request; all, for something the plan was not compiled with. */
-export function sliceFor(plan: CompilePlan, asked: Asked): Slice {
+export function sliceFor(plan: CompilePlan, asked: EntityRequest): Slice {
   const { action } = asked;
-  const { general, byAction, bySubject } = plan.scopes;
-  const own = bySubject.get(subjectKey(asked));
+  const { general, byAction, byResource } = plan.scopes;
+  const own = byResource.get(resourceKey(asked));
   if (own === undefined || (own.action !== null && own.action !== action)) return wholePlan(plan);
   const applies = ({ actions }: (typeof own.rules)[number]): boolean => actions === null || actions.has(action);
   // What no rule names shares a slice with all else of its action.
-  const key = own.rules.some(applies) ? `${action} on ${subjectKey(asked)}` : `action ${action}`;
+  const key = own.rules.some(applies) ? `${action} on ${resourceKey(asked)}` : `action ${action}`;
   return {
     key,
     rules: () => [...general, ...(byAction.get(action) ?? []), ...own.rules.filter(applies).map(({ id }) => id)],
@@ -34,7 +34,7 @@ export function sliceFor(plan: CompilePlan, asked: Asked): Slice {
 }
 
 /** Of a request's slice, the permits that redact; `null` when there are none. */
-export function redactingSlice(plan: CompilePlan, asked: Asked): Slice | null {
+export function redactingSlice(plan: CompilePlan, asked: EntityRequest): Slice | null {
   const slice = sliceFor(plan, asked);
   const rules = slice
     .rules()

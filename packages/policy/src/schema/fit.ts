@@ -7,7 +7,7 @@ import { isFactOf, type Fact, type FactTable } from "../fact.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import type { ActionDescription, AttributeMap, SchemaDescription, TypeDescription } from "./describe.ts";
 import {
-  SUBJECT_FACTS,
+  FACTS_BY_TYPE,
   type ContextProjection,
   type PlannedAttribute,
   type ProjectedType,
@@ -235,8 +235,8 @@ export function fitSchema(
   return {
     projection: {
       principal: entity(types.principal, "principal", PRINCIPAL_FACTS),
-      subjects: new Map(
-        Array.from(joined, (type) => [type, entity(type, "resource", SUBJECT_FACTS.get(type) ?? new Map())]),
+      resources: new Map(
+        Array.from(joined, (type) => [type, entity(type, "resource", FACTS_BY_TYPE.get(type) ?? new Map())]),
       ),
       contexts,
     },

@@ -3,7 +3,7 @@ import type { FactTable } from "../fact.ts";
 import { PROMPT_FACTS, RESOURCE_FACTS, TOOL_FACTS } from "../fact-tables.ts";
 
 /** Attributes of each Cedar type that a request can be about. */
-export const SUBJECT_FACTS: ReadonlyMap<string, FactTable> = new Map([
+export const FACTS_BY_TYPE: ReadonlyMap<string, FactTable> = new Map([
   [TOOL, TOOL_FACTS],
   ["Resource", TOOL_FACTS],
   [RESOURCE_ITEM, RESOURCE_FACTS],
@@ -27,7 +27,7 @@ export interface PlannedAttribute {
 export interface Projection {
   readonly principal: readonly PlannedAttribute[];
   /** By Cedar type, for those the schema has actions on. */
-  readonly subjects: ReadonlyMap<string, readonly PlannedAttribute[]>;
+  readonly resources: ReadonlyMap<string, readonly PlannedAttribute[]>;
   /** By Cedar action id. */
   readonly contexts: ReadonlyMap<string, ContextProjection>;
 }

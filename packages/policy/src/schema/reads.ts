@@ -2,7 +2,7 @@ import type { AttributeRead } from "../compile/references.ts";
 import type { FactTable } from "../fact.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import { typeText } from "./fit.ts";
-import { SUBJECT_FACTS, type PlannedAttribute, type ProjectedType, type Projection } from "./projection.ts";
+import { FACTS_BY_TYPE, type PlannedAttribute, type ProjectedType, type Projection } from "./projection.ts";
 
 function argumentProblem(
   planned: readonly PlannedAttribute[] | null,
@@ -56,11 +56,11 @@ function anyOf(problems: readonly (string | undefined)[]): string | undefined {
  */
 export function readsProblem(reads: readonly AttributeRead[], projection: Projection): string | undefined {
   const principal: Facts = { where: "principal", table: PRINCIPAL_FACTS, planned: projection.principal };
-  const subjects = Array.from(
-    projection.subjects,
+  const resources = Array.from(
+    projection.resources,
     ([type, planned]): Facts => ({
       where: "resource",
-      table: SUBJECT_FACTS.get(type) ?? new Map(),
+      table: FACTS_BY_TYPE.get(type) ?? new Map(),
       planned,
     }),
   );
@@ -72,7 +72,7 @@ export function readsProblem(reads: readonly AttributeRead[], projection: Projec
     const [first, ...rest] = path;
     if (variable === "principal") return factProblem(principal, path);
     if (variable === "resource")
-      return first === undefined ? undefined : anyOf(subjects.map((facts) => factProblem(facts, path)));
+      return first === undefined ? undefined : anyOf(resources.map((facts) => factProblem(facts, path)));
     if (variable !== "context")
       return first === undefined ? undefined : `reads ${variable}.${first}, which no request has`;
     if (first === undefined) return "uses the context as a whole; name the attributes it needs";

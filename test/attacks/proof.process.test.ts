@@ -1,4 +1,4 @@
-/** P3.1 and P3.2, no proof for a regulator or a customer: whoever edits the record. Found by the verifier; without hardware the proof is worth less. */
+/** P3.1, no proof for a regulator: whoever edits the record. Found by the verifier; without hardware the proof is worth less. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { receiptOf } from "../gateway/fixture.ts";
 import { startStage, type Stage } from "./stage.ts";
 import { startToolsServer } from "./tools-server.ts";
 
-describe("P3.1 and P3.2 proof", () => {
+describe("P3.1 proof for a regulator", () => {
   let stage: Stage;
   let folder: string;
   let claim: Claim;

@@ -29,7 +29,11 @@ describe("P3.2 proof for a customer", () => {
     stage = await startStage({ servers: [shop], policies: '@id("all") permit (principal, action, resource);' });
     const sessionOf = async (label: string): Promise<Session> => {
       const receipts: Receipt[] = [];
-      for (let call = 0; call < 2; call += 1) receipts.push(receiptOf((await stage.auditor.call("order", label)).body));
+      for (let call = 0; call < 2; call += 1) {
+        const { body } = await stage.auditor.call("order", label);
+        assert.equal(body.error, undefined, JSON.stringify(body.error));
+        receipts.push(receiptOf(body));
+      }
       const id = receipts[0]?.session_id ?? "";
       return { claim: await stage.auditor.close(id), bundle: await stage.auditor.export(id), receipts };
     };
@@ -54,6 +58,7 @@ describe("P3.2 proof for a customer", () => {
   const receiptAt = ({ receipts }: Session, at: number): Receipt => receipts[at] ?? assert.fail("the agent kept it");
 
   test("the customer's own tool accepts what is whole", async () => {
+    assert.equal(receiptAt(first, 0).decision, "allow");
     assert.equal(await verified(first.claim, first.bundle, receiptAt(first, 0)), 0);
   });
 

@@ -53,4 +53,16 @@ export const EQUIVALENT: readonly Equivalent[] = [
     name: "constant: 0 → 1",
     reason: "an empty slot is found by its plan, and its numbers are written before they are read",
   },
+  {
+    file: "packages/appraise/src/tpm/quote.ts",
+    line: "for (let bit = 0; bit < 8; bit += 1) if (((bits >> bit) & 1) === 1) registers.push(8 * byte + bit);",
+    name: "comparison: < → <=",
+    reason: "a byte has no ninth bit",
+  },
+  {
+    file: "packages/audit/src/merkle-path.ts",
+    line: "input[0] = LEAF;",
+    name: "constant: 0 → 1",
+    reason: "the leaf is written over it, and what begins the input is zero as it is",
+  },
 ];

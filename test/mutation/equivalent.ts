@@ -26,14 +26,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     file: "packages/policy/src/authoring/reach.ts",
     line: "this.#byRule.set(rule, found);",
-    name: "call: this.#byRule.set(rule, found); → (nothing)",
+    name: "call: this.#byRule.set(rule, found); → ;",
     reason: "what is remembered of a rule is what would be found again",
-  },
-  {
-    file: "packages/wire/src/codec.ts",
-    line: "variableMapSize: true,",
-    name: "constant: true → false",
-    reason: "the encoder is given Maps, and the option is about objects",
   },
   {
     file: "packages/policy/src/compile/policies.ts",
@@ -52,5 +46,23 @@ export const EQUIVALENT: readonly Equivalent[] = [
     line: 'Object.assign(slot, { plan: NONE, key: "", policies: 0, filling: 0, used: 0 });',
     name: "constant: 0 → 1",
     reason: "an empty slot is found by its plan, and its numbers are written before they are read",
+  },
+  {
+    file: "packages/appraise/src/tpm/quote.ts",
+    line: "for (let bit = 0; bit < 8; bit += 1) if (((bits >> bit) & 1) === 1) registers.push(8 * byte + bit);",
+    name: "comparison: < → <=",
+    reason: "a byte has no ninth bit",
+  },
+  {
+    file: "packages/audit/src/merkle-path.ts",
+    line: "input[0] = LEAF;",
+    name: "constant: 0 → 1",
+    reason: "the leaf is written over it, and what begins the input is zero as it is",
+  },
+  {
+    file: "attestation/src/azure/metadata.ts",
+    line: "const quoteAnswer = z.object({ quote: z.string().min(1) });",
+    name: "constant: 1 → 2",
+    reason: "one character is base64 of nothing, and refused as that",
   },
 ];

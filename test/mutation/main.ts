@@ -8,15 +8,14 @@
  * A mutant is shown to the tests by a module hook; the tree stays as it is.
  */
 import { randomInt } from "node:crypto";
-import { globSync, readFileSync } from "node:fs";
+import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { ROOT } from "../gateway/deployment.ts";
-import { EQUIVALENT, type Equivalent } from "./equivalent.ts";
+import { candidates, describe } from "./candidates.ts";
 import { inLanes } from "./lanes.ts";
-import { lineOf, nameOf, type Mutant } from "./mutant.ts";
 import { JUDGED, type Judged } from "./packages.ts";
 import { Project } from "./project.ts";
 import { measureTest, tryMutant, type Verdict } from "./runner.ts";
@@ -26,38 +25,6 @@ const COUNT = 12;
 const LANES = availableParallelism();
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-
-interface Described {
-  readonly file: string;
-  readonly line: { readonly number: number; readonly text: string };
-  readonly name: string;
-}
-
-function describe(mutant: Mutant): Described {
-  const source = readFileSync(mutant.file, "utf8");
-  return { file: relative(ROOT, mutant.file), line: lineOf(source, mutant), name: nameOf(source, mutant) };
-}
-
-function isThe(equivalent: Equivalent, { file, line, name }: Described): boolean {
-  return equivalent.file === file && equivalent.line === line.text && equivalent.name === name;
-}
-
-/** The mutants of a package that are not equivalent to its source. Errors: one on the list stands for no mutant. */
-function candidates({ sources }: Judged, project: Project): Mutant[] {
-  const mutants = project.mutants(join(ROOT, sources));
-  const listed = EQUIVALENT.filter(({ file }) => file.startsWith(`${sources}/`));
-  const files = new Set(listed.map(({ file }) => join(ROOT, file)));
-  const described = new Map(
-    mutants.filter(({ file }) => files.has(file)).map((mutant) => [mutant, describe(mutant)] as const),
-  );
-  for (const one of listed)
-    if (![...described.values()].some((other) => isThe(one, other)))
-      throw new Error(`no mutant in ${one.file} is "${one.name}" on the line "${one.line}"`);
-  return mutants.filter((mutant) => {
-    const known = described.get(mutant);
-    return known === undefined || !listed.some((one) => isThe(one, known));
-  });
-}
 
 async function judge(judged: Judged, project: Project, options: { seed: number; count: number }): Promise<Verdict[]> {
   const files = globSync([...judged.tests], { cwd: ROOT });

@@ -222,6 +222,10 @@ test("answers of the metadata service that are no answers are refused, whatever 
     ...UNAVAILABLE,
     message: /cannot be reached/,
   });
+  const timeout = t.mock.method(AbortSignal, "timeout");
+  await assert.rejects(metadataOver(() => Promise.reject(new Error("no relay")))(request), UNAVAILABLE);
+  assert.deepEqual(timeout.mock.calls[0]?.arguments, [30_000], "a request may take thirty seconds");
+  timeout.mock.restore();
   const hcl = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
   if (hcl === null) return t.skip(NO_SHARED_FOLDER);
   const tpm = await azureTpm(t, () => hcl);

@@ -63,6 +63,9 @@ test("TDX has neither certificates nor levels, and neither is asked for", async 
 test("below a paravisor the lowest level allowed is asked for", async () => {
   const kernel = new FakeKernel({ ...echo, privilegeFloor: 2 });
   assert.equal((await ask(kernel)).outblob[0], 2);
+  const own = new FakeKernel(echo);
+  await ask(own);
+  assert.ok(!own.operations.includes("write privlevel"), "the level that there is anyway is not asked for");
 });
 
 test("reports of another provider are refused before anything is written", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { examine, untrusted, type Untrusted } from "@cmcp/boundary";
 import { hashedEntry } from "./entry-text.ts";
-import { decodeRecord, MAX_RECORD_BYTES } from "./journal.ts";
+import { decodeRecord } from "./journal.ts";
 import { POLICY, WritingInstance } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
@@ -52,5 +52,6 @@ test("a hash that stands elsewhere, twice or nowhere is refused, and so is what 
   refused("null");
   refused('{"body":{"entry":null,"receipt":null}}');
   refused('{"body":{"entry":{"entry_hash":1},"receipt":null}}');
-  refused(text.padEnd(MAX_RECORD_BYTES + 1));
+  read(text.padEnd(16 * 1024 * 1024));
+  refused(text.padEnd(16 * 1024 * 1024 + 1));
 });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { canonicalBytes, untrusted, type Untrusted } from "@cmcp/boundary";
 import { entryHashInput, type AuditEntry } from "./entry.ts";
 import { type JournalStatement } from "./journal.ts";
+import { killSwitchDetail } from "./kill-switch.ts";
 import { planRecovery } from "./plan-recovery.ts";
 import { JournalReader, recover, type RecoveredInstance } from "./recover.ts";
 import { encodeRecord, POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
@@ -358,4 +359,45 @@ test("an operator's reset supersedes all that its session and closed ones had se
   call(B, "later", "confidential", "confidential");
   call(A, "later", "confidential", "public");
   assert.deepEqual(held(), [["public", "confidential"], ["public", "pii", "confidential"], ["hipaa_phi"], ["public"]]);
+});
+
+test("what was provisioned and an unblock are records like others: none of them is refused", () => {
+  const instance = new WritingInstance();
+  instance.start(A, { principal: "agent-1" });
+  instance.write({ kind: "provision", body: { sequence: 1, principals: [], credentials: [] } });
+  const statement = {
+    v: 1,
+    purpose: "kill-switch-unblock",
+    instance: instance.name,
+    principal: "agent-1",
+    sequence: 1,
+    reason: "why",
+  } as const;
+  const detail = killSwitchDetail({ statement, key: "k".repeat(43), signature: "s".repeat(86) });
+  instance.entry(A, { entry_type: "break_glass_used", detail });
+  const found = established(instance.records);
+  assert.deepEqual([found.refused, found.gapless, found.records], [0, true, instance.journal.length]);
+});
+
+test("a claim that is shown again does not stand for a later one", () => {
+  const instance = new WritingInstance();
+  instance.start(A);
+  const claim = (sequence_number: number, digit: string): void =>
+    instance.write({
+      kind: "claim",
+      body: { session_id: A, sequence_number, claim_hash: `sha256:${digit.repeat(64)}`, claim: {} },
+    });
+  claim(1, "1");
+  claim(2, "2");
+  const found = established([...instance.records, ...instance.records.slice(2, 3)]);
+  assert.equal(found.sessions.get(A)?.claimHash, `sha256:${"2".repeat(64)}`);
+  assert.deepEqual([found.refused, found.gapless, found.records], [1, false, 4]);
+});
+
+test("an error of whoever names keys is thrown, not taken for a bad record", () => {
+  const { records } = new WritingInstance();
+  const failing = (): never => {
+    throw new TypeError("a bug");
+  };
+  assert.throws(() => recover(records, failing), /a bug/);
 });

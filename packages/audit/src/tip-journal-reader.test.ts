@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { examine, untrusted, type Untrusted } from "@cmcp/boundary";
+import { SessionChain } from "./chain.ts";
 import { MAX_RECORD_BYTES, type JournalStatement } from "./journal.ts";
 import { recover, type RecoveredInstance } from "./recover.ts";
 import { encodeRecord, POLICY, thumbprint, WritingInstance } from "./testing/instance.ts";
@@ -70,6 +71,20 @@ test("an untouched journal gives what all its signatures give, open calls and an
     quick.sessions.get(A)?.openIntents.map(({ call_id: id }) => id),
     ["open"],
   );
+});
+
+test("the latest time is that of the latest entry of any session, or of the start", () => {
+  const instance = new WritingInstance();
+  const at = (session: string, time: string): void => {
+    const entry = new SessionChain(session, () => Date.parse(time)).append({ entry_type: "session_start" });
+    instance.write({ kind: "entry", body: { entry, receipt: null } });
+  };
+  const latest = (): readonly (string | undefined)[] =>
+    [quickly(instance.records), recover(instance.records, thumbprint)].map((found) => found?.lastTime);
+  assert.deepEqual(latest(), ["2026-08-01T00:00:00.000Z", "2026-08-01T00:00:00.000Z"]);
+  at(A, "2026-08-03T00:00:00.000Z");
+  at(B, "2026-08-02T00:00:00.000Z");
+  assert.deepEqual(latest(), ["2026-08-03T00:00:00.000Z", "2026-08-03T00:00:00.000Z"]);
 });
 
 test("a journal that ends early is believed up to its end", () => {

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { JsonObject, JsonValue } from "@cmcp/boundary";
-import { MAX_ATTRIBUTE_BYTES } from "./evaluate/bounds.ts";
 import { PERMIT_ALL, READ_FILE, SEND_MAIL, call, compile, schemaText, tool } from "./test-support.ts";
 
+/** UTF-8 bytes of one text attribute at most. */
+const MAX_ATTRIBUTE_BYTES = 2_048;
 const NO_ETC = `${PERMIT_ALL}
 @id("no-etc") forbid (principal, action, resource) when { context.arguments.path like "/etc/*" };`;
 const GUARDED = `${PERMIT_ALL}

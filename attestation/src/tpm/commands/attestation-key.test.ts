@@ -54,7 +54,8 @@ test("Google's key is made from its template, with or without a length before it
     const key = await loadAttestationKey(tpm);
     assert.deepEqual([key.handle, key.publicArea], [MADE, Uint8Array.of(0xcc)]);
     assert.deepEqual(key.certificates, [Uint8Array.from(CERTIFICATE)]);
-    assert.ok(templateOf(asked).includes(Buffer.from(sized(template)).toString("hex")));
+    // An empty secret, the template, no outside data, no registers of its making.
+    assert.ok(templateOf(asked).endsWith("000400000000000411223344000000000000"));
     await key.release();
     assert.deepEqual([asked.at(-1)?.code, asked.at(-1)?.bytes.readUInt32BE(10)], [CODE.flush, MADE]);
   }

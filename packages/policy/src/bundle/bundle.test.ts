@@ -102,6 +102,16 @@ void test("an incomplete bundle is refused, naming what is missing", () => {
 });
 
 void test("a bundle is bounded", () => {
+  const others = Object.values(FILES).join("").length;
+  const room = (count: number, length: number): BundleFiles => ({
+    ...FILES,
+    ...Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}.txt`, " ".repeat(length)])),
+  });
+  assert.equal(readBundle(room(496, 0)).hash, EXISTING);
+  assert.equal(readBundle({ ...room(3, 262_144), rest: " ".repeat(262_144 - others) }).hash, EXISTING);
+  refused({ ...room(3, 262_144), rest: " ".repeat(262_144 - others), more: " " }, /limit 1048576/);
+  assert.equal(readBundle({ ...FILES, ["x".repeat(256)]: "" }).hash, EXISTING);
+  refused({ ...FILES, ["x".repeat(257)]: "" }, /relative path/);
   refused({ ...FILES, "a.cedar": " ".repeat(256 * 1024 + 1) }, /limit 262144/);
   refused(
     { ...FILES, ...Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`${index}.cedar`, ""])) },

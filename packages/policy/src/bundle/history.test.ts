@@ -44,6 +44,24 @@ test("a declaration of another form is refused by its place", () => {
     assert.throws(() => bundleOf(RULE, undefined, manifest(history)), { code: "POLICY_BUNDLE_INVALID", message });
 });
 
+test("every text, list and window of a declaration ends where its bound is", () => {
+  const read = (history: unknown): boolean => {
+    try {
+      return bundleOf(RULE, undefined, manifest(history)).history.length > 0;
+    } catch {
+      return false;
+    }
+  };
+  const one = (change: object): boolean => read([{ ...READS, ...change }]);
+  assert.ok(one({ name: `a${"b".repeat(63)}` }) && !one({ name: `a${"b".repeat(64)}` }));
+  assert.ok(one({ window_seconds: 1 }) && one({ window_seconds: 2_592_000 }) && !one({ window_seconds: 2_592_001 }));
+  for (const name of ["tool", "server"])
+    assert.ok(one({ [name]: "x".repeat(2_048) }) && !one({ [name]: "x".repeat(2_049) }) && !one({ [name]: "" }), name);
+  const distinct = (argument: string): boolean => one({ of: "distinct", argument });
+  assert.ok(distinct("x".repeat(2_048)) && !distinct("x".repeat(2_049)) && !distinct(""));
+  assert.ok(read(Array.from({ length: 16 }, (_, at) => ({ ...READS, name: `r${at}` }))));
+});
+
 test("rules read the counts, under the bundle's own schema and under the built-in one", async () => {
   const own = schemaText("", "session_max_sensitivity: String, history: { reads: Long }, history_complete: Bool");
   for (const schema of [own, schemaText()]) {

@@ -78,5 +78,31 @@ describe("policy signing keys", () => {
     const keys = new SigningKeys("0");
     for (let at = 0; at < 64; at += 1) keys.apply({ key: `${at}`, next: `${at + 1}` });
     assert.throws(() => keys.apply({ key: "64", next: "65" }), INVALID);
+    assert.throws(() => keys.apply({ key: "64", next: null }), INVALID);
+  });
+
+  test("say whether one that signs no more passes a test", () => {
+    const keys = new SigningKeys("a");
+    assert.equal(
+      keys.hasSigned(() => true),
+      false,
+    );
+    keys.apply({ key: "a", next: "b" });
+    keys.apply({ key: "b", next: null });
+    assert.ok(["a", "b"].every((key) => keys.hasSigned((one) => one === key)));
+    assert.equal(
+      keys.hasSigned((one) => one === "c"),
+      false,
+    );
+    assert.ok(keys.isRetired("b") && !keys.isRetired("c"));
+  });
+
+  test("do not come back as a successor that was the first", () => {
+    const keys = new SigningKeys("a");
+    keys.restore([{ key: "a", next: "a" }]);
+    assert.equal(keys.current, null);
+    const later = new SigningKeys("a");
+    later.apply({ key: "a", next: "b" });
+    assert.throws(() => later.apply({ key: "b", next: "a" }), { ...INVALID, message: /in use before/ });
   });
 });

@@ -87,3 +87,23 @@ void test("no key of the caller's ever reaches the engine", () => {
     }),
   );
 });
+
+void test("texts, sets and all of a request end where their bounds are", () => {
+  const texts: ProjectedType = { kind: "Set", element: { kind: "String" } };
+  const sets: ProjectedType = { kind: "Set", element: { kind: "Set", element: { kind: "Bool" } } };
+  const repeated = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+  assert.equal(typeof projected({ kind: "String" }, "x".repeat(2_048)), "object");
+  assert.equal(projected({ kind: "String" }, "x".repeat(2_049)), "context-bound");
+  assert.equal(typeof projected(texts, repeated(512, "")), "object");
+  assert.equal(projected(texts, repeated(513, "")), "context-bound");
+  // The members of the outer set count too.
+  const members = (count: number): boolean[][] => [...repeated(7, repeated(512, true)), repeated(count, true)];
+  assert.equal(typeof projected(sets, members(4_096 - 7 * 512 - 8)), "object");
+  assert.equal(projected(sets, members(4_096 - 7 * 512 - 7)), "context-bound");
+  // The caller and the tool are texts of the request as well.
+  const { principal } = call({});
+  const others = principal.id.length + ASKED.id.length;
+  const bytes = (last: number): string[] => [...repeated(7, "x".repeat(2_048)), "x".repeat(last)];
+  assert.equal(typeof projected(texts, bytes(2_048 - others)), "object");
+  assert.equal(projected(texts, bytes(2_049 - others)), "context-bound");
+});

@@ -360,6 +360,43 @@ test("the clock must be safe and not run backwards", async () => {
     assert.equal(await order(earlier), "EVIDENCE_POLICY_VIOLATION");
 });
 
+test("what is wrong with the launch register and the registers' digest is said as it is", async () => {
+  const why = (checks: readonly Check[], name: string): string => checks.find((one) => one.name === name)?.why ?? "";
+  const launchDigest = new Uint8Array(32).fill(7);
+  const whole = plainValues(QUOTED_REGISTERS);
+  const evidence = sampleEvidence(KEY, whole);
+  const launch = async (of: TpmEvidence, digest = launchDigest, policy: Partial<TpmPolicy> = {}): Promise<string> =>
+    why(await appraise(of, { launchDigest: digest }, policy), "launch digest");
+  assert.match(await launch(evidence), /^PCR 15 is not the launch digest followed by the cap$/);
+  assert.match(await launch({ ...evidence, registers: new Map() }), /^the value of PCR 15 is not shown$/);
+  const without = sampleEvidence(KEY, plainValues([0, 1]));
+  assert.match(await launch(without, launchDigest, { selections: [[0, 1]] }), /^PCR 15 is not quoted$/);
+  assert.match(
+    await launch(evidence, new Uint8Array(48)),
+    /carries a launch digest of 32 bytes, expected is one of 48$/,
+  );
+  const missing = new Map([[0x0b, plainValues(QUOTED_REGISTERS.filter((register) => register > 1))]]);
+  assert.equal(
+    why(await appraise({ ...evidence, registers: missing }), "PCR digest"),
+    "no value was given of PCR 0, 1",
+  );
+  const other = new Map([[0x0b, new Map([...whole, [0, new Uint8Array(32).fill(1)]])]]);
+  assert.equal(
+    why(await appraise({ ...evidence, registers: other }), "PCR digest"),
+    "the register values do not have the signed digest",
+  );
+  assert.match(why(await appraise(evidence), "PCR digest"), /^15 register values have the signed digest$/);
+  const named = { registers: { 0: ["00".repeat(32)], 1: ["11".repeat(32)], 20: ["00".repeat(32)] } };
+  assert.equal(
+    why(await appraise(evidence, {}, named), "PCR values"),
+    `not accepted: PCR 1 is ${"00".repeat(32)}; PCR 20 is not shown`,
+  );
+  assert.equal(
+    why(await appraise(evidence, {}, { registers: { 0: ["00".repeat(32)] } }), "PCR values"),
+    "PCR 0 hold accepted values",
+  );
+});
+
 test("the policy's banks have the names and sizes of the log's", () => {
   assert.deepEqual(
     Object.values(BANKS).map(({ id, size }) => [id, size]),

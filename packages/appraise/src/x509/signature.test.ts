@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { ecKeys, issue, type Issued } from "../testing/authority.ts";
-import { signatureAlgorithm } from "./algorithm.ts";
+import { keyKind, signatureAlgorithm } from "./algorithm.ts";
 import { Certificate } from "./certificate.ts";
 import { DerReader } from "./der.ts";
 import { ecdsaSignature, verifySignedBy } from "./signature.ts";
@@ -126,6 +126,19 @@ test("RSA with SHA-1 does not verify, though the signature is right", async () =
     algorithm: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-1" },
   });
   assert.equal(await verifies(weak), false);
+});
+
+test("a key is RSA, on one of two curves, or unsupported", async () => {
+  const spki = async (keys: webcrypto.CryptoKeyPair): Promise<Uint8Array> =>
+    new Uint8Array(await webcrypto.subtle.exportKey("spki", keys.publicKey));
+  assert.deepEqual(keyKind(await spki(await ecKeys("P-256"))), { kind: "ec", curve: "P-256" });
+  assert.deepEqual(keyKind(await spki(await ecKeys("P-384"))), { kind: "ec", curve: "P-384" });
+  assert.deepEqual(keyKind(await spki(await rsaKeys("RSASSA-PKCS1-v1_5", "SHA-256"))), { kind: "rsa" });
+  const p521 = await webcrypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-521" }, true, ["sign", "verify"]);
+  assert.deepEqual(keyKind(await spki(p521)), { kind: "unsupported" });
+  // An EC key that names no curve, and a key of another algorithm.
+  for (const hex of ["300b300906072a8648ce3d0201", "3007300506032b6570"])
+    assert.deepEqual(keyKind(bytes(hex)), { kind: "unsupported" });
 });
 
 test("a key that cannot be read verifies nothing", async () => {

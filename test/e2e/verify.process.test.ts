@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Receipt } from "@cmcp/audit/schema";
 import { jwkThumbprint, sessionReportData } from "@cmcp/attestation";
-import { keyIdOf, signClaim, resourceOf, type Claim } from "@cmcp/claim";
+import { keyIdOf, signClaim, subjectOf, type Claim } from "@cmcp/claim";
 import { cmcp, type CommandResult } from "../gateway/cli.ts";
 import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
 import { receiptOf, startFixture, type RpcReply } from "../gateway/fixture.ts";
@@ -215,7 +215,7 @@ describe("the record of a closed session", () => {
       hardware.trace.runtime.nonce = Buffer.from(
         sessionReportData(jwkThumbprint({ kty: "OKP", crv: "Ed25519", x }), claim.gateway.audit_chain.root),
       ).toString("base64url");
-      hardware.trace.subject = resourceOf(key);
+      hardware.trace.subject = subjectOf(key);
       hardware.trace.cnf.jwk = { kty: "OKP", crv: "Ed25519", x, kid: keyIdOf(key) };
       const verdict = await cmcp([
         "verify",

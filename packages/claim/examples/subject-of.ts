@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { resourceOf } from "@cmcp/claim";
+import { subjectOf } from "@cmcp/claim";
 
 const publicKey = Buffer.from("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "hex");
-assert.equal(resourceOf(publicKey), "spiffe://cmcp.gateway/tee/0011223344556677");
+assert.equal(subjectOf(publicKey), "spiffe://cmcp.gateway/tee/0011223344556677");

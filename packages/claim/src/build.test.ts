@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { toBase64Url } from "@cmcp/boundary";
 import { buildClaim, type ClaimInput } from "./build.ts";
 import { EAT_PROFILES } from "./claim.ts";
-import { keyIdOf, resourceOf } from "./key-names.ts";
+import { keyIdOf, subjectOf } from "./key-names.ts";
 import { call, CATALOG, entriesOf, inputOf, jwk, POLICY, SESSION } from "./testing/session.ts";
 
 const entries = entriesOf(
@@ -127,5 +127,5 @@ test("parts that do not make a readable claim are refused before anything is sig
 test("key names follow from the key's first bytes", () => {
   const key = Uint8Array.from({ length: 32 }, (_, index) => index + 0xe0);
   assert.equal(keyIdOf(key), "cmcp-e0e1e2e3");
-  assert.equal(resourceOf(key), "spiffe://cmcp.gateway/tee/e0e1e2e3e4e5e6e7");
+  assert.equal(subjectOf(key), "spiffe://cmcp.gateway/tee/e0e1e2e3e4e5e6e7");
 });

@@ -2,7 +2,7 @@ import { CmcpError, fromBase64Url, toBase64Url, schemaProblem } from "@cmcp/boun
 import type { AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, CMCP_VERSION, type CallSummary, type EatProfile, type UnsignedClaim } from "./claim.ts";
 import { firmwareText, type DeploymentMode } from "./firmware-text.ts";
-import { keyIdOf, resourceOf } from "./key-names.ts";
+import { keyIdOf, subjectOf } from "./key-names.ts";
 import { CallSummaryBuilder } from "./transcript.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
@@ -102,7 +102,7 @@ function traceOf(input: ClaimInput, publicKey: Uint8Array) {
     trace: {
       eat_profile: input.eatProfile,
       iat: input.issuedAt,
-      subject: resourceOf(publicKey),
+      subject: subjectOf(publicKey),
       runtime: {
         platform: attestation.platform,
         measurement: attestation.measurement,

@@ -6,6 +6,6 @@ export function keyIdOf(publicKey: Uint8Array): string {
 }
 
 /** `subject` of a signing key: the first 16 hex digits of its 32 bytes, below the gateway's SPIFFE path. */
-export function resourceOf(publicKey: Uint8Array): string {
+export function subjectOf(publicKey: Uint8Array): string {
   return `spiffe://cmcp.gateway/tee/${toHex(publicKey.subarray(0, 8))}`;
 }

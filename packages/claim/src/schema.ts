@@ -11,7 +11,7 @@ export {
 } from "./claim.ts";
 export { claimSigningInput } from "./signing-input.ts";
 export { firmwareText, parseFirmwareText, type DeploymentMode } from "./firmware-text.ts";
-export { keyIdOf, resourceOf } from "./key-names.ts";
+export { keyIdOf, subjectOf } from "./key-names.ts";
 export {
   MODEL_NOT_ASSERTED,
   NO_SELF_APPRAISAL,

@@ -1,4 +1,4 @@
-import { claimSigningInput, keyIdOf, resourceOf, type Claim } from "@cmcp/claim/schema";
+import { claimSigningInput, keyIdOf, subjectOf, type Claim } from "@cmcp/claim/schema";
 import { fromBase64Url } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
@@ -18,7 +18,7 @@ export async function checkSignature(
     failed: "the claim was changed or signed by another key",
   });
   const key = fromBase64Url(jwk.x);
-  const named = key !== undefined && jwk.kid === keyIdOf(key) && claim.trace.subject === resourceOf(key);
+  const named = key !== undefined && jwk.kid === keyIdOf(key) && claim.trace.subject === subjectOf(key);
   list.require("key names", named, "SIGNATURE_INVALID", {
     passed: "kid and subject follow from the key",
     failed: "kid or subject belongs to another key",

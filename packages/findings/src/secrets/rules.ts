@@ -1,5 +1,8 @@
+import { parseJsonText } from "@cmcp/boundary";
 import { CmcpError } from "@cmcp/boundary";
 import { RE2JS } from "re2js";
+
+const LIMITS = { maxBytes: 512 * 1024, maxDepth: 16, maxItems: 20_000 };
 
 /** Exceptions of a rule: what it matches and is no secret. */
 interface AllowedData {
@@ -93,7 +96,7 @@ export class SecretRule {
  */
 export function readRules(text: string): readonly SecretRule[] {
   try {
-    const { rules, allowed } = JSON.parse(text) as RuleSetData;
+    const { rules, allowed } = parseJsonText(text, LIMITS) as unknown as RuleSetData;
     const everywhere = new Allowed(allowed);
     return rules.map((rule) => new SecretRule(rule, everywhere));
   } catch (thrown) {

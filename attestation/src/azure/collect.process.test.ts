@@ -17,8 +17,9 @@ import { tpmQualifyingData } from "../tpm/collect.ts";
 import { parseTpmQuote } from "../../../packages/appraise/src/tpm/quote.ts";
 import { withNvIndex } from "../tpm/transport/testing/nv-overlay.ts";
 import { persist, rsaKeyTemplate } from "../tpm/transport/testing/provision.ts";
+import { capability, response, scriptedTpm } from "../tpm/transport/testing/scripted-tpm.ts";
 import { NO_SWTPM, Swtpm } from "../tpm/transport/testing/swtpm.ts";
-import { AzureCollector, type AzureSource } from "./collect.ts";
+import { AzureCollector, readParavisor, type AzureSource } from "./collect.ts";
 import { STRICT_AZURE_CVM_POLICY } from "../../../packages/appraise/src/azure/policy.ts";
 import { azureEvidenceOf } from "../../../packages/appraise/src/evidence/parts.ts";
 import { verifyAzureCvm } from "../../../packages/appraise/src/azure/verify.ts";
@@ -206,6 +207,25 @@ test("a virtual TPM without the paravisor's report or key, or with a report that
     ),
     UNAVAILABLE,
   );
+});
+
+test("the paravisor's measurement is read from the report that the virtual TPM holds, of either hardware", async (t) => {
+  const snp = sharedFile(`${CORPUS}/kinvolk/hcl-report-snp.bin`);
+  const tdx = sharedFile(`${CORPUS}/kinvolk/hcl-report-tdx.bin`);
+  if (snp === null || tdx === null) return t.skip(NO_SHARED_FOLDER);
+  const silent = scriptedTpm(() => response(0x101)).transport;
+  const read = async (report: Uint8Array) => {
+    const asked = scriptedTpm(() => capability(6, [], 0)).transport;
+    return await readParavisor(new Tpm(withNvIndex(asked, HCL_REPORT_INDEX, report)));
+  };
+  const hex = (bytes: Uint8Array, from: number): string => Buffer.from(bytes.subarray(from, from + 48)).toString("hex");
+  assert.deepEqual(await read(snp), {
+    platform: "azure-cvm-sev-snp",
+    measurement: `sha384:${hex(snp, 0x20 + 0x90)}`,
+  });
+  assert.deepEqual(await read(tdx), { platform: "intel-tdx", measurement: `sha384:${hex(tdx, 0x20 + 528)}` });
+  await assert.rejects(read(snp.with(0, 0)), UNAVAILABLE);
+  await assert.rejects(readParavisor(new Tpm(silent)), UNAVAILABLE);
 });
 
 test("answers of the metadata service that are no answers are refused, whatever they are", async (t) => {

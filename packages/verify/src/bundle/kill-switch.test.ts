@@ -14,6 +14,7 @@ import {
   altered,
   CATALOG_HASH,
   claimOf,
+  entriesOf,
   failures,
   ISSUED_AT,
   judge,
@@ -67,6 +68,12 @@ const judged = async (entries: AuditEntry[], change: (claim: ReturnType<typeof c
 };
 
 describe("the kill switch in a record", () => {
+  test("that did not stop it is said", async () => {
+    const entries = entriesOf(instance);
+    const { checks } = await judge({ claim: claimOf(instance, entries), bundle: instance.bundle(entries) });
+    assert.equal(checks.find(({ name }) => name === "kill switch")?.why, "it did not stop the session");
+  });
+
   test("is accepted with the operator's signature, and its trigger named", async () => {
     const verdict = await judged(stopped());
     assert.equal(verdict.outcome, "accepted");

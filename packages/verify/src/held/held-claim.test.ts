@@ -66,6 +66,16 @@ test("the same claim agrees with itself, and one of another session next to it",
   assert.deepEqual((await against(second, other)).failed, []);
 });
 
+test("claims two numbers apart are not linked, and how many are between them is said", async () => {
+  const third = numbered(entriesOf(instance), 3, second);
+  const apart = await against(first, third, entries.slice(0, 3));
+  assert.deepEqual([apart.failed, apart.others.at(-1)], [[], "held claim 3: not-performed"]);
+  assert.match(apart.why, /the 1 claims between the two are not here/);
+  const next = await against(third, second, null);
+  assert.match(next.why, /the claim before this one/);
+  assert.match((await against(second, third)).why, /the claim after this one/);
+});
+
 test("a later claim shows what an earlier one withholds", async () => {
   const { failed, why } = await against(first, second, entries.slice(0, 3));
   assert.deepEqual(failed, ["held claim 2 in the chain CHAIN_BROKEN"]);

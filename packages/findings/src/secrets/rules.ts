@@ -1,5 +1,4 @@
-import { parseJsonText } from "@cmcp/boundary";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, parseJsonText } from "@cmcp/boundary";
 import { RE2JS } from "re2js";
 
 const LIMITS = { maxBytes: 512 * 1024, maxDepth: 16, maxItems: 20_000 };

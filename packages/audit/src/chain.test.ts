@@ -34,6 +34,7 @@ test("entries are numbered from 0, linked by hash, and each an own id; the chain
   }
   assert.equal(new Set(entries.map(({ entry_id: id }) => id)).size, entries.length);
   assert.deepEqual([chain.root, chain.tip, chain.length, chain.closed], [entries[0]?.entry_hash, previous, 5, true]);
+  assert.deepEqual([entries[0]?.detail, entries[1]?.detail], [{ a: 1 }, null]);
   assert.equal(entries[1]?.tool_name, null);
   assert.equal(entries[1]?.evidence_class, "hash-only");
   assert.equal(entries[0]?.timestamp_utc, "2026-07-25T17:20:00.000Z");

@@ -147,6 +147,18 @@ test("nothing is established from what the host changed", () => {
   for (const [what, records] of Object.entries(changed)) assert.equal(quickly(records), null, what);
 });
 
+test("a call that the instance itself announced twice is left to the reader of every record", () => {
+  for (const recorded of [false, true]) {
+    const instance = new WritingInstance();
+    instance.start(A);
+    instance.intent(A, "call");
+    if (recorded) instance.call(A, "call");
+    assert.notEqual(quickly(instance.records), null);
+    instance.intent(A, "call");
+    assert.equal(quickly(instance.records), null);
+  }
+});
+
 /** A record under another number, which its signature does not cover any more. */
 function numbered(record: Untrusted<Uint8Array>, number: number): Untrusted<Uint8Array> {
   const text = Buffer.from(examine(record)).toString();

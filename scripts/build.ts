@@ -63,7 +63,7 @@ if (addonless !== null)
       `${addonless.split("\n", 1)[0]}\n`,
   );
 const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
-const ruleLicence = await readFile(join(root, ".cache/detectors/LICENSE"), "utf8");
+const ruleLicence = await readFile(join(root, "packages/findings/src/data/secret-rules.LICENSE"), "utf8");
 const notices = await thirdPartyNotices(root, shipped);
 const ruleNotice = `\n${"-".repeat(80)}\n\nSecret rules of gitleaks (MIT)\n\nCopyright (c) 2019 Zachary Rice\n\n${ruleLicence.trim()}\n`;
 await writeFile(join(cli, "dist/THIRD-PARTY-NOTICES.txt"), `${notices}${ruleNotice}`);

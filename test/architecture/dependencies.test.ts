@@ -22,18 +22,28 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/inspection": ["@cmcp/boundary", "@cfworker/json-schema", "re2js"],
   "packages/findings": ["@cmcp/boundary", "re2js"],
   "packages/flows": ["@cmcp/boundary", "@cmcp/findings"],
-  "packages/audit": ["@cmcp/boundary", "zod", "node"],
-  "packages/claim": ["@cmcp/boundary", "zod", "node"],
+  "packages/log": ["@cmcp/boundary", "node"],
+  "packages/audit": ["@cmcp/boundary", "@cmcp/log", "zod", "node"],
+  "packages/claim": ["@cmcp/boundary", "@cmcp/log", "zod", "node"],
   "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
   "packages/launch": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/spawner", "yaml", "zod", "node"],
-  "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/appraise", "zod"],
+  "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/appraise", "@cmcp/log", "zod"],
   "packages/appraise": ["@cmcp/boundary", "zod"],
   attestation: ["@cmcp/appraise", "@cmcp/boundary", "zod", "node"],
   "packages/measure": ["@cmcp/boundary", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "@cmcp/measure", "modern-tar", "xz-decompress", "zod", "node"],
   "packages/spawner": ["@cmcp/boundary", "zod", "node"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],
-  "host-proxy": ["@cmcp/boundary", "@cmcp/spawner", "@cmcp/wire", "hono", "@hono/node-server", "pino", "node"],
+  "host-proxy": [
+    "@cmcp/boundary",
+    "@cmcp/log",
+    "@cmcp/spawner",
+    "@cmcp/wire",
+    "hono",
+    "@hono/node-server",
+    "pino",
+    "node",
+  ],
 };
 
 const options = {
@@ -105,6 +115,19 @@ test("what the configuration needs of packages/identity brings in neither jose n
     );
     assert.deepEqual([modules.filter((path) => path.includes("/jose/")), [...externals(metafile)]], [[], []], entry);
   }
+});
+
+test("the formats of packages/log bring in neither Node nor a dependency", async () => {
+  const { metafile } = await build({
+    ...options,
+    outfile: "unused.js",
+    entryPoints: [join(root, "packages/log/src/format.ts")],
+  });
+  assert.ok(
+    Object.keys(metafile.inputs).some((path) => path.startsWith("packages/log/")),
+    "the graph was read",
+  );
+  assert.deepEqual([...externals(metafile)], []);
 });
 
 const DECIDES = /(^|\/)packages\/(policy|catalog|session|inspection|audit|claim|mcp|enclave|verify)\/|cedar/;

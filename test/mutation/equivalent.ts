@@ -54,7 +54,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "a byte has no ninth bit",
   },
   {
-    file: "packages/audit/src/merkle-path.ts",
+    file: "packages/log/src/path.ts",
     line: "input[0] = LEAF;",
     name: "constant: 0 → 1",
     reason: "the leaf is written over it, and what begins the input is zero as it is",

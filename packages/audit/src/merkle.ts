@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { fromBase64Url } from "@cmcp/boundary";
-import { leafInput, nodeInput, siblingSides } from "./merkle-path.ts";
+import { leafInput, nodeInput, siblingSides } from "@cmcp/log/format";
 
 /** Bytes of a hash. */
 const HASH_BYTES = 32;

@@ -28,7 +28,6 @@ export {
   type ReceiptBody,
 } from "./receipt.ts";
 export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature } from "./tree-signature.ts";
-export { leafInput, nodeInput, siblingSides } from "./merkle-path.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
 export {
   MAX_STATEMENT_BYTES,

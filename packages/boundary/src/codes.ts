@@ -258,6 +258,10 @@ export const ERROR_CODES = {
   RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
+  // Transparency log
+  NOTE_MALFORMED: fact(null, "reject: this is not a signed note or checkpoint that this version understands"),
+  VERIFIER_KEY_INVALID: fact(null, "correct the key: a C2SP verifier key, name+id+key, of Ed25519"),
+  LOG_TREE_INVALID: fact(null, "reject: these hashes are not of a tree of this size"),
   // Measurement
   MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),
   MEASURE_NOT_PREDICTABLE: fact(

@@ -43,3 +43,15 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined
   const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
   return toBase64Url(bytes) === text ? bytes : undefined;
 }
+
+/** Base64 in the standard alphabet, padded (RFC 4648 section 4). */
+export function toBase64(bytes: Uint8Array): string {
+  const text = toBase64Url(bytes).replaceAll("-", "+").replaceAll("_", "/");
+  return text + "=".repeat((4 - (text.length % 4)) % 4);
+}
+
+/** Bytes of canonical padded base64; `undefined` for anything else, the other alphabet and non-zero spare bits included. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
+  return fromBase64Url(text.replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_"));
+}

@@ -4,7 +4,7 @@ export { ERROR_CODES, type Advice, type CodeFacts, type ErrorCode } from "./code
 export { CmcpError, asCmcpError } from "./error.ts";
 export { dottedPath, schemaProblem, type SchemaProblem } from "./schema-problem.ts";
 export { SharedSlots } from "./shared-slots.ts";
-export { fromBase64Url, fromHex, toBase64Url, toHex } from "./encoding.ts";
+export { fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex } from "./encoding.ts";
 export { CanonicalObject, canonicalBytes, canonicalText } from "./json/canonical.ts";
 export { DEFAULT_JSON_LIMITS, type JsonLimits } from "./json/limits.ts";
 export { parseJson, parseJsonText } from "./json/parse.ts";

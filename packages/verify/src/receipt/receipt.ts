@@ -1,15 +1,8 @@
 import { sha256, type VerifierCrypto } from "@cmcp/appraise";
-import {
-  leafInput,
-  nodeInput,
-  receiptLeaf,
-  siblingSides,
-  treeSigningInput,
-  type AuditEntry,
-  type Receipt,
-} from "@cmcp/audit/schema";
+import { receiptLeaf, treeSigningInput, type AuditEntry, type Receipt } from "@cmcp/audit/schema";
 import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { leafInput, nodeInput, siblingSides } from "@cmcp/log/format";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519 } from "../crypto.ts";
 

@@ -3,6 +3,15 @@
  * caller's.
  */
 
+/** Bytes of a SHA-256 hash. */
+export const HASH_BYTES = 32;
+
+/** Most leaves of a log; an index fits six bytes on the wire and a double. */
+export const MAX_LOG_SIZE = 2 ** 48;
+
+/** Most hashes in an inclusion path of a tree of {@link MAX_LOG_SIZE}, and in a compact range. */
+export const MAX_PATH_HASHES = 48;
+
 const LEAF = 0x00;
 const NODE = 0x01;
 
@@ -23,20 +32,24 @@ export function nodeInput(left: Uint8Array, right: Uint8Array): Uint8Array<Array
   return input;
 }
 
+/** Whether a number can be the size of a log: an integer from 0 to {@link MAX_LOG_SIZE}. */
+export function isLogSize(size: number): boolean {
+  return Number.isInteger(size) && size >= 0 && size <= MAX_LOG_SIZE;
+}
+
 /** On which side a sibling hash goes when a node is hashed. */
 export type SiblingSide = "left" | "right";
 
 /**
  * The sides of the sibling hashes in a leaf's inclusion path, lowest first; `undefined` if a path of this length does
- * not fit
- * the leaf's index (RFC 9162 section 2.1.3.2).
+ * not fit the leaf's index (RFC 9162 section 2.1.3.2).
  *
  * @param index the leaf's place from 0
- * @param size number of leaves, at least 1
+ * @param size number of leaves, from 1 to {@link MAX_LOG_SIZE}
  * @param length number of hashes in the path
  */
 export function siblingSides(index: number, size: number, length: number): SiblingSide[] | undefined {
-  if (index >= size) return undefined;
+  if (!isLogSize(index) || !isLogSize(size) || index >= size) return undefined;
   const sides: SiblingSide[] = [];
   let place = index;
   let last = size - 1;
@@ -46,14 +59,17 @@ export function siblingSides(index: number, size: number, length: number): Sibli
       sides.push("left");
       // A subtree with nothing to its right goes up as it is.
       while (place % 2 === 0 && place !== 0) {
-        place >>= 1;
-        last >>= 1;
+        place /= 2;
+        last = half(last);
       }
     } else {
       sides.push("right");
     }
-    place >>= 1;
-    last >>= 1;
+    place = half(place);
+    last = half(last);
   }
   return last === 0 ? sides : undefined;
 }
+
+/** Shifts of JavaScript are of 32 bits, and a log's size has up to 49. */
+const half = (number: number): number => Math.floor(number / 2);

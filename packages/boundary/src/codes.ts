@@ -261,6 +261,7 @@ export const ERROR_CODES = {
   // Transparency log
   NOTE_MALFORMED: fact(null, "reject: this is not a signed note or checkpoint that this version understands"),
   VERIFIER_KEY_INVALID: fact(null, "correct the key: a C2SP verifier key, name+id+key, of Ed25519"),
+  WITNESS_POLICY_INVALID: fact(null, "correct the witness policy as the message says"),
   LOG_TREE_INVALID: fact(null, "reject: these hashes are not of a tree of this size"),
   // Measurement
   MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),

@@ -1,6 +1,13 @@
 /** What needs no Node built-in: formats, and where paths lead. */
 export { formatCheckpoint, parseCheckpoint, type Checkpoint } from "./checkpoint.ts";
 export {
+  cosignaturesBy,
+  cosignedMessage,
+  formatCosignature,
+  MAX_COSIGNED_TIME,
+  type Cosignature,
+} from "./cosignature.ts";
+export {
   formatVerifierKey,
   instanceKeyName,
   isKeyName,
@@ -33,3 +40,27 @@ export {
   siblingSides,
   type SiblingSide,
 } from "./path.ts";
+export { isConsistent, Prover, rootFromPath, type ReadTile, type Sha256, type TreeHead } from "./proof.ts";
+export {
+  entriesPath,
+  hashInTile,
+  MAX_TILE_LEVEL,
+  parseTilePath,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  tileAt,
+  tilePath,
+  tilesOf,
+  type Tile,
+} from "./tile.ts";
+export {
+  MAX_POLICY_ENTRIES,
+  MAX_WITNESS_POLICY_LENGTH,
+  parseWitnessPolicy,
+  quorumsIntersect,
+  quorumTime,
+  type Quorum,
+  type TrustedLog,
+  type Witness,
+  type WitnessPolicy,
+} from "./witness-policy.ts";

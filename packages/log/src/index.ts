@@ -6,7 +6,8 @@ export {
   nodeHash,
   rangeFromHashes,
   rootOf,
+  sha256,
   type CompactRange,
   type GrownLog,
 } from "./tree.ts";
-export { isSignedBy, readVerifierKey, verifierKey } from "./verify.ts";
+export { cosignedAt, cosignedTimes, isSignedBy, readVerifierKey, readWitnessPolicy, verifierKey } from "./verify.ts";

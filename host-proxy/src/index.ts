@@ -14,3 +14,6 @@ export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-
 export { BlobStore, RECORD_BYTES, type StoredRecord } from "./store/blob-store.ts";
 export type { PolicySource } from "./policy/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";
+export { Cosigner, type CosignerOptions, type RoundResult } from "./witness/cosigner.ts";
+export { LogKey, openLogKey } from "./witness/log-key.ts";
+export type { WitnessOutcome, WitnessTimes } from "./witness/witness-link.ts";

@@ -1,6 +1,8 @@
 /** Notes, trees, tiles, proofs and witness policies, against the Go project's libraries and torchwood's. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fromBase64Url, type JsonObject } from "@cmcp/boundary";
 import {
@@ -32,6 +34,8 @@ import {
   type SignatureType,
   type VerifierKey,
 } from "@cmcp/log";
+import { temporaryDirectory } from "../../host-proxy/src/testing/temporary-directory.ts";
+import { openLogKey } from "../../host-proxy/src/witness/log-key.ts";
 import { ask, asText, bytesOf, hasGo, NO_GO, textOf } from "./oracle.ts";
 
 interface Signer {
@@ -74,6 +78,13 @@ describe("notes", { skip: hasGo() ? false : NO_GO }, () => {
       const note = parseNote(textOf(answers[at], "note"));
       assert.deepEqual([key.name, note.text, isSignedBy(note, key)], [name, text, true]);
     }
+  });
+
+  test("are signed there by the file of a log's key", async (t) => {
+    const path = join(temporaryDirectory(t), "log.key");
+    const { verifierKey: key } = await openLogKey(path, "example.com/log/0");
+    const [answer] = ask([{ do: "sign", name: "unused", text: "a\n", keys: [readFileSync(path, "utf8").trim()] }]);
+    assert.ok(isSignedBy(parseNote(textOf(answer, "note")), key));
   });
 
   test("that were changed open nowhere", () => {

@@ -261,6 +261,10 @@ export const ERROR_CODES = {
   // Transparency log
   NOTE_MALFORMED: fact(null, "reject: this is not a signed note or checkpoint that this version understands"),
   VERIFIER_KEY_INVALID: fact(null, "correct the key: a C2SP verifier key, name+id+key, of Ed25519"),
+  LOG_KEY_INVALID: fact(
+    null,
+    "restore the log's key from its back-up, readable for its owner alone: witnesses know the log by this key",
+  ),
   WITNESS_POLICY_INVALID: fact(null, "correct the witness policy as the message says"),
   LOG_TREE_INVALID: fact(null, "reject: these hashes are not of a tree of this size"),
   // Measurement

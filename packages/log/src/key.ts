@@ -4,6 +4,9 @@ import { CmcpError, fromBase64, fromHex, toBase64, toHex } from "@cmcp/boundary"
 /** Longest key name, in bytes of UTF-8: what a cosigned message of any type can carry (C2SP tlog-cosignature). */
 export const MAX_NAME_BYTES = 255;
 
+/** Longest text of a key, with room: beside its name it has fewer than 60 characters. */
+const MAX_KEY_LENGTH = 2 * MAX_NAME_BYTES;
+
 /** Bytes of an Ed25519 public key (RFC 8032 section 5.1.5). */
 const PUBLIC_KEY_BYTES = 32;
 
@@ -69,24 +72,16 @@ export function formatVerifierKey({ name, id, type, publicKey }: VerifierKey): s
  * @throws CmcpError `VERIFIER_KEY_INVALID` for another form, a signature type that is not supported, or a key that is not 32 bytes
  */
 export function parseVerifierKey(text: string): VerifierKey {
-  const [name = "", id = "", key = "", ...more] = text.length > MAX_KEY_TEXT ? [] : splitKey(text);
+  // Base64 may hold a plus, and a name may not.
+  const [name = "", id = "", ...rest] = text.length > MAX_KEY_LENGTH ? [] : text.split("+");
   const idBytes = fromHex(id);
-  const [type, ...publicKey] = fromBase64(key) ?? [];
-  if (more.length > 0 || !isKeyName(name)) throw invalid("it is not <name>+<id>+<key>");
+  const [type, ...publicKey] = fromBase64(rest.join("+")) ?? [];
+  if (!isKeyName(name)) throw invalid("it is not <name>+<id>+<key>");
   if (idBytes?.length !== KEY_ID_BYTES || toHex(idBytes) !== id)
     throw invalid("its id is not eight digits of lowercase hex");
   if (!isSupported(type)) throw invalid("its signature type is neither Ed25519 nor a cosignature");
   if (publicKey.length !== PUBLIC_KEY_BYTES) throw invalid("its public key is not 32 bytes of base64");
   return { name, id: keyIdOf(idBytes), type, publicKey: Uint8Array.from(publicKey) };
-}
-
-/** Longest text of a key: the longest name, eight digits, 33 bytes in base64, two plus. */
-const MAX_KEY_TEXT = MAX_NAME_BYTES + 2 * KEY_ID_BYTES + 44 + 2;
-
-/** The parts of a key; base64 may hold a plus, a name may not. */
-function splitKey(text: string): string[] {
-  const [name, id, ...key] = text.split("+");
-  return [name ?? "", id ?? "", key.join("+")];
 }
 
 function isSupported(type: number | undefined): type is SignatureType {

@@ -167,3 +167,18 @@ test("proofs of the largest log read few tiles", async () => {
   const size = 2 ** 48 - 1;
   assert.ok((await rootFromPath(hash, { index: 2 ** 47 + 12_345, size, path }, sha256)) !== undefined);
 });
+
+test("a tile that could not be read is read again", async () => {
+  let reads = 0;
+  const prover = new Prover(
+    5,
+    async (tile) => {
+      reads += 1;
+      if (reads === 1) throw new Error("the disk is busy");
+      return tileBytes(LEAVES, tile);
+    },
+    sha256,
+  );
+  await assert.rejects(prover.inclusion(0), /busy/);
+  assert.deepEqual(await prover.inclusion(0), naivePath(0, LEAVES.slice(0, 5)));
+});

@@ -76,7 +76,8 @@ function isHash(bytes: Uint8Array): boolean {
 /** Reads a tile: its hashes, or those of a wider tile at the same place. */
 export type ReadTile = (tile: Tile) => Promise<Uint8Array>;
 
-/** Proofs over one log at one size. Tiles are read once, and kept as long as this is. */
+/** Proofs over one log at one size. Tiles are read once, and kept as long as this is; one that could not be
+ * read is read again. */
 export class Prover {
   readonly #size: number;
   readonly #read: ReadTile;
@@ -175,7 +176,12 @@ export class Prover {
     if (tile === undefined) throw invalid("the log has no such tile");
     const read = this.#tiles.get(name) ?? this.#read(tile);
     this.#tiles.set(name, read);
-    return await read;
+    try {
+      return await read;
+    } catch (thrown) {
+      this.#tiles.delete(name);
+      throw thrown;
+    }
   }
 }
 

@@ -37,8 +37,7 @@ export function tileAt(level: number, index: number, size: number): Tile | undef
  * @param older from 0, at most `size`
  */
 export function* tilesOf(size: number, older = 0): Generator<Tile, void, void> {
-  for (let level = 0; hashesAt(level, size) > 0; level += 1) {
-    if (hashesAt(level, size) === hashesAt(level, older)) return;
+  for (let level = 0; hashesAt(level, size) > hashesAt(level, older); level += 1) {
     let index = Math.floor(hashesAt(level, older) / TILE_WIDTH);
     for (let tile = tileAt(level, index, size); tile !== undefined; tile = tileAt(level, index, size)) {
       yield tile;

@@ -91,11 +91,14 @@ func respond(r request) (answer, error) {
 	return answer{}, errors.New("unknown request")
 }
 
-// sign makes a key of that name and signs a text with it.
+// sign signs a text with the first key, or with a new one of that name.
 func sign(r request) (answer, error) {
 	private, public, err := note.GenerateKey(rand.Reader, r.Name)
 	if err != nil {
 		return answer{}, err
+	}
+	if len(r.Keys) > 0 {
+		private, public = r.Keys[0], ""
 	}
 	signer, err := note.NewSigner(private)
 	if err != nil {

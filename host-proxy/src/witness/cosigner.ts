@@ -1,0 +1,104 @@
+import { CmcpError } from "@cmcp/boundary";
+import { quorumTime, type ReadTile, type Witness, type WitnessPolicy } from "@cmcp/log";
+import { headOf, type Head } from "./head.ts";
+import type { LogKey } from "./log-key.ts";
+import { WitnessLink, type WitnessOutcome, type WitnessTimes } from "./witness-link.ts";
+
+/** How a round ended. */
+export interface RoundResult {
+  /** Signature lines over the head, each with its newline: the log's, then those of witnesses. */
+  readonly lines: string;
+  /** Whether the cosignatures meet the policy's quorum. */
+  readonly met: boolean;
+}
+
+/** What rounds need. */
+export interface CosignerOptions {
+  readonly policy: WitnessPolicy;
+  readonly key: LogKey;
+  /** The log's hash tiles, of at least the size of the head that is cosigned. */
+  readonly read: ReadTile;
+  readonly times: WitnessTimes;
+  /** Told when a witness's outcome is of another kind or reason than its last. */
+  readonly onChange?: (witness: string, outcome: WitnessOutcome) => void;
+}
+
+interface Round {
+  readonly lines: string[];
+  readonly times: Map<string, number>;
+  end(result: RoundResult): void;
+}
+
+/**
+ * Has heads cosigned. Each head goes to all witnesses at once; a witness that is busy with an older head gets it when it is
+ * free. Rounds may overlap: the newest head goes first, and an older one that a witness has not begun is left out there.
+ */
+export class Cosigner {
+  readonly #options: CosignerOptions;
+  readonly #links: readonly WitnessLink[];
+  readonly #rounds = new Map<Head, Round>();
+  readonly #last = new Map<string, string>();
+
+  /** @throws CmcpError `CONFIG_INVALID` for a witness without a URL of HTTP or HTTPS */
+  constructor(options: CosignerOptions) {
+    this.#options = options;
+    const events = { outcome: this.#onOutcome.bind(this) };
+    this.#links = options.policy.witnesses.map(
+      (witness) => new WitnessLink(witness, submissionPrefix(witness), options.times, events),
+    );
+  }
+
+  /**
+   * Has a note cosigned. Ends with the quorum, or after `waitMs` with what there is.
+   *
+   * @param note a checkpoint of the log, as the enclave signed it; the tiles of its size are stored
+   * @throws CmcpError `NOTE_MALFORMED` for a note that is not a checkpoint of this log
+   */
+  async cosign(note: string): Promise<RoundResult> {
+    const { key, read, times } = this.#options;
+    const head = headOf(note, key, read);
+    const { promise, resolve } = Promise.withResolvers<RoundResult>();
+    const round: Round = { lines: [head.logLine], times: new Map(), end: resolve };
+    const timer = setTimeout(() => round.end(this.#resultOf(round)), times.waitMs);
+    this.#rounds.set(head, round);
+    for (const witness of this.#links) witness.offer(head);
+    if (this.#resultOf(round).met) round.end(this.#resultOf(round));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#rounds.delete(head);
+      for (const witness of this.#links) witness.withdraw(head);
+    }
+  }
+
+  /** Ends all rounds with what they have, and every request. */
+  async close(): Promise<void> {
+    for (const round of this.#rounds.values()) round.end(this.#resultOf(round));
+    await Promise.all(this.#links.map((witness) => witness.close()));
+  }
+
+  #onOutcome({ name }: Witness, head: Head, outcome: WitnessOutcome): void {
+    const what = "reason" in outcome ? `${outcome.kind} ${outcome.reason}` : outcome.kind;
+    if (this.#last.get(name) !== what) this.#options.onChange?.(name, outcome);
+    this.#last.set(name, what);
+    const round = this.#rounds.get(head);
+    if (round === undefined || outcome.kind !== "cosigned") return;
+    round.lines.push(outcome.lines);
+    round.times.set(name, outcome.time);
+    const result = this.#resultOf(round);
+    if (result.met) round.end(result);
+  }
+
+  #resultOf({ lines, times }: Round): RoundResult {
+    return { lines: lines.join(""), met: quorumTime(this.#options.policy.quorum, times) !== undefined };
+  }
+}
+
+/** Where a witness takes checkpoints, with a slash at its end. */
+function submissionPrefix({ name, url }: Witness): URL {
+  const prefix = url === null ? null : URL.parse(url.endsWith("/") ? url : `${url}/`);
+  if (prefix === null || !["http:", "https:"].includes(prefix.protocol) || prefix.search !== "" || prefix.hash !== "")
+    throw new CmcpError("CONFIG_INVALID", `the witness ${name} has no URL of HTTP or HTTPS to which checkpoints go`);
+  return prefix;
+}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { cosignedTimes, isSignedBy, parseNote, readWitnessPolicy, type WitnessPolicy } from "@cmcp/log";
 import { GrowingLog } from "../testing/growing-log.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
@@ -154,6 +155,24 @@ test("without a quorum a round ends when its time is over, with what there is", 
   assert.deepEqual(cosigners(here, note, lines), ["w0"]);
 });
 
+test("a witness that hung is asked anew once its time is over", async (t) => {
+  const here = await room(t, HASTY, "quorum w0");
+  const [witness] = here.witnesses;
+  assert.ok(witness !== undefined);
+  const { behaviour } = witness;
+  witness.behaviour = hang;
+  await cosignUnmet(here, here.log.append("a"), /^w0 too-slow$/);
+  witness.behaviour = behaviour;
+  await cosignUntilMet(here, here.log.append("b"));
+});
+
+test("a head that is older than the witness's is none that it can cosign", async (t) => {
+  const here = await room(t, HASTY, "quorum w0");
+  const older = here.log.append("a");
+  await cosignUntilMet(here, here.log.append("b"));
+  await cosignUnmet(here, older, /^w0 ahead$/);
+});
+
 test("a witness that failed is asked again in the same round", async (t) => {
   const here = await room(t, PATIENT, "quorum w0");
   const [witness] = here.witnesses;
@@ -165,6 +184,36 @@ test("a witness that failed is asked again in the same round", async (t) => {
     here.changes.filter((change) => change.startsWith("w0")),
     ["w0 status-unexpected", "w0 cosigned"],
   );
+});
+
+test("a round that is over asks nobody any more", async (t) => {
+  const here = await room(t, HASTY, "quorum w0");
+  const [witness] = here.witnesses;
+  assert.ok(witness !== undefined);
+  witness.behaviour = (_request, response) => void response.writeHead(503).end();
+  await cosignUnmet(here, here.log.append("a"), /^w0 status-unexpected$/);
+  const { length } = witness.requests;
+  await delay(100);
+  assert.ok(witness.requests.length <= length + 1, "but for the request that was under way");
+});
+
+test("a newer head does not wait for the time after a failure", async (t) => {
+  const here = await room(t, { ...PATIENT, retryMs: 60_000 }, "quorum w0");
+  const [witness] = here.witnesses;
+  assert.ok(witness !== undefined);
+  const { promise: failed, resolve: fail } = Promise.withResolvers<void>();
+  const { behaviour } = witness;
+  witness.behaviour = (_request, response) => {
+    response.on("close", fail);
+    response.writeHead(503).end();
+  };
+  const older = here.cosigner.cosign(here.log.append("a"));
+  await failed;
+  while (!here.changes.includes("w0 status-unexpected")) await delay(1);
+  witness.behaviour = behaviour;
+  assert.ok((await here.cosigner.cosign(here.log.append("b"))).met);
+  await here.cosigner.close();
+  assert.ok(!(await older).met);
 });
 
 test("an answer that was lost is made good: the witness has the head already", async (t) => {
@@ -333,6 +382,14 @@ test("closing ends rounds and requests", async (t) => {
   const round = here.cosigner.cosign(here.log.append("a"));
   await here.cosigner.close();
   assert.equal((await round).met, false);
+  const requests = here.witnesses.map((witness) => witness.requests.length);
+  const note = here.log.append("b");
+  const { lines, met } = await here.cosigner.cosign(note);
+  assert.deepEqual([met, parseNote(note + lines).signatures.length], [false, 2]);
+  assert.deepEqual(
+    here.witnesses.map((witness) => witness.requests.length),
+    requests,
+  );
 });
 
 test("a witness needs a URL to which checkpoints go", async (t) => {

@@ -38,6 +38,7 @@ export class Cosigner {
   readonly #links: readonly WitnessLink[];
   readonly #rounds = new Map<Head, Round>();
   readonly #last = new Map<string, string>();
+  #closed = false;
 
   /** @throws CmcpError `CONFIG_INVALID` for a witness without a URL of HTTP or HTTPS */
   constructor(options: CosignerOptions) {
@@ -59,6 +60,7 @@ export class Cosigner {
     const head = headOf(note, key, read);
     const { promise, resolve } = Promise.withResolvers<RoundResult>();
     const round: Round = { lines: [head.logLine], times: new Map(), end: resolve };
+    if (this.#closed) return this.#resultOf(round);
     const timer = setTimeout(() => round.end(this.#resultOf(round)), times.waitMs);
     this.#rounds.set(head, round);
     for (const witness of this.#links) witness.offer(head);
@@ -72,8 +74,9 @@ export class Cosigner {
     }
   }
 
-  /** Ends all rounds with what they have, and every request. */
+  /** Ends all rounds with what they have, and every request. A round that begins later has the log's signature alone. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const round of this.#rounds.values()) round.end(this.#resultOf(round));
     await Promise.all(this.#links.map((witness) => witness.close()));
   }

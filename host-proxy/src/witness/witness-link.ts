@@ -56,7 +56,6 @@ export class WitnessLink {
 
   /** Wants a head cosigned, in place of one that waits. */
   offer(head: Head): void {
-    if (this.#closed.signal.aborted) return;
     this.#wanted = head;
     this.#wake?.();
     this.#running ??= this.#run();
@@ -119,12 +118,7 @@ export class WitnessLink {
   }
 
   #outcomeOf(head: Head, answer: Exclude<WitnessAnswer, { kind: "stale" }>): WitnessOutcome {
-    if (answer.kind === "failed") return answer;
-    if (answer.kind === "refused") {
-      // The size that was proven from may be one that the witness made up.
-      this.#size = 0;
-      return answer;
-    }
+    if (answer.kind !== "signatures") return answer;
     const { key } = this.witness;
     const own = answer.signatures.filter((line) => line.name === key.name && line.keyId === key.id);
     const time = cosignedAt({ text: head.text, signatures: own }, key);

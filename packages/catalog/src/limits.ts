@@ -25,3 +25,5 @@ export const MAX_VARIABLES = 16;
 export const MAX_PROMPT_ARGUMENTS = 64;
 /** Arguments of one tool that its entry calls paths or URLs. */
 export const MAX_ARGUMENT_KINDS = 64;
+/** Tools, resources or prompts of one server: as many as are read of its live list. */
+export const MAX_OF_SERVER = 4_096;

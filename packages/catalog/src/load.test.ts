@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { CmcpError, type ErrorCode, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { isCallable, requireCallable } from "./callable.ts";
+import { MAX_OF_SERVER } from "./limits.ts";
 import { definitionHash } from "./hashes.ts";
 import { loadCatalog } from "./load.ts";
 import type { CatalogOptions } from "./options.ts";
@@ -287,4 +288,24 @@ void test("a projection schema is the operator's: bounded, beside no output sche
   const wide = { description: "x".repeat(256 * 1024) };
   refused([entry("post_note", { projection_schema: wide })], "CATALOG_INVALID", /projection_schema is over/);
   refused([entry("post_note", { projection_schema: true })], "CATALOG_INVALID", /projection_schema/);
+});
+
+test("a server has no more tools than its live list is read for, whatever the other servers have", () => {
+  const tools = (count: number, name: string): JsonObject[] =>
+    Array.from({ length: count }, (_, index) =>
+      entry(`${name}-${index}`, { server: server({ display_name: name, url: `https://${name}.bank.example/mcp` }) }),
+    );
+  const full = tools(MAX_OF_SERVER, "a");
+  assert.equal(loadCatalog([...full, ...tools(2, "b")], PRODUCTION).tools.size, MAX_OF_SERVER + 2);
+  assert.throws(
+    () =>
+      loadCatalog(
+        [...full, ...tools(1, "b"), ...tools(1, "c"), entry("one-more", { server: full[0]?.server ?? null })],
+        PRODUCTION,
+      ),
+    {
+      code: "CATALOG_INVALID",
+      message: /the server a has 4097 tools/,
+    },
+  );
 });

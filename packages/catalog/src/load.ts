@@ -2,7 +2,7 @@ import { CmcpError, type JsonValue } from "@cmcp/boundary";
 import { readDocument } from "./entry/document.ts";
 import { catalogHash } from "./hashes.ts";
 import { headerMarksProblem } from "./header-marks.ts";
-import { MAX_TEMPLATES } from "./limits.ts";
+import { MAX_OF_SERVER, MAX_TEMPLATES } from "./limits.ts";
 import { ServerRegister, readNamedServers } from "./named-server.ts";
 import type { CatalogOptions } from "./options.ts";
 import { readPrompts, type CatalogPrompt } from "./prompt/prompt.ts";
@@ -70,6 +70,22 @@ function readResources(
   return checkResources(resources);
 }
 
+/** A server's live list is read up to a limit, so more could never be compared with it. @throws CmcpError `CATALOG_INVALID` */
+function checkServerLists({ tools, resources, prompts }: Pick<Catalog, "tools" | "resources" | "prompts">): void {
+  const lists: Readonly<Record<string, readonly { readonly server: CatalogServer }[]>> = {
+    tools: [...tools.values()],
+    resources: [...resources.values()].filter(({ template }) => template === null),
+    prompts: [...prompts.values()],
+  };
+  for (const [kind, items] of Object.entries(lists))
+    for (const [{ displayName }, { length }] of Map.groupBy(items, ({ server }) => server))
+      if (length > MAX_OF_SERVER)
+        throw new CmcpError(
+          "CATALOG_INVALID",
+          `the server ${displayName} has ${length} ${kind} in the catalog, and at most ${MAX_OF_SERVER} of a server can be compared with its list; split the server`,
+        );
+}
+
 /** Tools that cannot be called where headers mirror arguments, because a client may not follow their marks. */
 function markWarnings(tools: ReadonlyMap<string, CatalogTool>): readonly string[] {
   return [...tools.values()].flatMap(({ toolName, inputSchema }) => {
@@ -112,6 +128,7 @@ export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
     resources: readResources(document.resources ?? [], servers, options),
     prompts: readPrompts(document.prompts ?? [], servers, options),
   };
+  checkServerLists(offered);
   const list = servers.all();
   return {
     hash: catalogHash(raw),

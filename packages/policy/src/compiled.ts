@@ -25,10 +25,10 @@ export interface CompiledPolicy {
   decide(facts: GovernedFacts): Verdict;
   /**
    * Whether some arguments could let a request through that is refused without any; for showing what can be called.
-   * @param mayLook whether the engine may be asked, which takes milliseconds
+   * @param looking called before the engine is asked, which takes milliseconds
    * @throws CmcpError `TEE_FAULT` when the engine fails
    */
-  couldAllow(facts: GovernedFacts, mayLook: () => boolean): boolean;
+  couldAllow(facts: GovernedFacts, looking?: () => void): boolean;
   /**
    * Fields of the result that permits which apply to the request want removed, and those they keep, whatever else forbids it: for
    * modes that let a refused call through. @throws CmcpError `TEE_FAULT` when the engine fails.

@@ -4,6 +4,7 @@ import { Listeners } from "../access/listeners.ts";
 import { Operators } from "../access/operators.ts";
 import { Principals } from "../access/principals.ts";
 import { TokenBoundStreams } from "../access/token-bound-streams.ts";
+import { Turns } from "../access/turns.ts";
 import { TokenClock } from "../instance/clock.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch } from "./launch.ts";
@@ -15,6 +16,8 @@ export interface AccessParts {
   readonly admission: Admission;
   readonly listeners: Listeners;
   readonly tokenBound: TokenBoundStreams;
+  /** Turns of lists and exports. */
+  readonly turns: Turns;
 }
 
 /** Composes authentication and admission. Tokens are checked by the token clock, which is never before the date of the policy in force. */
@@ -33,5 +36,6 @@ export async function composeAccess(
     admission: new Admission(),
     listeners,
     tokenBound: new TokenBoundStreams((caller) => principals.isStillValid(caller)),
+    turns: new Turns(),
   };
 }

@@ -1,4 +1,5 @@
 import { Cursors } from "../http/cursor.ts";
+import { Lists } from "../http/lists.ts";
 import { createMcp } from "../http/mcp.ts";
 import { createHandler, type Handler, type HandlerPorts } from "../http/router.ts";
 import { routes, type RoutePorts } from "../http/routes.ts";
@@ -71,14 +72,15 @@ function mcpOf({ catalog }: LaunchContents, served: HttpInputs): HandlerPorts["m
     catalog,
     sessions: record.sessions,
     closing: record.closing,
-    lists: {
+    lists: new Lists({
       catalog,
       decider: call.decider,
       policy: () => instance.activePolicy.current,
       workflows: (caller) => access.principals.listedWorkflows(caller),
       cursors: new Cursors(),
       drift,
-    },
+      turns: access.turns,
+    }),
     taskSupport: { catalog, drift },
     tasks,
     calls: call.calls,

@@ -69,7 +69,7 @@ function listed(policy: CompiledPolicy, { mode = "enforcing", name = "lookup" }:
   const recorded = sessionOf();
   recorded.session.raise(new Vocabulary().highest);
   const target = targetOf(catalog, requestFor({ name }));
-  return deciderOver(catalog, mode).isListed(makeCall(requestFor(), { recorded, policy }), target, () => true);
+  return deciderOver(catalog, mode).isListed(makeCall(requestFor(), { recorded, policy }), target).listed;
 }
 
 test("a session's sensitivity removes nothing from lists, and a tool that no session may call is not listed", () => {

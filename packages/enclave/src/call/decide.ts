@@ -42,6 +42,12 @@ export interface DeliveryDecision {
   readonly advisory: string | null;
 }
 
+/** Whether a target is listed. `checkedArguments`: whether the engine was asked if any arguments would be allowed, which takes milliseconds. */
+export interface Listing {
+  readonly listed: boolean;
+  readonly checkedArguments: boolean;
+}
+
 /** What deciding needs. */
 export interface DeciderPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
@@ -124,16 +130,18 @@ export class Decider {
    * Whether a target is in the caller's lists. A target that policy refuses for all arguments, even at the lowest sensitivity, is not.
    * The arguments are unknown here. An error, an invalid request and a refusal that some arguments would change therefore list it.
    * The call itself is still decided in full.
-   * @param mayCheckArguments whether to ask the engine if any arguments would be allowed, which takes milliseconds
    */
-  isListed(call: DecisionInput, target: Target, mayCheckArguments: () => boolean): boolean {
+  isListed(call: DecisionInput, target: Target): Listing {
     const { gateway } = this.#ports;
-    if (!isCallable(approvedOf(target))) return false;
-    if (gateway.enforcementMode !== "enforcing") return true;
+    if (!isCallable(approvedOf(target))) return { listed: false, checkedArguments: false };
+    if (gateway.enforcementMode !== "enforcing") return { listed: true, checkedArguments: false };
     const facts = listingFacts(gateway, call, target);
     const { decision, cause } = call.policy.decide(facts);
-    if (decision === "allow" || decision === "redact") return true;
-    if (cause === "error" || cause === "request-invalid") return true;
-    return cause !== "fault" && call.policy.couldAllow(facts, mayCheckArguments);
+    const allowed = decision === "allow" || decision === "redact";
+    if (allowed || cause === "error" || cause === "request-invalid") return { listed: true, checkedArguments: false };
+    let checkedArguments = false;
+    const looking = (): void => void (checkedArguments = true);
+    const listed = cause !== "fault" && call.policy.couldAllow(facts, looking);
+    return { listed, checkedArguments };
   }
 }

@@ -1,18 +1,23 @@
-import type { JsonObject } from "@cmcp/boundary";
-import type { Catalog, CatalogPrompt, CatalogResource, CatalogTool, Target } from "@cmcp/catalog";
+import type { Catalog, Target } from "@cmcp/catalog";
 import type { AgentRequest, ListKind, ListPage } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
-import type { Decider } from "../call/decide.ts";
+import type { Turns } from "../access/turns.ts";
 import type { Caller } from "../access/caller.ts";
+import type { DecisionInput } from "../call/call.ts";
+import type { Decider, Listing } from "../call/decide.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { DriftMonitor } from "../servers/drift.ts";
 import type { Cursors } from "./cursor.ts";
+import { definitionOf, listTargets } from "./list-item.ts";
+import { ListMemory, type ListVerdicts } from "./list-verdicts.ts";
 
 /** Members of one page. */
 const PAGE = 500;
-/** Most refusals of one list for which the engine is asked whether any arguments would be allowed. Further refusals are not listed. */
-const MAX_ARGUMENT_CHECKS = 32;
-const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+/** Decisions of one page that are not remembered, and those among them for which the engine is asked whether any arguments would be allowed. */
+const MAX_DECISIONS = 1_000;
+const MAX_ARGUMENT_CHECKS = 64;
+/** Decisions of one turn. An argument check takes a turn of its own. */
+const TURN = 16;
 
 /** The request that a list is decided as: no target. */
 const LISTING: AgentRequest = {
@@ -28,72 +33,13 @@ const LISTING: AgentRequest = {
   task: null,
 };
 
-/** A target with its definition as agents get it. */
-interface ListItem {
-  readonly target: Target;
-  readonly definition: JsonObject;
-}
-
-function showTool(tool: CatalogTool): ListItem {
-  const { toolName: name, description, inputSchema, outputSchema } = tool;
-  return {
-    target: { kind: "tool", tool },
-    definition: { name, description, inputSchema, ...(outputSchema === null ? {} : { outputSchema }) },
-  };
-}
-
-function showPrompt(prompt: CatalogPrompt): ListItem {
-  const promptArguments = prompt.arguments.map(({ name, title, description, required }) => ({
-    name,
-    ...(title === null ? {} : { title }),
-    description,
-    required,
-  }));
-  return {
-    target: { kind: "prompt", prompt },
-    definition: {
-      name: prompt.promptName,
-      ...(prompt.title === null ? {} : { title: prompt.title }),
-      description: prompt.description,
-      arguments: promptArguments,
-    },
-  };
-}
-
-function showResource(resource: CatalogResource): ListItem {
-  const { id, template, name, title, description, mimeType } = resource;
-  return {
-    target: { kind: "resource", resource: { resource, uri: id, variables: NO_VARIABLES } },
-    definition: {
-      [template === null ? "uri" : "uriTemplate"]: id,
-      name,
-      ...(title === null ? {} : { title }),
-      description,
-      ...(mimeType === null ? {} : { mimeType }),
-    },
-  };
-}
-
-/** The kind of target in each list. */
+/** What a change of the live list means for each list. */
 const COMPARED = {
   tools: "tool",
   prompts: "prompt",
   resources: "resource",
   templates: "resource",
 } as const satisfies Record<ListKind, Target["kind"]>;
-
-function listItems(catalog: ListPorts["catalog"], kind: ListKind): ListItem[] {
-  switch (kind) {
-    case "tools":
-      return [...catalog.tools.values()].map(showTool);
-    case "prompts":
-      return [...catalog.prompts.values()].map(showPrompt);
-    case "resources":
-      return [...catalog.resources.values()].filter(({ template }) => template === null).map(showResource);
-    case "templates":
-      return [...catalog.resources.values()].filter(({ template }) => template !== null).map(showResource);
-  }
-}
 
 /** What listing needs. */
 export interface ListPorts {
@@ -104,6 +50,7 @@ export interface ListPorts {
   readonly workflows: (caller: Caller) => readonly string[];
   readonly cursors: Cursors;
   readonly drift: Pick<DriftMonitor, "requireRecheck">;
+  readonly turns: Turns;
 }
 
 /** Which list, for whom. */
@@ -114,24 +61,96 @@ export interface ListRequest {
   readonly cursor: string | null;
 }
 
-/** One page of the approved definitions that the caller may use, in catalog order, over all servers. @throws CmcpError `CURSOR_INVALID` */
-export function list(parts: ListPorts, { recorded, caller, kind, cursor }: ListRequest): ListPage {
-  const { catalog, decider, cursors, drift } = parts;
-  const policy = parts.policy();
-  const context = [recorded.session.id, kind, policy.bundle.hash];
-  const from = cursor === null ? 0 : cursors.read(context, cursor);
-  const calls = parts
-    .workflows(caller)
-    .map((workflowId) => ({ recorded, caller, policyRequest: { ...LISTING, workflowId }, policy }));
-  let looks = MAX_ARGUMENT_CHECKS;
-  const mayCheckArguments = (): boolean => looks-- > 0;
-  const items = listItems(catalog, kind)
-    .filter(({ target }) => calls.some((call) => decider.isListed(call, target, mayCheckArguments)))
-    .map(({ definition }) => definition);
-  drift.requireRecheck(COMPARED[kind]);
-  const end = from + PAGE;
-  return {
-    items: items.slice(from, end),
-    nextCursor: end < items.length ? cursors.make(context, end) : null,
-  };
+/** One workflow whose targets are listed. */
+interface ListedWorkflow {
+  readonly call: DecisionInput;
+  readonly verdicts: ListVerdicts;
+}
+
+/** What a page may still decide. */
+class PageWork {
+  #decisions = 0;
+  #argumentChecks = 0;
+  #inTurn = TURN;
+
+  get isDone(): boolean {
+    return this.#decisions >= MAX_DECISIONS || this.#argumentChecks >= MAX_ARGUMENT_CHECKS;
+  }
+
+  get needsTurn(): boolean {
+    return this.#inTurn >= TURN;
+  }
+
+  beginTurn(): void {
+    this.#inTurn = 0;
+  }
+
+  count({ checkedArguments }: Listing): void {
+    this.#decisions += 1;
+    this.#argumentChecks += checkedArguments ? 1 : 0;
+    this.#inTurn += checkedArguments ? TURN : 1;
+  }
+}
+
+/** The lists of agents: approved definitions that the caller may use, in catalog order, over all servers. */
+export class Lists {
+  readonly #ports: ListPorts;
+  readonly #targets: Readonly<Record<ListKind, readonly Target[]>>;
+  readonly #memory = new ListMemory();
+
+  constructor(ports: ListPorts) {
+    this.#ports = ports;
+    this.#targets = listTargets(ports.catalog);
+  }
+
+  /**
+   * One page. It ends when it is full, or has made as many decisions as a page may; the cursor says where the next one begins. So a page can have
+   * fewer members than another, and none (MCP, Pagination).
+   * @throws CmcpError `CURSOR_INVALID`
+   */
+  async page({ recorded, caller, kind, cursor }: ListRequest): Promise<ListPage> {
+    const { cursors, drift, workflows } = this.#ports;
+    const policy = this.#ports.policy();
+    const targets = this.#targets[kind];
+    const context = [recorded.session.id, kind, policy.bundle.hash];
+    const from = cursor === null ? 0 : cursors.read(context, cursor);
+    const listed = workflows(caller).map((workflowId): ListedWorkflow => {
+      const call = { recorded, caller, policyRequest: { ...LISTING, workflowId }, policy };
+      return { call, verdicts: this.#memory.of(kind, call, targets.length) };
+    });
+    const work = new PageWork();
+    const found: Target[] = [];
+    let at = from;
+    for (; at < targets.length && found.length < PAGE && !work.isDone; at += 1) {
+      const target = targets[at];
+      if (target !== undefined && (await this.#isListed(listed, { target, at }, work))) found.push(target);
+    }
+    drift.requireRecheck(COMPARED[kind]);
+    return { items: found.map(definitionOf), nextCursor: at < targets.length ? cursors.make(context, at) : null };
+  }
+
+  /** Whether some workflow lists a target. */
+  async #isListed(
+    listed: readonly ListedWorkflow[],
+    { target, at }: { readonly target: Target; readonly at: number },
+    work: PageWork,
+  ): Promise<boolean> {
+    for (const { call, verdicts } of listed) {
+      let verdict = verdicts.get(at);
+      if (verdict === undefined && work.needsTurn) {
+        await this.#ports.turns.next();
+        work.beginTurn();
+        // Another page of the same list may have decided it in the meantime.
+        verdict = verdicts.get(at);
+      }
+      if (verdict === undefined) {
+        const decided = this.#ports.decider.isListed(call, target);
+        work.count(decided);
+        verdicts.set(at, decided.listed);
+        verdict = decided.listed;
+      }
+      if (verdict) return true;
+    }
+    return false;
+  }
 }

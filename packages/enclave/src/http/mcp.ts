@@ -19,14 +19,14 @@ import type { SessionCloser } from "../record/session-closer.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { listTaskSupport } from "../servers/task-support.ts";
-import { list, type ListPorts } from "./lists.ts";
+import type { Lists } from "./lists.ts";
 
 /** What the MCP endpoint needs. */
 export interface McpEndpointPorts {
   readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly sessions: Pick<Sessions, "open" | "byHandle" | "openOrJoin">;
   readonly closing: Pick<SessionCloser, "close" | "closeEvicted">;
-  readonly lists: ListPorts;
+  readonly lists: Pick<Lists, "page">;
   readonly taskSupport: Parameters<typeof listTaskSupport>[0];
   readonly tasks: Pick<Tasks, "list">;
   readonly calls: CallRunner;
@@ -45,7 +45,7 @@ export function createMcp(parts: McpEndpointPorts): (request: HttpRequest, calle
     capabilities: capabilitiesOf(parts.catalog),
     sessions: sessionPorts(parts),
     list: (caller, recorded, kind, cursor) =>
-      list(parts.lists, { recorded, caller: requireCaller(caller), kind, cursor }),
+      parts.lists.page({ recorded, caller: requireCaller(caller), kind, cursor }),
     stopping: parts.stopping,
     taskSupport: (tools) => listTaskSupport(parts.taskSupport, tools),
     tasks: (recorded) => parts.tasks.list(recorded.session.id),

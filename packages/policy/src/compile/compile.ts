@@ -55,7 +55,7 @@ export async function compilePolicy(
     decidesDelivery: plan.decidesDelivery,
     readsFindings: plan.readsFindings,
     decide: (facts) => decideWith(plan, facts),
-    couldAllow: (facts, mayLook) => couldAllowWith(plan, facts, mayLook),
+    couldAllow: (facts, looking) => couldAllowWith(plan, facts, looking),
     redactionOf: (facts) => redactionWith(plan, facts),
   };
 }

@@ -19,9 +19,13 @@ const unknown = (arg: string) => ({ __extn: { fn: "unknown", arg } });
  * Whether some arguments could let a request through that is refused without any: Cedar's partial evaluation, with
  * `context.arguments` and what follows from it unknown. For showing things only; a request is decided with the arguments it has. False where it
  * cannot be told: no rule looks at arguments, too many apply, or the engine finds an error.
- * @param mayLook asked once for every request that could need the engine, which takes milliseconds; false leaves it at the refusal
+ * @param looking called before the engine is asked
  */
-export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook: () => boolean): boolean {
+export function couldAllowWith(
+  plan: CompilePlan,
+  facts: GovernedFacts,
+  looking: () => void = () => undefined,
+): boolean {
   const asked = entityRequestOf(plan.shape, facts);
   if (asked === null) return false;
   const rules = sliceFor(plan, asked).rules();
@@ -34,9 +38,8 @@ export function couldAllowWith(plan: CompilePlan, facts: GovernedFacts, mayLook:
   remembered.set(plan, known);
   const key = JSON.stringify(request);
   const before = known.get(key);
-  // EntityRequest for what is remembered too: what is shown must not depend on what was asked before, or pages would not fit together.
-  if (!mayLook()) return false;
   if (before !== undefined) return before;
+  looking();
   const context = { ...request.context, ...Object.fromEntries(hidden.map((name) => [name, unknown(name)])) };
   const answer = authorizePartially(plan, rules, { ...request, context });
   const could =

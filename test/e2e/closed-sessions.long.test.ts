@@ -108,6 +108,37 @@ describe("a closed session", () => {
     await rm(folder, { recursive: true });
   });
 
+  test("that its agent filled with ever new names has its claim, and the label goes on in the next one", async () => {
+    const sessions = new Map<string, number>();
+    for (let count = 0; sessions.size < 2 && count < 1_000; count += 1) {
+      const calls = ["a", "b", "c", "d"].map(async (part) => {
+        const { body } = await alice.call(`${part}${count}`.padEnd(256, "ä"), {}, { label: "curious" });
+        const { session_id: session } = receiptOf(body);
+        sessions.set(session, (sessions.get(session) ?? 0) + 1);
+      });
+      await Promise.all(calls);
+    }
+    const [full, next] = sessions.keys();
+    assert.ok(full !== undefined && next !== undefined, "the session ended itself");
+    const folder = await mkdtemp(join(tmpdir(), "cmcp-full-"));
+    const save = async (name: string, path: string): Promise<string> => {
+      const { status, text } = await alice.request(path);
+      assert.equal(status, 200, path);
+      await writeFile(join(folder, name), text);
+      return join(folder, name);
+    };
+    const claim = await save("claim.json", `/sessions/${full}/trace-claim`);
+    const bundle = await save("bundle.json", `/audit/export?session_id=${full}`);
+    const shown = { token: deployment.tokenOf("alice"), session: full, folder };
+    const platform = await platformArguments(deployment.gateway, shown);
+    const verdict = await cmcp(["verify", claim, "--audit-bundle", bundle, ...platform]);
+    assert.equal(verdict.code, 0, verdict.stdout + verdict.stderr);
+    assert.match(verdict.stdout, /closed session/);
+    assert.match(verdict.stdout, new RegExp(`${sessions.get(full)} calls`), "every refused call is in it");
+    assert.equal((await alice.request(`/sessions/${next}/close`, { method: "POST" })).status, 200);
+    await rm(folder, { recursive: true });
+  });
+
   test("is found by its id, and no longer by its label, which is free again", async () => {
     const label = "my session";
     const { body } = await alice.call("send_message", MESSAGE, { label });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { auditBundleSchema } from "@cmcp/audit/schema";
-import { buildClaim, EAT_PROFILES } from "@cmcp/claim";
+import { buildClaim, CallSummaryBuilder, EAT_PROFILES } from "@cmcp/claim";
 
 const { session_id: id, entries } = auditBundleSchema.parse(
   JSON.parse(await readFile(new URL("record/audit-bundle.json", import.meta.url), "utf8")),
 );
+const calls = new CallSummaryBuilder();
+for (const entry of entries) calls.add(entry);
 const claim = buildClaim({
   eatProfile: EAT_PROFILES[0],
   issuedAt: 1_785_000_000,
@@ -18,7 +20,7 @@ const claim = buildClaim({
     length: entries.length,
     crossBoundaryEvents: [],
   },
-  entries,
+  calls: calls.finish(),
   policy: { hash: `sha256:${"a".repeat(64)}`, version: "1.0.0", mode: "enforcing" },
   catalog: { hash: `sha256:${"b".repeat(64)}`, driftDetected: false },
   attestation: {

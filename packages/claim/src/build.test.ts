@@ -104,7 +104,16 @@ test("a report is stale once its validity has passed, not before", () => {
 
 test("parts that do not make a readable claim are refused before anything is signed", () => {
   const base = inputOf(entries);
+  const [row] = base.calls.transcript;
+  assert.ok(row !== undefined);
+  const rowsOf = (length: number): ClaimInput["calls"] => ({
+    ...base.calls,
+    transcript: Array.from({ length }, () => row),
+  });
+  assert.equal(buildClaim({ ...base, calls: rowsOf(50_000) }).trace.tool_transcript.entries.length, 50_000);
   const refused: Partial<ClaimInput>[] = [
+    { calls: rowsOf(50_001) },
+    { calls: { ...base.calls, transcript: [row, { ...row, tool_name: "x".repeat(5_000) }] } },
     { jwk: { x: "AAAA" } },
     { jwk: { x: "not base64url!" } },
     { issuedAt: 0 },

@@ -1,9 +1,8 @@
 import { CmcpError, fromBase64Url, toBase64Url, schemaProblem } from "@cmcp/boundary";
-import type { AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, CMCP_VERSION, type CallSummary, type EatProfile, type UnsignedClaim } from "./claim.ts";
 import { firmwareText, type DeploymentMode } from "./firmware-text.ts";
 import { keyIdOf, subjectOf } from "./key-names.ts";
-import { CallSummaryBuilder } from "./transcript.ts";
+import type { CallFacts, TranscriptEntry } from "./transcript.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
@@ -27,8 +26,8 @@ export interface ClaimInput {
     /** What an edge of the call graph stands for. */
     readonly edgesRepresent?: string;
   };
-  /** The session's entries in order, already checked to be its chain. */
-  readonly entries: Iterable<AuditEntry>;
+  /** What follows from the session's entries: a {@link CallSummaryBuilder} that was given each of them, in the order of its chain. */
+  readonly calls: CallFacts;
   readonly policy: { readonly hash: string; readonly version: string; readonly mode: keyof typeof MODES };
   readonly catalog: { readonly hash: string; readonly driftDetected: boolean };
   readonly attestation: {
@@ -53,8 +52,11 @@ export interface ClaimInput {
   readonly previousClaimHash?: string;
 }
 
+/** Calls in the transcript of one claim. */
+const MAX_TRANSCRIPT = 50_000;
+
 /**
- * The claim about one session. Transcript and counts are derived from the entries, never taken from elsewhere.
+ * The claim about one session. Transcript and counts are those of the entries, never taken from elsewhere.
  * @throws CmcpError `INTERNAL` when the parts do not make a claim that a verifier would read.
  */
 export function buildClaim(input: ClaimInput): UnsignedClaim {
@@ -62,7 +64,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
   if (publicKey === undefined) throw new CmcpError("INTERNAL", "the signing key is not base64url");
   const { trace, maxSensitivity, summary, trigger } = traceOf(input, publicKey);
   const { session, attestation } = input;
-  const claim = {
+  const claim: UnsignedClaim = {
     cmcp_version: CMCP_VERSION,
     trace,
     gateway: {
@@ -84,18 +86,27 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       ...(attestation.evidence === undefined ? {} : { attestation_evidence: attestation.evidence }),
     },
   };
-  const parsed = claimSchema.safeParse({ ...claim, signature: "" });
-  if (!parsed.success)
-    throw new CmcpError("INTERNAL", `a claim is not well formed: ${schemaProblem(parsed.error).text}`);
-  const { signature: _, ...unsigned } = parsed.data;
-  return unsigned;
+  return checked(claim);
+}
+
+/** The claim, if a verifier would read it. Of a long transcript each distinct row is looked at once, and none is copied. */
+function checked(claim: UnsignedClaim): UnsignedClaim {
+  const { entries } = claim.trace.tool_transcript;
+  if (entries.length > MAX_TRANSCRIPT)
+    throw new CmcpError("INTERNAL", `a claim's transcript has at most ${MAX_TRANSCRIPT} calls`);
+  const { data, error } = claimSchema.safeParse({ ...withTranscript(claim, [...new Set(entries)]), signature: "" });
+  if (data === undefined) throw new CmcpError("INTERNAL", `a claim is not well formed: ${schemaProblem(error).text}`);
+  const { signature: _, ...unsigned } = data;
+  return withTranscript(unsigned, entries);
+}
+
+function withTranscript(claim: UnsignedClaim, entries: TranscriptEntry[]): UnsignedClaim {
+  const { trace } = claim;
+  return { ...claim, trace: { ...trace, tool_transcript: { ...trace.tool_transcript, entries } } };
 }
 
 function traceOf(input: ClaimInput, publicKey: Uint8Array) {
-  const fold = new CallSummaryBuilder();
-  for (const entry of input.entries) fold.add(entry);
-  const facts = fold.finish();
-  const { session, attestation, policy } = input;
+  const { session, attestation, policy, calls: facts } = input;
   return {
     maxSensitivity: facts.maxSensitivity,
     trigger: facts.killSwitchTrigger,
@@ -111,17 +122,17 @@ function traceOf(input: ClaimInput, publicKey: Uint8Array) {
       },
       policy: { bundle_hash: policy.hash, enforcement_mode: MODES[policy.mode], version: policy.version },
       data_class: facts.maxSensitivity,
-      tool_transcript: { hash: `sha256:${session.tip}`, call_count: facts.total, entries: facts.transcript },
-      cnf: { jwk: { kty: "OKP", crv: "Ed25519", x: input.jwk.x, kid: keyIdOf(publicKey) } },
+      tool_transcript: { hash: `sha256:${session.tip}`, call_count: facts.total, entries: [...facts.transcript] },
+      cnf: { jwk: { kty: "OKP" as const, crv: "Ed25519" as const, x: input.jwk.x, kid: keyIdOf(publicKey) } },
     },
     summary: {
       tool_calls_total: facts.total,
       tool_calls_allowed: facts.allowed,
       tool_calls_denied: facts.denied,
       tool_calls_faulted: facts.faulted,
-      tools_invoked: facts.toolsInvoked,
+      tools_invoked: [...facts.toolsInvoked],
       call_graph_summary: {
-        compliance_domains_touched: facts.complianceDomains,
+        compliance_domains_touched: [...facts.complianceDomains],
         cross_boundary_events: session.crossBoundaryEvents,
         ...(session.edgesRepresent === undefined ? {} : { edges_represent: session.edgesRepresent }),
       },

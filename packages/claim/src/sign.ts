@@ -12,10 +12,19 @@ export interface WrittenClaim {
 
 /** The signed claim. @param sign Ed25519 with the key in the claim's `cnf`; returns 64 bytes. */
 export function writeClaim(claim: UnsignedClaim, sign: (bytes: Uint8Array) => Uint8Array): WrittenClaim {
-  const unsigned = CanonicalObject.of(claim);
+  const unsigned = canonicalClaim(claim);
   const signature = toBase64Url(sign(Buffer.from(unsigned.text)));
   const written = unsigned.with("signature", signature);
   return { claim: { ...claim, signature }, written, hash: hashOf(written.text) };
+}
+
+/** The claim as it is written. Equal rows of a transcript are mostly one object, which is looked at once. */
+function canonicalClaim(claim: UnsignedClaim): CanonicalObject {
+  const { trace } = claim;
+  const { tool_transcript: transcript } = trace;
+  const rows = new Map(Array.from(new Set(transcript.entries), (row) => [row, CanonicalObject.of(row)]));
+  const entries = transcript.entries.map((row) => rows.get(row));
+  return CanonicalObject.of({ ...claim, trace: { ...trace, tool_transcript: { ...transcript, entries } } });
 }
 
 /** {@link writeClaim}, where only the claim is wanted. */

@@ -35,7 +35,7 @@ import * as z from "zod";
 import { buildClaim } from "./build.ts";
 import { CLAIM_META_KEY, claimSchema, CMCP_VERSION, EAT_PROFILES } from "./claim.ts";
 import { claimHash, signClaim } from "./sign.ts";
-import { isSignedBy } from "./testing/session.ts";
+import { factsOf, isSignedBy } from "./testing/session.ts";
 import {
   buildTraceRecord,
   MODEL_NOT_ASSERTED,
@@ -137,7 +137,7 @@ test("the example is what this implementation makes of the same facts", () => {
     jwk: key,
     gatewayVersion: gateway.gateway_version,
     session: { id: gateway.session_id, ...gateway.audit_chain, crossBoundaryEvents: [] },
-    entries,
+    calls: factsOf(entries),
     policy: { hash: trace.policy.bundle_hash, version: trace.policy.version, mode: "enforcing" },
     catalog: { hash: gateway.catalog.hash, driftDetected: false },
     attestation: {

@@ -120,3 +120,21 @@ test("a call of no known tool is counted, and stands in no list of names", () =>
     [1, 1, [], [], ["pii"]],
   );
 });
+
+test("facts that were read do not change with further entries, and equal rows of a transcript are one object", () => {
+  const fold = new CallSummaryBuilder();
+  const add = (...calls: ReturnType<typeof call>[]): void => {
+    for (const one of entriesOf(...calls).slice(1, -1)) fold.add(one);
+  };
+  add(call("a", "allow"), call("a", "deny"));
+  const first = fold.finish();
+  for (let count = 0; count < 40; count += 1) add(call("a", "allow"));
+  assert.deepEqual(
+    [first.transcript.length, first.total, first.toolsInvoked, fold.finish().transcript.length],
+    [2, 2, ["a"], 42],
+  );
+  assert.equal(new Set(fold.finish().transcript).size, 2);
+  const bytes = Buffer.byteLength(JSON.stringify(fold.finish().transcript));
+  assert.equal(fold.transcriptBytes, bytes - 1, "the array's text but for one bracket, as there is a comma less");
+  assert.ok(fold.distinctBytes < 160);
+});

@@ -1,4 +1,5 @@
 import type { AuditDecision, AuditEntry } from "@cmcp/audit/schema";
+import { canonicalText } from "@cmcp/boundary";
 import type { Claim } from "./claim.ts";
 
 /** One call in a claim's transcript: no payload, no argument. */
@@ -38,9 +39,55 @@ export function claimDecision(decision: AuditDecision | null): TranscriptEntry["
   return decision === "step_up" || decision === "defer" ? "deny" : decision;
 }
 
-/** Folds a session's entries, in order, into what its claim says of them. */
+/**
+ * A transcript in memory: each distinct row once, and four bytes for a call. Sessions call the same tools again and again, so a transcript of tens of
+ * thousands of calls takes a few hundred kilobytes.
+ */
+class CompactTranscript {
+  readonly #numbers = new Map<string, number>();
+  readonly #rows: TranscriptEntry[] = [];
+  readonly #rowBytes: number[] = [];
+  #calls = new Uint32Array(0);
+  #length = 0;
+  writtenBytes = 0;
+  distinctBytes = 0;
+
+  add(row: TranscriptEntry): void {
+    const text = canonicalText(row);
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.#rows.push(row) - 1;
+      this.#numbers.set(text, number);
+      this.#rowBytes.push(encoder.encode(text).length);
+      this.distinctBytes += this.#rowBytes[number] ?? 0;
+    }
+    if (this.#length === this.#calls.length) {
+      const longer = new Uint32Array(Math.max(16, this.#length * 2));
+      longer.set(this.#calls);
+      this.#calls = longer;
+    }
+    this.#calls[this.#length] = number;
+    this.#length += 1;
+    // The comma too.
+    this.writtenBytes += (this.#rowBytes[number] ?? 0) + 1;
+  }
+
+  /** Equal rows are the same object. */
+  rows(): TranscriptEntry[] {
+    const rows: TranscriptEntry[] = [];
+    for (const number of this.#calls.subarray(0, this.#length)) {
+      const row = this.#rows[number];
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Folds a session's entries, in order, into what its claim says of them. Adding an entry takes the same time however many there were. */
 export class CallSummaryBuilder {
-  readonly #transcript: TranscriptEntry[] = [];
+  readonly #transcript = new CompactTranscript();
   readonly #tools = new Set<string>();
   readonly #domains = new Set<string>();
   #total = 0;
@@ -66,16 +113,27 @@ export class CallSummaryBuilder {
     if (typeof domain === "string") this.#domains.add(domain);
     if (entry.tool_name === null) return;
     this.#tools.add(entry.tool_name);
-    this.#transcript.push({
+    this.#transcript.add({
       tool_name: entry.tool_name,
       data_class: entry.effective_data_class ?? UNKNOWN_CLASS,
       decision: claimDecision(entry.policy_decision),
     });
   }
 
+  /** Bytes of the transcript as a claim has it. */
+  get transcriptBytes(): number {
+    return this.#transcript.writtenBytes;
+  }
+
+  /** Bytes of the transcript's distinct rows, which are in memory. */
+  get distinctBytes(): number {
+    return this.#transcript.distinctBytes;
+  }
+
+  /** The facts so far. Further entries do not change them. In `transcript`, equal rows are the same object. */
   finish(): CallFacts {
     return {
-      transcript: this.#transcript,
+      transcript: this.#transcript.rows(),
       total: this.#total,
       allowed: this.#allowed,
       denied: this.#denied,

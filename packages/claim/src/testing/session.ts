@@ -2,6 +2,7 @@ import { createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto"
 import { SessionChain, type AuditEntry, type EntryFields } from "@cmcp/audit";
 import { fromBase64Url } from "@cmcp/boundary";
 import type { ClaimInput } from "../build.ts";
+import { CallSummaryBuilder, type CallFacts } from "../transcript.ts";
 
 /** A policy hash of the right form. */
 export const POLICY = `sha256:${"a".repeat(64)}`;
@@ -51,6 +52,13 @@ export function entriesOf(...middle: readonly EntryFields[]): AuditEntry[] {
   return all.map((fields) => chain.append(fields));
 }
 
+/** What follows from entries. */
+export function factsOf(entries: Iterable<AuditEntry>): CallFacts {
+  const fold = new CallSummaryBuilder();
+  for (const entry of entries) fold.add(entry);
+  return fold.finish();
+}
+
 /** What a claim about these entries is made of. */
 export function inputOf(entries: readonly AuditEntry[], change: Partial<ClaimInput> = {}): ClaimInput {
   return {
@@ -65,7 +73,7 @@ export function inputOf(entries: readonly AuditEntry[], change: Partial<ClaimInp
       length: entries.length,
       crossBoundaryEvents: [],
     },
-    entries,
+    calls: factsOf(entries),
     policy: { hash: POLICY, version: "1.2.0", mode: "enforcing" },
     catalog: { hash: CATALOG, driftDetected: false },
     attestation: {

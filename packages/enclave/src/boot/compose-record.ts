@@ -59,10 +59,16 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   const root = (): RootFacts => rootOf(launch, contents, from, provisions.inForce);
   const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
   const driftPolicy = launch.config.catalog.drift_policy;
-  const recorder = new Recorder(journal, { instance, driftPolicy, root, onBroken });
+  const recorder = new Recorder(journal, {
+    instance,
+    driftPolicy,
+    root,
+    onBroken,
+    onFull: (recorded) => closing.retire(recorded),
+  });
   const provisions: Provisions = new Provisions({ journal, instance, sessions, recorder });
-  const claims = claimsOf(launch, contents, from, { recorder, onBroken });
-  const closing = new SessionCloser({
+  const claims = claimsOf(launch, contents, from, recorder);
+  const closing: SessionCloser = new SessionCloser({
     sessions,
     recorder,
     claims,
@@ -166,7 +172,7 @@ function claimsOf(
   { config, isolation }: AcceptedLaunch,
   { catalog }: LaunchContents,
   from: RecordInputs,
-  { recorder, onBroken }: { readonly recorder: Recorder; readonly onBroken: (recorded: RecordedSession) => void },
+  recorder: Recorder,
 ): Claims {
   const { parts, key, name, journal } = from;
   return new Claims({
@@ -176,7 +182,6 @@ function claimsOf(
     key,
     evidenceOf: async (root, principalId) => await parts.sessionEvidence.of(root, principalId),
     now: () => parts.clock.now().getTime(),
-    onBroken,
     settings: {
       eatProfile: config.enclave.eat_profile,
       mode: config.attestation.enforcement_mode,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RECEIPT_META_KEY } from "@cmcp/audit";
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
-import { CLAIM_META_KEY, claimHash } from "@cmcp/claim";
+import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
 import { silentPeer, type AgentRequest, type Outcome } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
@@ -20,6 +20,7 @@ const RESULT: Outcome = { kind: "result", result: { content: [] } };
 
 /** A record room with one session, and how calls in it are recorded and told. */
 async function start({ claims = false } = {}) {
+  const made: Claim[] = [];
   const store = new HostStore();
   const room = recordRoom(store);
   const recorded = await room.sessions.openOrJoin(callerOf("alice"), null);
@@ -29,7 +30,13 @@ async function start({ claims = false } = {}) {
     recordDecision: async (session, fields) => await room.recorder.decision(session, fields),
     evidenceOf: () => "hash-only",
     refusalReceipt: () => ({ type: "refusal" }),
-    claim: claims ? async (session) => await room.claims.claimOpen(session) : null,
+    claim: claims
+      ? async (session) => {
+          const claim = await room.claims.claimOpen(session);
+          made.push(claim);
+          return claim;
+        }
+      : null,
   };
   const reply = async (
     rest: Partial<AgentRequest>,
@@ -45,7 +52,7 @@ async function start({ claims = false } = {}) {
     assert.ok(entry !== undefined);
     return { body, entry, call };
   };
-  return { reply, recorded, store };
+  return { reply, recorded, store, made };
 }
 
 const found = (request: AgentRequest): Ending =>
@@ -141,13 +148,13 @@ test("a method other than tools/call is named in the entry", async () => {
 });
 
 test("if each call has a claim, its sequence number goes to the agent", async () => {
-  const { reply, recorded } = await start({ claims: true });
+  const { reply, made } = await start({ claims: true });
   const { body } = await reply({}, found);
-  const { latestClaim } = recorded;
-  assert.ok(latestClaim !== null && "result" in body && isJsonObject(body.result["_meta"]));
+  const [claim] = made;
+  assert.ok(claim !== undefined && "result" in body && isJsonObject(body.result["_meta"]));
   const reference = {
-    sequence_number: latestClaim.gateway.sequence_number,
-    claim_hash: claimHash(latestClaim),
+    sequence_number: claim.gateway.sequence_number,
+    claim_hash: claimHash(claim),
   };
   assert.deepEqual(body.result["_meta"][CLAIM_META_KEY], reference);
   const { body: error } = await reply({}, denied);

@@ -6,7 +6,7 @@ import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
 import type { SessionEvidence } from "../instance/session-evidence.ts";
 import type { Claims } from "../record/claims.ts";
-import { readEntries, type ChainPoint, type OwnJournal } from "../record/read-entries.ts";
+import { readRoot, type ChainPoint, type OwnJournal } from "../record/read-entries.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
 import { json } from "./json-response.ts";
@@ -37,11 +37,11 @@ export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: 
   if (found === null) return json(await earlierEvidence(parts, caller, id));
   const { sessionId, point } = found;
   const evidence = await parts.sessionEvidence.of(point.root, caller.principalId);
-  const [rootEntry] = await readEntries(parts.ownRecord, sessionId, point);
+  const rootEntry = await readRoot(parts.ownRecord, sessionId, point.root);
   return json(
     writeEvidenceFile(evidence, {
       ...(parts.principals.mayReadLaunch(caller) ? { launchDocument: parts.launchDocument } : {}),
-      ...(rootEntry === undefined ? {} : { rootEntry: asJson(rootEntry) }),
+      rootEntry: asJson(rootEntry),
     }),
   );
 }

@@ -1,16 +1,22 @@
 import { claimEvidence, writeEvidenceFile, type Evidence } from "@cmcp/appraise/evidence";
-import { bundleSignature, bundleText, type AuditEntry, type SessionEnd, type Sign, type SigningJwk } from "@cmcp/audit";
-import { asCmcpError, type JsonObject } from "@cmcp/boundary";
+import { bundleText, type SessionEnd, type SigningJwk } from "@cmcp/audit";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
+import { Admission } from "../access/admission.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { Journal } from "./journal.ts";
 import { readEntries, type ChainPoint } from "./read-entries.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
+import type { FoldedEntries } from "./session-fold.ts";
 
 /** Largest evidence stored with a session's last claim, in characters of JSON. Claim and evidence fit into one record. */
 const MAX_KEPT_EVIDENCE = 1024 * 1024;
+
+/** Most claims that are written at one time: each can have megabytes. Principals take turns. */
+const MAX_WRITTEN_AT_ONCE = 4;
+const NEVER = new AbortController().signal;
 
 /** Numbers the claims of an instance and links each to the one before, so that a withheld claim is noticed. */
 export class ClaimSequence {
@@ -39,8 +45,6 @@ export interface ClaimPorts {
   readonly evidenceOf: (root: string, principalId: string) => Promise<Evidence>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called for an open session whose record the host's store does not hold. */
-  readonly onBroken: (recorded: RecordedSession) => void;
   readonly settings: ClaimSettings;
 }
 
@@ -57,16 +61,15 @@ export interface ClaimSettings {
   readonly perCall: boolean;
 }
 
-/** The last policy that the session's own entries name. The policy in force may be newer. */
-function policyOf(entries: readonly AuditEntry[]): { readonly hash: string; readonly version: string } {
-  const detail = entries.findLast(({ entry_type: type }) => type === "policy_load" || type === "session_start")?.detail;
-  return { hash: String(detail?.["policy_hash"]), version: String(detail?.["policy_version"]) };
+function pointOf({ chain }: RecordedSession): ChainPoint {
+  return { root: chain.root, tip: chain.tip, length: chain.length };
 }
 
-/** Makes claims over sessions from their entries in the host's store. */
+/** Makes claims over sessions. What they say of the entries was kept up to date as those were written, so a claim reads nothing back. */
 export class Claims {
   readonly #parts: ClaimPorts;
   readonly #sequence = new ClaimSequence();
+  readonly #writing = new Admission({ maxRunning: MAX_WRITTEN_AT_ONCE, maxPerPrincipal: Number.POSITIVE_INFINITY });
 
   constructor(parts: ClaimPorts) {
     this.#parts = parts;
@@ -74,37 +77,33 @@ export class Claims {
 
   /**
    * The present end of a session's chain, once the host has stored every entry up to it.
-   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is late with a record
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is late with a record; `AUDIT_STORE_MISMATCH` if it will never hold one of them
    */
-  async storedPoint({ chain, stored }: RecordedSession): Promise<ChainPoint> {
-    const point = { root: chain.root, tip: chain.tip, length: chain.length };
-    await stored;
+  async storedPoint(recorded: RecordedSession): Promise<ChainPoint> {
+    const point = pointOf(recorded);
+    await recorded.stored;
     this.#parts.journal.assertCaughtUp();
+    if (recorded.hasLostEntry)
+      throw new CmcpError("AUDIT_STORE_MISMATCH", "an entry of the session could not be stored");
     return point;
   }
 
   /**
    * A claim over an open session so far, which a verifier calls an open prefix. If every call makes a claim, the latest one is returned until
    * the session gets another entry.
-   * @throws CmcpError `AUDIT_STORE_MISMATCH` if the store does not hold the session's record; the session then ends without a claim
+   * @throws CmcpError as {@link storedPoint}
    */
   async claimOpen(recorded: RecordedSession): Promise<Claim> {
     await this.#parts.recorder.ensureStarted(recorded);
-    const point = await this.storedPoint(recorded);
-    const latest = recorded.latestClaim;
-    if (this.#parts.settings.perCall && latest?.gateway.audit_chain.tip === point.tip) return latest;
-    try {
-      recorded.latestClaim = await this.#make(recorded, point);
-    } catch (thrown) {
-      if (asCmcpError(thrown, "INTERNAL", "").code === "AUDIT_STORE_MISMATCH") this.#parts.onBroken(recorded);
-      throw thrown;
-    }
+    if (!this.#parts.settings.perCall) return await this.#make(recorded);
+    const { tip } = await this.storedPoint(recorded);
+    if (recorded.latestClaim?.gateway.audit_chain.tip !== tip) recorded.latestClaim = await this.#make(recorded);
     return recorded.latestClaim;
   }
 
-  /** The claim over a session that has its `session_end` entry. */
+  /** The claim over a session that has its `session_end` entry. @throws CmcpError as {@link storedPoint} */
   async claimEnded(recorded: RecordedSession): Promise<Claim> {
-    return await this.#make(recorded, await this.storedPoint(recorded));
+    return await this.#make(recorded);
   }
 
   /** A session's audit bundle up to a point of its chain, as text in pieces. */
@@ -113,21 +112,26 @@ export class Claims {
     return bundleText(sessionId, entries, (bytes) => this.#parts.key.sign(bytes));
   }
 
-  async #make(recorded: RecordedSession, point: ChainPoint): Promise<Claim> {
-    const { journal, key, evidenceOf } = this.#parts;
-    const entries = await readEntries(this.#parts, recorded.session.id, point);
+  async #make(recorded: RecordedSession): Promise<Claim> {
+    const { root } = await this.storedPoint(recorded);
+    const { principalId } = recorded.session;
+    const evidence = await this.#parts.evidenceOf(root, principalId);
+    return await this.#writing.run(principalId, NEVER, async () => await this.#write(recorded, evidence));
+  }
+
+  async #write(recorded: RecordedSession, evidence: Evidence): Promise<Claim> {
+    const { journal, key, settings } = this.#parts;
     const sign = (bytes: Uint8Array): Uint8Array => key.sign(bytes);
-    const evidence = await evidenceOf(point.root, recorded.session.principalId);
-    const end = entries.at(-1)?.entry_type === "session_end" ? { end: await sessionEnd(entries, evidence, sign) } : {};
+    // All of it is read at once: what is written meanwhile is no part of the claim.
+    const folded = recorded.fold.read(sign);
+    const input = this.#input(recorded, folded);
+    await this.storedPoint(recorded);
+    const attestation = { ...evidence, validitySeconds: settings.validitySeconds, evidence: claimEvidence(evidence) };
     const { claim, written, hash } = this.#sequence.next((sequenceNumber, previous) =>
       writeClaim(
         buildClaim({
-          ...this.#input(recorded, entries, point),
-          attestation: {
-            ...evidence,
-            validitySeconds: this.#parts.settings.validitySeconds,
-            evidence: claimEvidence(evidence),
-          },
+          ...input,
+          attestation,
           sequenceNumber,
           ...(previous === null ? {} : { previousClaimHash: previous }),
         }),
@@ -141,7 +145,7 @@ export class Claims {
         sequence_number: claim.gateway.sequence_number,
         claim_hash: hash,
         claim: written,
-        ...end,
+        ...(folded.bundleSignature === null ? {} : { end: sessionEnd(folded.bundleSignature, evidence) }),
       },
     });
     return claim;
@@ -149,8 +153,7 @@ export class Claims {
 
   #input(
     recorded: RecordedSession,
-    entries: readonly AuditEntry[],
-    point: ChainPoint,
+    { calls, policy }: FoldedEntries,
   ): Omit<ClaimInput, "attestation" | "sequenceNumber"> {
     const { key, now, settings } = this.#parts;
     const { call_graph_summary: graph } = summarize(recorded.session);
@@ -161,12 +164,12 @@ export class Claims {
       gatewayVersion: GATEWAY_VERSION,
       session: {
         id: recorded.session.id,
-        ...point,
+        ...pointOf(recorded),
         crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })),
         edgesRepresent: graph.edges_represent,
       },
-      entries,
-      policy: { ...policyOf(entries), mode: settings.mode },
+      calls,
+      policy: { ...policy, mode: settings.mode },
       catalog: { hash: settings.catalogHash, driftDetected: recorded.drifted.size > 0 },
       surroundings: { isolation: settings.isolation, channel: "plain" },
       killSwitch: settings.killSwitch,
@@ -175,8 +178,8 @@ export class Claims {
 }
 
 /** What is stored with the claim of a closed session, so that a later instance with another key can return it. */
-async function sessionEnd(entries: readonly AuditEntry[], evidence: Evidence, sign: Sign): Promise<SessionEnd> {
+function sessionEnd(signature: string, evidence: Evidence): SessionEnd {
   const file = JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject;
   const storedEvidence = JSON.stringify(file).length <= MAX_KEPT_EVIDENCE ? { evidence: file } : {};
-  return { bundle_signature: await bundleSignature(entries, sign), ...storedEvidence };
+  return { bundle_signature: signature, ...storedEvidence };
 }

@@ -2,7 +2,7 @@ import { isAuthentic, publicKeyOf, readRecord, type SessionEnd, type SigningJwk 
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { Caller } from "../access/caller.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type OwnJournal } from "./read-entries.ts";
+import { readRoot, type OwnJournal } from "./read-entries.ts";
 import { isSessionId } from "./session-id.ts";
 import type { ClosedSession } from "./sessions.ts";
 
@@ -13,8 +13,8 @@ export interface SignedOwnJournal extends OwnJournal {
 
 /**
  * Reads a session that this instance closed from the host's store; `null` if the caller has none of that id. Memory holds only the latest
- * closed sessions, so one principal could otherwise push out the claims of another.
- * @throws CmcpError `AUDIT_STORE_MISMATCH` if the stored entries are not the chain that the claim names
+ * closed sessions, so one principal could otherwise push out the claims of another. Of its entries only the first is read.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` if the stored entries do not begin with the root that the claim names
  */
 export async function readClosed(
   own: SignedOwnJournal,
@@ -23,12 +23,11 @@ export async function readClosed(
 ): Promise<ClosedSession | null> {
   if (!isSessionId(sessionId)) return null;
   const latest = await latestClaim(own.journal, own, sessionId);
-  if (latest === null) return null;
+  // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed session has what goes with its end.
+  if (latest === null || latest.end === null) return null;
   const { claim } = latest;
   const { root, tip, length } = claim.gateway.audit_chain;
-  const entries = await readEntries(own, sessionId, { root, tip, length });
-  // A host that hides the last claim can show an earlier one over the open session. That is not the claim of a closed session.
-  if (entries.at(-1)?.entry_type !== "session_end" || entries[0]?.detail?.["principal"] !== principalId) return null;
+  if ((await readRoot(own, sessionId, root)).detail?.["principal"] !== principalId) return null;
   return { principalId, root, tip, length, claim };
 }
 

@@ -40,10 +40,27 @@ export async function readEntries(
     return follows;
   });
   if (!linked || entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) {
-    throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
+    throw notThisChain();
   }
   // Each entry has the hash that the next one names, up to a tip that this process knows. So this process wrote them.
   return entries as unknown as AuditEntry[];
+}
+
+/**
+ * The root entry of a session from the host's store, which shows it first.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host does not return it
+ */
+export async function readRoot(
+  { journal, instance }: OwnJournal,
+  sessionId: string,
+  root: string,
+): Promise<AuditEntry> {
+  for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
+    const entry = hashedEntry(bytes);
+    // The hash is known to be the root of a chain that this process wrote.
+    if (entry.entry_hash === root) return entry as unknown as AuditEntry;
+  }
+  throw notThisChain();
 }
 
 /** Whether entries form exactly one chain: each has its own hash and names the one before, from root to tip. */
@@ -58,4 +75,8 @@ export function isChain(entries: readonly AuditEntry[], point: ChainPoint): bool
     return linked;
   });
   return linked && entries.length === point.length && entries[0]?.entry_hash === point.root && tip === point.tip;
+}
+
+function notThisChain(): CmcpError {
+  return new CmcpError("AUDIT_STORE_MISMATCH", "the host's audit store does not hold the chain this session has");
 }

@@ -4,7 +4,11 @@ import type { Claim } from "@cmcp/claim";
 import { AbortScope } from "@cmcp/mcp";
 import type { Session } from "@cmcp/session";
 import { FlowMemory, SessionFlows } from "./session-flows.ts";
+import { SessionFold } from "./session-fold.ts";
 import { SessionPhases } from "./session-phases.ts";
+
+/** Entries that a chain has room for when its session takes no further call: those of running calls, and what else is recorded until it has ended. */
+const RESERVED_ENTRIES = 1_024;
 
 /** A session with its hash chain and its running calls. */
 export class RecordedSession {
@@ -13,6 +17,10 @@ export class RecordedSession {
   /** The caller that opened the session, for the root entry. */
   readonly openedBy: Readonly<Record<string, string>>;
   readonly lifecycle = new SessionPhases();
+  /** What claims say of the entries so far. */
+  readonly fold = new SessionFold();
+  /** Whether the chain has an entry that the host's store will never hold. */
+  hasLostEntry = false;
   /** Resolves once the host has stored `session_start`. The entry is written on first use, so that unused sessions leave no record. */
   rootStored: Promise<unknown> | null = null;
   /** Resolves once the host has stored every entry so far, or storing one has failed. */
@@ -39,6 +47,11 @@ export class RecordedSession {
     this.openedBy = openedBy;
   }
 
+  /** Whether chain and claim have no room for further calls. */
+  get isFull(): boolean {
+    return this.chain.room < RESERVED_ENTRIES || this.fold.isFull;
+  }
+
   /** Runs one call. Closing the session aborts it. @throws CmcpError `SESSION_CLOSED` once the close has begun */
   async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (!this.lifecycle.takesCalls) throw new CmcpError("SESSION_CLOSED", "the session is closed");
@@ -53,6 +66,11 @@ export class RecordedSession {
       this.#inFlight.delete(scope);
       scope.release();
     }
+  }
+
+  /** Resolves when no call runs. */
+  async callsDone(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight.values());
   }
 
   /** Aborts the running calls, and waits until each has its entry. */

@@ -28,6 +28,8 @@ export interface RecorderOptions {
   readonly root: () => RootFacts;
   /** Called for a session whose chain has an entry that cannot be stored. */
   readonly onBroken: (recorded: RecordedSession) => void;
+  /** Called for a session that has become full. It takes no further calls. */
+  readonly onFull: (recorded: RecordedSession) => void;
 }
 
 /**
@@ -139,7 +141,10 @@ export class Recorder {
     }
   }
 
-  #store(recorded: RecordedSession, { entry, written }: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
+  #store(recorded: RecordedSession, encoded: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
+    const { entry, written } = encoded;
+    recorded.fold.add(encoded);
+    if (recorded.isFull) this.#options.onFull(recorded);
     const stored = this.#journal.append(
       entry.session_id,
       { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },
@@ -148,7 +153,9 @@ export class Recorder {
     stored.catch((thrown: unknown) => {
       const { code } = asCmcpError(thrown, "INTERNAL", "an entry could not be stored");
       // A late entry will be stored. Any other error leaves a chain that the store will never hold.
-      if (code !== "AUDIT_STORE_UNAVAILABLE") this.#options.onBroken(recorded);
+      if (code === "AUDIT_STORE_UNAVAILABLE") return;
+      recorded.hasLostEntry = true;
+      this.#options.onBroken(recorded);
     });
     const before = recorded.stored;
     // Resolves to nothing. Otherwise each promise would keep the results of all earlier ones in memory.

@@ -57,6 +57,20 @@ export class SessionCloser {
     return claim;
   }
 
+  /**
+   * Ends a session that is full. Its running calls finish, and it is closed. Its principal opens another in the meantime, at the same sensitivity: by
+   * its label with the next call, by `initialize` where it had a handle.
+   */
+  retire(recorded: RecordedSession): void {
+    if (recorded.lifecycle.phase !== "started") return;
+    recorded.lifecycle.step("close");
+    this.#parts.sessions.release(recorded);
+    recorded
+      .callsDone()
+      .then(() => this.close(recorded))
+      .catch(reportFault);
+  }
+
   /** Closes idle sessions until the process ends. */
   startSweeping(): void {
     setInterval(() => {

@@ -40,6 +40,8 @@ test("a caller that evicts nothing does not wait; one that evicts a session wait
   await refused;
 });
 
+const CLAIM = { trace: { tool_transcript: { entries: [] } } } as unknown as Claim;
+
 test("of the requests that wait for the close of a labelled session, one opens the next and the others use it", {
   timeout: 20_000,
 }, async () => {
@@ -56,7 +58,7 @@ test("of the requests that wait for the close of a labelled session, one opens t
   labelled.lifecycle.step("close");
   labelled.close = { claim: promise, failures: 0, failed: false };
   const waiting = [sessions.openOrJoin(alice, "work"), sessions.openOrJoin(alice, "work")];
-  const claim = {} as Claim;
+  const claim = CLAIM;
   sessions.recordClosed(labelled, claim);
   resolve(claim);
   const [first, second] = await Promise.all(waiting);
@@ -64,10 +66,28 @@ test("of the requests that wait for the close of a labelled session, one opens t
   assert.equal(second, first);
 });
 
+test("closed sessions are kept in memory while their transcripts are bounded together", async () => {
+  const sessions = oneEach();
+  const alice = callerOf("alice");
+  const row = { tool_name: "t", data_class: "public", decision: "allow" };
+  const close = async (calls: number): Promise<string> => {
+    const recorded = await sessions.open(alice);
+    recorded.chain.write({ entry_type: "session_start" });
+    const claim = { trace: { tool_transcript: { entries: Array.from({ length: calls }, () => row) } } };
+    sessions.recordClosed(recorded, claim as unknown as Claim);
+    return recorded.session.id;
+  };
+  const [first, second, third] = [await close(400_000), await close(600_000), await close(1)];
+  assert.deepEqual(
+    [first, second, third].map((id) => sessions.closedById(alice, id) !== undefined),
+    [false, true, true],
+  );
+});
+
 test("a session that ends, with a claim or without one, gives the room of its flow table back", async () => {
   const sessions = oneEach();
   const end = [
-    (session: RecordedSession) => sessions.recordClosed(session, {} as Claim),
+    (session: RecordedSession) => sessions.recordClosed(session, CLAIM),
     (session: RecordedSession) => sessions.recordFaulted(session),
   ];
   // More sessions one after another than there is room for at one time.

@@ -18,6 +18,8 @@ export interface ClosedSession {
 
 /** Most closed sessions in memory, and most faulted ones. Older closed sessions are read from the host's store, see `readClosed`. */
 const MAX_CLOSED = 256;
+/** Most calls in the transcripts of those sessions together. */
+const MAX_CLOSED_CALLS = 1_000_000;
 
 /** The sessions of this instance. A caller finds only sessions of its own principal. */
 export class Sessions {
@@ -25,6 +27,7 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #open = new Map<string, RecordedSession>();
   readonly #closed = new Map<string, ClosedSession>();
+  #closedCalls = 0;
   readonly #faulted = new Map<string, string>();
   #faultedCount = 0;
   readonly #evicted: EvictedSessions;
@@ -199,7 +202,12 @@ export class Sessions {
       length: chain.length,
       claim,
     });
-    bound(this.#closed);
+    this.#closedCalls += callsIn(claim);
+    for (const [oldest, closed] of this.#closed) {
+      if (this.#closed.size <= MAX_CLOSED && this.#closedCalls <= MAX_CLOSED_CALLS) break;
+      this.#closed.delete(oldest);
+      this.#closedCalls -= callsIn(closed.claim);
+    }
   }
 
   /** Removes a session that ends without a claim, and remembers that it did. */
@@ -207,7 +215,8 @@ export class Sessions {
     this.#forget(recorded);
     this.#faulted.set(recorded.session.id, recorded.session.principalId);
     this.#faultedCount += 1;
-    bound(this.#faulted);
+    const oldest = this.#faulted.keys().next();
+    if (this.#faulted.size > MAX_CLOSED && oldest.done !== true) this.#faulted.delete(oldest.value);
   }
 
   #forget(recorded: RecordedSession): void {
@@ -232,8 +241,6 @@ export class Sessions {
   }
 }
 
-/** Drops the oldest beyond {@link MAX_CLOSED}. */
-function bound(remembered: Map<string, unknown>): void {
-  const oldest = remembered.keys().next();
-  if (remembered.size > MAX_CLOSED && oldest.done !== true) remembered.delete(oldest.value);
+function callsIn({ trace }: Claim): number {
+  return trace.tool_transcript.entries.length;
 }

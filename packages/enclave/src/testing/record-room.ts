@@ -130,7 +130,7 @@ function sessionsOf(
   );
 }
 
-type OfInstance = Pick<ClaimPorts, "recorder" | "onBroken" | "now"> & { readonly journal: TestJournal };
+type OfInstance = Pick<ClaimPorts, "recorder" | "now"> & { readonly journal: TestJournal };
 
 function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Claims {
   const { instance, key } = parts.journal;
@@ -172,12 +172,25 @@ export function recordRoom(store: HostStore, choices: RecordRoomOptions = {}) {
   const sessions = sessionsOf(clock, vocabulary, choices);
   const facts = policyFacts(instance);
   const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
-  const recorder = new Recorder(journal, { instance, driftPolicy: "fail_closed", root: () => facts, onBroken });
+  const recorder = new Recorder(journal, {
+    instance,
+    driftPolicy: "fail_closed",
+    root: () => facts,
+    onBroken,
+    onFull: (recorded) => closing.retire(recorded),
+  });
   const platform = { broken: false };
-  const claims = claimsOf({ journal, recorder, onBroken, now }, platform);
+  const claims = claimsOf({ journal, recorder, now }, platform);
   const forgotten: string[] = [];
   const forget = ({ id }: { readonly id: string }): void => void forgotten.push(id);
-  const closing = new SessionCloser({ sessions, recorder, claims, journal, policyHash: () => digest, forget });
+  const closing: SessionCloser = new SessionCloser({
+    sessions,
+    recorder,
+    claims,
+    journal,
+    policyHash: () => digest,
+    forget,
+  });
   return {
     journal,
     instance,

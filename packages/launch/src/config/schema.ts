@@ -117,8 +117,8 @@ export const enclaveSchema = z.strictObject({
     .default("session")
     .describe(
       "`session`: a claim is made when a session closes or somebody asks for it. `call`: also after every call, " +
-        "over the session so far; the result's `_meta` names it. Each reads the session's entries back, so long " +
-        "sessions get slower.",
+        "over the session so far; the result's `_meta` names it. Each has the whole transcript so far, so " +
+        "calls of long sessions get slower.",
     ),
   max_sessions: z
     .int()

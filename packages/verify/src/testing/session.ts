@@ -3,7 +3,7 @@ import { preset } from "@cmcp/appraise";
 import { collectSoftware, sessionReportData } from "@cmcp/attestation";
 import { SessionChain, type AuditBundle, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
-import { buildClaim, EAT_PROFILES, type Claim } from "@cmcp/claim";
+import { buildClaim, CallSummaryBuilder, EAT_PROFILES, type Claim } from "@cmcp/claim";
 import type { Expectations } from "../expectations.ts";
 import type { Verdict } from "../verdict.ts";
 import { verifyClaim } from "../verify-claim.ts";
@@ -73,6 +73,8 @@ export function claimOf(
 ): Claim {
   const [first] = entries;
   const root = first?.entry_hash ?? "";
+  const calls = new CallSummaryBuilder();
+  for (const entry of entries) calls.add(entry);
   return instance.claim(
     buildClaim({
       eatProfile: EAT_PROFILES[0],
@@ -87,7 +89,7 @@ export function claimOf(
         crossBoundaryEvents: [],
         edgesRepresent: "calls in order",
       },
-      entries,
+      calls: calls.finish(),
       policy: { hash: POLICY_HASH, version: "1.0.0", mode: "enforcing" },
       catalog: { hash: CATALOG_HASH, driftDetected: false },
       attestation: {

@@ -179,7 +179,7 @@ async function openFront(link: EnclaveLink, options: HostOptions): Promise<Front
 async function drainEnclave(link: EnclaveLink, log: Log): Promise<boolean> {
   if (link.state === "down") return true;
   try {
-    const sessions = await link.drain();
+    const sessions = await link.drain((open) => log.info("sessions are being closed", { sessions: open }));
     if (sessions === 0) return true;
     log.error("sessions were not closed and have no claim", { sessions });
   } catch (thrown) {

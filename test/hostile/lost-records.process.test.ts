@@ -74,6 +74,19 @@ describe("a store that lies", () => {
     assert.equal((await host.request("POST", `/sessions/${next.session}/close`)).status, 200);
   });
 
+  test("and loses a record in the middle of a long session ends its export before it is a bundle", async (t) => {
+    t.after(() => host.close());
+    await host.startEnclave();
+    const { session } = await call();
+    for (let count = 0; count < 150; count += 1) await call();
+    const whole = await exported(session);
+    assert.equal(whole.status, 200);
+    assert.ok(whole.body.endsWith('"}'));
+    hides = (record) => record.kind === "entry" && record.body.entry.sequence_number === 100;
+    const reply = await exported(session).catch((thrown: unknown) => thrown);
+    assert.ok(reply instanceof Error, "the reply was cut");
+  });
+
   for (const first of ["claim", "export"] as const)
     test(`between two answers about an earlier session is refused at the second, after the ${first}`, async (t) => {
       t.after(() => host.close());

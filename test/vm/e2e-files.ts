@@ -51,6 +51,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "buffered-bytes.test.ts", why: TIME },
   { file: "closed-sessions.long.test.ts", why: TIME },
   { file: "credentials.process.test.ts", why: TIME },
+  { file: "exports.test.ts", why: TIME },
   { file: "flows.test.ts", why: TIME },
   { file: "http-sse.test.ts", why: TIME },
   { file: "identity.process.test.ts", why: TIME },

@@ -42,7 +42,7 @@ await test("what the enclave could not close is in its answer to drain; an answe
   });
   made.started();
   for (const count of [0, 2]) {
-    answer = JSON.stringify({ unclosed_sessions: count });
+    answer = `${JSON.stringify({ unclosed_sessions: count })}\n`;
     assert.equal(await made.drain(), count);
   }
   for (answer of [
@@ -53,8 +53,54 @@ await test("what the enclave could not close is in its answer to drain; an answe
     '{"unclosed_sessions":-1}',
     '{"unclosed_sessions":0.5}',
     '{"unclosed_sessions":"0"}',
-  ])
+    '{"open_sessions":1}',
+    '{"unclosed_sessions":0}\n{"open_sessions":1}',
+    '{"unclosed_sessions":0}\n{"unclosed_sessions":0}',
+    '{"open_sessions":-1}\n{"unclosed_sessions":0}',
+    `{"open_sessions":1${" ".repeat(2_000)}}`,
+  ].map((line) => `${line}\n`))
     await assert.rejects(made.drain(), { code: "TEE_FAULT" }, answer);
+});
+
+await test("draining may take as long as the number of open sessions falls, and no longer without that", async (t) => {
+  const ended = Promise.withResolvers<void>();
+  const path = join(temporaryDirectory(t), "enclave.sock");
+  let lines = 0;
+  const listener = await listenUnix(path, (stream) =>
+    serveStream(stream, async (exchange) => {
+      await exchange.respond({ status: 200, headers: {} });
+      for (let open = lines; open > 0; open -= 1) {
+        const line = `{"open_sessions":${open}}\n`;
+        // In two frames, as a line can come.
+        await exchange.write(Buffer.from(line.slice(0, 5)));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        await exchange.write(Buffer.from(line.slice(5)));
+      }
+      if (lines === 0) await ended.promise;
+      await exchange.write(Buffer.from('{"unclosed_sessions":3}\n'));
+      await exchange.end();
+    }),
+  );
+  const made = new EnclaveLink(unixDialer(path), { ...LINK_LIMITS, drainMs: 1_000 });
+  t.after(async () => {
+    ended.resolve();
+    await made.lost();
+    await listener.close();
+  });
+  made.started();
+  lines = 20;
+  const heard: number[] = [];
+  assert.equal(
+    await made.drain((open) => void heard.push(open)),
+    3,
+    "two seconds, where one without progress is too long",
+  );
+  assert.deepEqual(
+    heard,
+    Array.from({ length: 20 }, (_, index) => 20 - index),
+  );
+  lines = 0;
+  await assert.rejects(made.drain(), { code: "ENCLAVE_UNAVAILABLE", message: /drain within 1000 ms/ });
 });
 
 await test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {

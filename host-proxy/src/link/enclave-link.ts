@@ -1,6 +1,6 @@
 import { asCmcpError, CmcpError, examine, type ErrorCode } from "@cmcp/boundary";
 import { ExchangePool, type Dialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
-import { unclosedSessions } from "./drain-answer.ts";
+import { DrainAnswer } from "./drain-answer.ts";
 import { linkError } from "./link-error.ts";
 
 /**
@@ -17,6 +17,7 @@ export interface LinkLimits {
   readonly provisionMs: number;
   /** As launch, it compiles a policy. */
   readonly reloadMs: number;
+  /** Milliseconds that draining may take without progress. */
   readonly drainMs: number;
 }
 
@@ -25,7 +26,7 @@ export const LINK_LIMITS: LinkLimits = {
   launchMs: 60_000,
   provisionMs: 30_000,
   reloadMs: 60_000,
-  drainMs: 10_000,
+  drainMs: 30_000,
 };
 
 /** Bytes of the enclave's answer to a control message. */
@@ -119,22 +120,48 @@ export class EnclaveLink {
     );
   }
 
-  /** Asks the enclave to finish what it has begun; resolves when it has, with how many sessions it could not close. */
-  async drain(): Promise<number> {
-    return unclosedSessions(await this.#control({ t: "drain" }, new Uint8Array(), this.#limits.drainMs));
+  /**
+   * Asks the enclave to finish what it has begun; resolves when it has, with how many sessions it could not close. It may
+   * take as long as the number of open sessions falls.
+   * @param closing called with that number
+   */
+  async drain(closing: (open: number) => void = () => undefined): Promise<number> {
+    const answer = new DrainAnswer();
+    await this.#converse({ t: "drain" }, new Uint8Array(), this.#limits.drainMs, async (body, progress) => {
+      for await (const part of body)
+        for (const open of answer.read(examine(part))) {
+          progress();
+          closing(open);
+        }
+    });
+    return answer.unclosedSessions();
   }
 
   async #control(opening: Opening, document: Uint8Array, waitMs: number): Promise<Uint8Array> {
+    return await this.#converse(opening, document, waitMs, async (body) => await collect(body, CONTROL_REPLY_BYTES));
+  }
+
+  /** One control message. Its answer is read by `read`, which may say that there is progress, and so begin the wait anew. */
+  async #converse<T>(
+    opening: Opening,
+    document: Uint8Array,
+    waitMs: number,
+    read: (body: OutgoingExchange["body"], progress: () => void) => Promise<T>,
+  ): Promise<T> {
     if (this.#pool === undefined) throw new CmcpError("ENCLAVE_UNAVAILABLE", "there is no enclave process");
-    const expired = AbortSignal.timeout(waitMs);
+    const expired = new AbortController();
+    const timer = setTimeout(() => expired.abort(), waitMs);
     try {
-      return await converse(this.#pool, opening, document, expired);
+      const readOn = async (body: OutgoingExchange["body"]): Promise<T> => await read(body, () => void timer.refresh());
+      return await converse(this.#pool, { opening, document, signal: expired.signal }, readOn);
     } catch (thrown) {
-      if (expired.aborted)
+      if (expired.signal.aborted)
         throw new CmcpError("ENCLAVE_UNAVAILABLE", `the enclave did not answer ${opening.t} within ${waitMs} ms`, {
           cause: thrown,
         });
       throw linkError(thrown);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -153,12 +180,18 @@ async function refusedAs(code: ErrorCode, message: string, answer: Promise<Uint8
   }
 }
 
-async function converse(
+/** A control message. */
+interface Control {
+  readonly opening: Opening;
+  readonly document: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+async function converse<T>(
   pool: ExchangePool,
-  opening: Opening,
-  document: Uint8Array,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
+  { opening, document, signal }: Control,
+  read: (body: OutgoingExchange["body"]) => Promise<T>,
+): Promise<T> {
   const exchange = await pool.open(opening, signal);
   const send = async (): Promise<void> => {
     if (document.length > 0) await exchange.write(document);
@@ -176,7 +209,7 @@ async function converse(
     ]);
     if (head.status !== 200)
       throw new CmcpError("TEE_FAULT", `the enclave answered ${opening.t} with status ${head.status}`);
-    const reply = await collect(exchange.body, CONTROL_REPLY_BYTES);
+    const reply = await read(exchange.body);
     await sent;
     return reply;
   } catch (thrown) {

@@ -31,7 +31,7 @@ async function accept(exchange: IncomingExchange): Promise<void> {
     }
     if (opening.t === "provision") unclosed = Number(/^leave (\d+) sessions/.exec(body)?.[1] ?? 0);
     received[opening.t] = body;
-    return await answer(exchange, opening.t === "drain" ? `{"unclosed_sessions":${unclosed}}` : "{}");
+    return await answer(exchange, opening.t === "drain" ? `{"unclosed_sessions":${unclosed}}\n` : "{}");
   }
   if (body === "hang") {
     process.stdout.write("hanging\n");

@@ -3,7 +3,7 @@ export { HISTORY_REASONS, historySchema, type History, type HistoryReason } from
 export { hashedEntry, type HashedEntry } from "./entry-text.ts";
 export { dataLabelDetail, isUntrusted, sessionLabelDetail, sessionLabelsOf, type EntryLabel } from "./entry-label.ts";
 export { SessionChain, type EntryFields, type EncodedEntry } from "./chain.ts";
-export { bundleSignature, bundleText, type Sign } from "./sign.ts";
+export { bundleText, BundleWriter, type Sign } from "./sign.ts";
 export {
   decodeRecord,
   JOURNAL_VERSION,

@@ -45,7 +45,7 @@ export const BODY_LIMITS = {
   launch: { bytes: 64 * MiB, frames: 65_536 },
   provision: { bytes: 1 * MiB, frames: 1_024 },
   reload: { bytes: 64 * MiB, frames: 65_536 },
-  drain: { bytes: 1 * MiB, frames: 1_024 },
+  drain: { bytes: 16 * MiB, frames: 1_048_576 },
   request: { bytes: 1024 * MiB, frames: 4_194_304 },
   egress: { bytes: 1024 * 1024 * MiB, frames: 1_073_741_824 },
   append: { bytes: 64 * MiB, frames: 65_536 },

@@ -7,6 +7,7 @@ import { load } from "../http/status.ts";
 import { operateKillSwitch } from "../http/kill-switch.ts";
 import { changePolicyKeys } from "../http/policy-keys.ts";
 import { resetSession } from "../http/session-reset.ts";
+import { Exports } from "../record/exports.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import type { ComposedParts, composeCall } from "./compose-call.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
@@ -58,6 +59,7 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
         key: served.key,
         buildDigest: served.buildDigest,
         sessionEvidence: instance.sessionEvidence,
+        exports: new Exports({ own: record.ownRecord, sign: (bytes) => served.key.sign(bytes), turns: access.turns }),
         launchDocument: launch.bytes,
         launchDigest: launch.digest,
       },

@@ -174,11 +174,10 @@ function claimsOf(
   from: RecordInputs,
   recorder: Recorder,
 ): Claims {
-  const { parts, key, name, journal } = from;
+  const { parts, key, journal } = from;
   return new Claims({
     journal,
     recorder,
-    instance: name,
     key,
     evidenceOf: async (root, principalId) => await parts.sessionEvidence.of(root, principalId),
     now: () => parts.clock.now().getTime(),

@@ -57,12 +57,16 @@ export class ControlOperations {
     return await instance.activePolicy.reload({ catalog, journal, sessions, recorder, report, installed }, received);
   }
 
-  /** Shuts down: ends streams, lets calls finish, closes every session with its claim. @returns how many sessions could not be closed */
-  async end(): Promise<number> {
+  /**
+   * Shuts down: ends streams, lets calls finish, closes every session with its claim.
+   * @param closing called with the number of open sessions, as it falls
+   * @returns how many sessions could not be closed
+   */
+  async end(closing: (open: number) => void): Promise<number> {
     const { access, servers, record, stopping } = this.#parts;
     stopping.abort();
     await access.admission.waitUntilIdle(FINISH_MS);
-    const unclosed = await record.closing.closeAll();
+    const unclosed = await record.closing.closeAll(closing);
     await servers.upstreams.close();
     return unclosed;
   }

@@ -8,6 +8,8 @@ import type { Environment } from "./launch.ts";
 import { PhaseMachine, type Message } from "./phases.ts";
 
 const MAX_PROVISION_BYTES = 1024 * 1024;
+/** How often the host hears how many sessions are open while they are closed, in milliseconds. */
+const PROGRESS_MS = 1_000;
 
 /** The enclave: its phase and, after the launch, its core. Every exchange of the host comes here. */
 export class Enclave {
@@ -77,10 +79,31 @@ export class Enclave {
     await answerJson(exchange, await this.#required("reload").control.reload(message));
   }
 
-  /** Shuts down, and answers with the number of sessions without a claim. The host may then end the process. */
+  /**
+   * Shuts down, and answers with the number of sessions without a claim. The host may then end the process. While sessions are closed, it hears how
+   * many are left.
+   */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");
-    await answerJson(exchange, { unclosed_sessions: (await this.#launched?.control.end()) ?? 0 });
+    await exchange.respond({ status: 200, headers: { "content-type": "application/json" } });
+    let [open, told] = [0, 0];
+    let written = Promise.resolve();
+    const line = (said: object): void => {
+      written = written.then(async () => await exchange.write(Buffer.from(`${JSON.stringify(said)}\n`)));
+      // The last write fails, too, if this one does.
+      written.catch(() => undefined);
+    };
+    const timer = setInterval(() => {
+      if (open !== told) line({ open_sessions: open });
+      told = open;
+    }, PROGRESS_MS);
+    try {
+      line({ unclosed_sessions: (await this.#launched?.control.end((left) => void (open = left))) ?? 0 });
+      await written;
+      await exchange.end();
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   #required(message: Message): RunningEnclave {

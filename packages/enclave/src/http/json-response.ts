@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { CmcpError } from "@cmcp/boundary";
 import type { HttpResponse } from "@cmcp/mcp";
 
@@ -9,16 +8,9 @@ export function json(body: object, status = 200, headers: Record<string, string>
   return { status, headers: { ...HEADERS, ...headers }, body: JSON.stringify(body) };
 }
 
-/** A large JSON response, made in pieces, so that other requests run in between. */
-export function jsonInPieces(pieces: Iterable<string>): HttpResponse {
-  return { status: 200, headers: HEADERS, body: inTurns(pieces) };
-}
-
-async function* inTurns(pieces: Iterable<string>): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) {
-    yield Buffer.from(piece);
-    await setImmediate();
-  }
+/** A large JSON response, which is sent while it is made. */
+export function jsonInPieces(body: AsyncIterable<Uint8Array>): HttpResponse {
+  return { status: 200, headers: HEADERS, body };
 }
 
 /** An error of the gateway's own endpoints: code, message, action. */

@@ -41,7 +41,7 @@ export function routes({ status: statusPorts, attestation: attestationPorts, ses
       endpoint: ({ url, caller }) => attestation(attestationPorts, url, caller),
     },
     { method: "GET", path: /^\/launch-document$/, endpoint: ({ caller }) => launchDocument(sessions, caller) },
-    { method: "GET", path: /^\/audit\/export$/, endpoint: ({ url, caller }) => auditExport(sessions, url, caller) },
+    { method: "GET", path: /^\/audit\/export$/, endpoint: (asked) => auditExport(sessions, asked) },
     { method: "POST", path: ofSession("close"), endpoint: ({ id, caller }) => closeById(sessions, caller, id) },
     { method: "GET", path: ofSession("trace-claim"), endpoint: ({ id, caller }) => traceClaim(sessions, caller, id) },
     { method: "GET", path: ofSession("evidence"), endpoint: ({ id, caller }) => sessionEvidence(sessions, caller, id) },

@@ -1,12 +1,12 @@
 import { claimEvidence, writeEvidenceFile, type Evidence } from "@cmcp/appraise/evidence";
-import { bundleText, type SessionEnd, type SigningJwk } from "@cmcp/audit";
+import type { SessionEnd, SigningJwk } from "@cmcp/audit";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
 import { summarize } from "@cmcp/session";
 import { Admission } from "../access/admission.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { Journal } from "./journal.ts";
-import { readEntries, type ChainPoint } from "./read-entries.ts";
+import type { ChainPoint } from "./read-entries.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import type { FoldedEntries } from "./session-fold.ts";
@@ -37,9 +37,8 @@ export class ClaimSequence {
 
 /** What making claims needs. */
 export interface ClaimPorts {
-  readonly journal: Pick<Journal, "append" | "assertCaughtUp" | "scan">;
+  readonly journal: Pick<Journal, "append" | "assertCaughtUp">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
-  readonly instance: string;
   readonly key: { readonly jwk: SigningJwk; sign(message: Uint8Array): Uint8Array };
   /** Collects evidence over the root of a session's chain, for its principal. */
   readonly evidenceOf: (root: string, principalId: string) => Promise<Evidence>;
@@ -104,12 +103,6 @@ export class Claims {
   /** The claim over a session that has its `session_end` entry. @throws CmcpError as {@link storedPoint} */
   async claimEnded(recorded: RecordedSession): Promise<Claim> {
     return await this.#make(recorded);
-  }
-
-  /** A session's audit bundle up to a point of its chain, as text in pieces. */
-  async export(sessionId: string, point: ChainPoint): Promise<Iterable<string>> {
-    const entries = await readEntries(this.#parts, sessionId, point);
-    return bundleText(sessionId, entries, (bytes) => this.#parts.key.sign(bytes));
   }
 
   async #make(recorded: RecordedSession): Promise<Claim> {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
-import { entryHashInput, hashedEntry, type AuditEntry, type HashedEntry } from "@cmcp/audit";
+import { entryHashInput, hashedEntry, type AuditEntry } from "@cmcp/audit";
 import type { Journal } from "./journal.ts";
 
 /** A point of a session's chain, as this process or a signed claim knows it. */
@@ -17,33 +17,28 @@ export interface OwnJournal {
 }
 
 /**
- * A session's entries from the host's store, up to a point of its chain. Only exactly that chain is accepted.
- * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host returns anything else
+ * A session's entries from the host's store, up to a point of its chain. Each is checked to follow the one before when it is read, and the last one
+ * to be the point. So what was returned is this process's own only once the end is reached without an error.
+ * @throws CmcpError `AUDIT_STORE_MISMATCH` at the first entry that the chain does not have there
  */
-export async function readEntries(
+export async function* readEntries(
   { journal, instance }: OwnJournal,
   sessionId: string,
   point: ChainPoint,
-): Promise<AuditEntry[]> {
-  const read: { readonly sequence: number; readonly entry: HashedEntry }[] = [];
+): AsyncGenerator<AuditEntry, void, void> {
+  let read = 0;
+  let tip = "genesis";
   for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
     const entry = hashedEntry(bytes);
-    const { sequence_number: sequence } = entry;
-    // Later entries are not part of it.
-    if (typeof sequence === "number" && sequence < point.length) read.push({ sequence, entry });
-  }
-  const entries = read.toSorted((a, b) => a.sequence - b.sequence).map(({ entry }) => entry);
-  let tip = "genesis";
-  const linked = entries.every((entry) => {
-    const follows = entry["prev_entry_hash"] === tip;
+    if (entry["prev_entry_hash"] !== tip || (read === 0 && entry.entry_hash !== point.root)) throw notThisChain();
     tip = entry.entry_hash;
-    return follows;
-  });
-  if (!linked || entries.length !== point.length || entries[0]?.entry_hash !== point.root || tip !== point.tip) {
-    throw notThisChain();
+    read += 1;
+    if (read === point.length && tip !== point.tip) throw notThisChain();
+    yield entry as unknown as AuditEntry;
+    // Later entries are not part of it.
+    if (read === point.length) return;
   }
-  // Each entry has the hash that the next one names, up to a tip that this process knows. So this process wrote them.
-  return entries as unknown as AuditEntry[];
+  throw notThisChain();
 }
 
 /**

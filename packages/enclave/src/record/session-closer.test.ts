@@ -2,6 +2,7 @@
 import process from "node:process";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
 import type { RecordedSession } from "./recorded-session.ts";
 import { callerOf, HostStore, recordRoom } from "../testing/record-room.ts";
 import { labelOf } from "../testing/labels.ts";
@@ -133,4 +134,92 @@ test("a failed close is tried again at the next sweep, unless the host is late",
   t.mock.timers.tick(1_000);
   for (let waited = 0; waited < 20 && recorded.lifecycle.phase !== "claimed"; waited += 1) await turn();
   assert.equal(recorded.lifecycle.phase, "claimed");
+});
+
+test("a stop closes every session in order, a few at one time, tries again what failed, and says how many are left", async () => {
+  const room = recordRoom(new HostStore(), { max: 200, maxPerPrincipal: 200 });
+  const opened: string[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    const recorded = await room.sessions.openOrJoin(alice, `${index}`);
+    await room.recorder.ensureStarted(recorded);
+    opened.push(recorded.session.id);
+  }
+  await room.sessions.openOrJoin(alice, "unused");
+  const append = room.journal.append.bind(room.journal);
+  let [closing, most] = [0, 0];
+  const failed = new Set<string>();
+  room.journal.append = async (session, statement, receipt) => {
+    if (statement.kind === "entry") {
+      closing += 1;
+      most = Math.max(most, closing);
+    } else {
+      closing -= 1;
+      if (failed.size < 30 && !failed.has(session)) {
+        failed.add(session);
+        throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "not now");
+      }
+    }
+    return await append(session, statement, receipt);
+  };
+  const left: number[] = [];
+  assert.equal(await room.closing.closeAll((open) => void left.push(open)), 0);
+  assert.deepEqual(room.forgotten.toSorted(), opened.toSorted());
+  assert.deepEqual(room.forgotten.slice(0, 70), opened.slice(30), "the oldest first, but for those that failed");
+  assert.ok(most <= 16, `${most} at one time`);
+  assert.deepEqual(left, [...countdown(100, 30), ...countdown(30, 0)]);
+});
+
+/** The numbers from one down to another. */
+function countdown(from: number, to: number): number[] {
+  return Array.from({ length: from - to + 1 }, (_, index) => from - index);
+}
+
+test("a stop gives a late host time, and then says how many sessions have no claim", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const room = recordRoom(new HostStore(), { max: 100, maxPerPrincipal: 100 });
+  for (let index = 0; index < 40; index += 1)
+    await room.recorder.ensureStarted(await room.sessions.openOrJoin(alice, `${index}`));
+  room.journal.behind = true;
+  let attempts = 0;
+  const append = room.journal.append.bind(room.journal);
+  room.journal.append = async (...args) => {
+    attempts += 1;
+    return await append(...args);
+  };
+  const stopped = room.closing.closeAll();
+  for (let waited = 0; waited < 120; waited += 1) {
+    await turn();
+    t.mock.timers.tick(100);
+  }
+  assert.equal(await stopped, 40);
+  assert.equal(attempts, 0, "nothing is asked of a host that is late already");
+  room.journal.behind = false;
+  assert.equal(await room.closing.closeAll(), 0);
+});
+
+test("idle sessions are closed a few at one time, and the next sweep waits for them", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const room = recordRoom(new HostStore(), { max: 100, maxPerPrincipal: 100 });
+  for (let index = 0; index < 50; index += 1) {
+    const recorded = await room.sessions.openOrJoin(alice, `${index}`);
+    await room.recorder.ensureStarted(recorded);
+    room.sessions.scheduleClose(recorded);
+  }
+  const append = room.journal.append.bind(room.journal);
+  const held = Promise.withResolvers<void>();
+  let closing = 0;
+  room.journal.append = async (session, statement, receipt) => {
+    if (statement.kind === "entry") closing += 1;
+    await held.promise;
+    return await append(session, statement, receipt);
+  };
+  room.closing.startSweeping();
+  for (let sweep = 0; sweep < 3; sweep += 1) {
+    t.mock.timers.tick(1_000);
+    await turn();
+  }
+  assert.equal(closing, 16);
+  held.resolve();
+  while (room.sessions.openCount > 0) await turn();
+  assert.equal(closing, 50);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { asCmcpError, CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";
 import type { Session } from "@cmcp/session";
@@ -9,6 +10,11 @@ import type { Sessions } from "./sessions.ts";
 
 /** How often idle and unclosed sessions are looked for, in milliseconds. */
 const INTERVAL_MS = 1_000;
+/** Most sessions that a sweep, or a stop, closes at one time. What closing one needs of the host's store, platform and memory is then bounded. */
+const MAX_CLOSING = 16;
+/** How long a stop waits for a host that is late with a record, and how often it looks, in milliseconds. */
+const LATE_MS = 10_000;
+const LOOK_MS = 100;
 /** Failed attempts after which a session is faulted. Attempts that fail with a transient error do not count. */
 export const MAX_FAILURES = 3;
 /** Transient errors. The close is attempted again until it succeeds. */
@@ -33,6 +39,7 @@ export interface SessionCloserPorts {
 /** Closes sessions: refuses new calls, aborts and records running ones, writes `session_end`, makes the claim. */
 export class SessionCloser {
   readonly #parts: SessionCloserPorts;
+  #sweeping = false;
 
   constructor(parts: SessionCloserPorts) {
     this.#parts = parts;
@@ -75,26 +82,66 @@ export class SessionCloser {
   startSweeping(): void {
     setInterval(() => {
       // While the host is late no session can be closed.
-      if (!this.#parts.journal.behind) this.#closeAll(this.#parts.sessions.takeDue());
+      if (!this.#parts.journal.behind && !this.#sweeping) void this.#sweep();
     }, INTERVAL_MS).unref();
   }
 
   /** Starts closing evicted sessions. */
   closeEvicted(): void {
-    this.#closeAll(this.#parts.sessions.takeEvicted());
+    for (const recorded of this.#parts.sessions.takeEvicted()) this.close(recorded).catch(reportFault);
   }
 
-  /** Closes every session that was used. @returns how many could not be closed */
-  async closeAll(): Promise<number> {
+  /**
+   * Closes every session that was used, the oldest first, for as long as it takes: those that fail are tried again while others succeed.
+   * @param closing called with how many are open, before the first and after each
+   * @returns how many could not be closed
+   */
+  async closeAll(closing: (open: number) => void = () => undefined): Promise<number> {
     const used = (): RecordedSession[] =>
       this.#parts.sessions.openSessions().filter(({ lifecycle }) => lifecycle.phase !== "unused");
-    // A session that fails stays open and is counted below.
-    await Promise.allSettled(used().map((recorded) => this.close(recorded)));
+    for (let [open, before] = [used(), Number.POSITIVE_INFINITY]; open.length > 0 && open.length < before; ) {
+      let left = open.length;
+      closing(left);
+      before = open.length;
+      await this.#closeEach(open, (failure) => {
+        if (failure === null) closing((left -= 1));
+      });
+      await this.#hostCaughtUp();
+      open = used();
+    }
     return used().length + this.#parts.sessions.faultedCount;
   }
 
-  #closeAll(sessions: readonly RecordedSession[]): void {
-    for (const recorded of sessions) this.close(recorded).catch(reportFault);
+  /** Waits while the host is late, for a limited time. */
+  async #hostCaughtUp(): Promise<void> {
+    for (let waited = 0; this.#parts.journal.behind && waited < LATE_MS; waited += LOOK_MS) await sleep(LOOK_MS);
+  }
+
+  async #sweep(): Promise<void> {
+    this.#sweeping = true;
+    await this.#closeEach(this.#parts.sessions.takeDue(), (failure) => {
+      if (failure !== null) reportFault(failure.thrown);
+    });
+    this.#sweeping = false;
+  }
+
+  /** Closes sessions in order, a bounded number at one time. A session that fails stays open, and so do all once the host is late. */
+  async #closeEach(
+    sessions: readonly RecordedSession[],
+    ended: (failure: { readonly thrown: unknown } | null) => void,
+  ): Promise<void> {
+    const next = sessions.values();
+    const closeNext = async (): Promise<void> => {
+      for (const recorded of next) {
+        if (this.#parts.journal.behind) this.#parts.sessions.scheduleClose(recorded);
+        else
+          await this.close(recorded).then(
+            () => ended(null),
+            (thrown: unknown) => ended({ thrown }),
+          );
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_CLOSING }, closeNext));
   }
 
   async #endAndClaim(recorded: RecordedSession): Promise<Claim> {

@@ -11,6 +11,8 @@ import { routes, type Route } from "../http/routes.ts";
 import type { ClaimEndpointPorts } from "../http/claims.ts";
 import { operateKillSwitch } from "../http/kill-switch.ts";
 import { resetSession, type ResetPorts } from "../http/session-reset.ts";
+import { Turns } from "../access/turns.ts";
+import { Exports } from "../record/exports.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { EarlierSessions } from "../record/earlier-sessions.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
@@ -35,7 +37,8 @@ function sessionParts(): ClaimEndpointPorts & ExportPorts {
   return {
     lookup: new SessionLookup({ sessions, own, earlier: new EarlierSessions(own) }),
     recorder: { ensureStarted: nothing },
-    claims: { export: nothing, storedPoint: nothing, claimOpen: nothing },
+    exports: new Exports({ own, sign: nothing, turns: new Turns() }),
+    claims: { storedPoint: nothing, claimOpen: nothing },
     closing: { close: nothing },
     key,
     buildDigest: "",

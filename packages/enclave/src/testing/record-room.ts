@@ -133,7 +133,7 @@ function sessionsOf(
 type OfInstance = Pick<ClaimPorts, "recorder" | "now"> & { readonly journal: TestJournal };
 
 function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Claims {
-  const { instance, key } = parts.journal;
+  const { key } = parts.journal;
   const evidenceOf = (): Promise<Evidence> =>
     platform.broken
       ? Promise.reject(new CmcpError("ATTESTATION_REPORT_UNAVAILABLE", "no device"))
@@ -146,7 +146,7 @@ function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Cl
     isolation: "none",
     perCall: false,
   } as const;
-  return new Claims({ ...parts, instance, key, evidenceOf, settings });
+  return new Claims({ ...parts, key, evidenceOf, settings });
 }
 
 /** Writes an instance's first record. */

@@ -1,0 +1,102 @@
+import { BundleWriter, type AuditEntry, type Sign } from "@cmcp/audit";
+import { CmcpError } from "@cmcp/boundary";
+import { Admission } from "../access/admission.ts";
+import type { Turns } from "../access/turns.ts";
+import { reportFault } from "../instance/stderr-events.ts";
+import { readEntries, type ChainPoint, type OwnJournal } from "./read-entries.ts";
+
+/** Most exports that run at one time. `Admission` limits the share of one principal; further ones wait. */
+const MAX_RUNNING = 8;
+/** Most exports of one principal that run or wait. */
+const MAX_PER_PRINCIPAL = 128;
+/** Entries of one piece. An entry is a kilobyte or two. */
+const PIECE_ENTRIES = 64;
+
+/** What exporting needs. */
+export interface ExportsPorts {
+  readonly own: OwnJournal;
+  readonly sign: Sign;
+  readonly turns: Turns;
+}
+
+/** Who asks for an export. `signal` aborts when the request is over. */
+export interface Exporter {
+  readonly principalId: string;
+  readonly signal: AbortSignal;
+}
+
+/** Streams bundles of sessions from the host's store: a bounded number of them at one time, each a piece at a time. */
+export class Exports {
+  readonly #ports: ExportsPorts;
+  readonly #admission = new Admission({ maxRunning: MAX_RUNNING, maxPerPrincipal: MAX_PER_PRINCIPAL });
+
+  constructor(ports: ExportsPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * A session's bundle up to a point of its chain, as text in pieces. The first piece is read already, so that what is wrong with it is an error and
+   * not an answer that ends early.
+   * @throws CmcpError `OVERLOADED`; `AUDIT_STORE_MISMATCH`, `AUDIT_STORE_UNAVAILABLE`, also while the pieces are read
+   */
+  async open(exporter: Exporter, sessionId: string, point: ChainPoint): Promise<AsyncIterable<Uint8Array>> {
+    return await this.stream(exporter, () => this.#bundle(sessionId, point));
+  }
+
+  /** As {@link open}, for pieces of the caller's own. They are made while one of the bounded places is held. */
+  async stream(
+    { principalId, signal }: Exporter,
+    pieces: () => AsyncGenerator<string, void, void>,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const over = Promise.withResolvers<void>();
+    const place = Promise.withResolvers<void>();
+    this.#admission
+      .run(principalId, signal, async () => {
+        place.resolve();
+        await over.promise;
+      })
+      .catch(place.reject);
+    await place.promise;
+    const source = pieces();
+    // Ends the reading too. Nobody may have begun to read the pieces when the request ends.
+    const end = (): void => {
+      over.resolve();
+      source.return().catch(reportFault);
+    };
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      const first = await source.next();
+      if (signal.aborted) throw new CmcpError("REQUEST_CANCELLED", "the caller went away");
+      return rest(first, source, end);
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+  }
+
+  async *#bundle(sessionId: string, point: ChainPoint): AsyncGenerator<string, void, void> {
+    const writer = new BundleWriter(sessionId);
+    let entries: AuditEntry[] = [];
+    for await (const entry of readEntries(this.#ports.own, sessionId, point)) {
+      entries.push(entry);
+      if (entries.length < PIECE_ENTRIES) continue;
+      await this.#ports.turns.next();
+      yield writer.add(entries);
+      entries = [];
+    }
+    yield (entries.length === 0 ? "" : writer.add(entries)) + writer.end(this.#ports.sign);
+  }
+}
+
+/** A generator's pieces from its first one on, as bytes. */
+async function* rest(
+  first: IteratorResult<string, void>,
+  source: AsyncGenerator<string, void, void>,
+  done: () => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for (let step = first; step.done !== true; step = await source.next()) yield Buffer.from(step.value);
+  } finally {
+    done();
+  }
+}

@@ -27,4 +27,11 @@ export const nodeCrypto: VerifierCrypto = {
     importKey: subtle.importKey.bind(subtle),
     verify: subtle.verify.bind(subtle),
   },
+  startSha256() {
+    const running = createHash("sha256");
+    return {
+      update: (bytes) => void running.update(bytes),
+      digest: () => Uint8Array.from(running.digest()),
+    };
+  },
 };

@@ -58,6 +58,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "launch-document.process.test.ts", why: TIME },
   { file: "limits.test.ts", why: "moves the enclave's clock, and a machine has its own" },
   { file: "lists.test.ts", why: TIME },
+  { file: "long-bundles.long.test.ts", why: COMMANDS },
   { file: "meta-and-logging.test.ts", why: TIME },
   { file: "policy-keys.process.test.ts", why: PROCESS },
   { file: "principals.process.test.ts", why: TIME },

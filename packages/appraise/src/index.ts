@@ -1,5 +1,5 @@
 export { CheckRecorder, type Check, type CheckStatus } from "./checks/check.ts";
-export { sha256, sha256Hex, type VerifierCrypto } from "./checks/crypto.ts";
+export { sha256, sha256Hex, startSha256, type RunningSha256, type VerifierCrypto } from "./checks/crypto.ts";
 export type { EvidenceResult } from "./checks/result.ts";
 export {
   instanceBindingInput,

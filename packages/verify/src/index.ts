@@ -7,6 +7,7 @@ export {
   type RecordExpectations,
   type SessionTerms,
 } from "./expectations.ts";
+export type { BundleBytes } from "./bundle/read-bundle.ts";
 export { MAX_BUNDLE_BYTES } from "./parse.ts";
 export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
 export {

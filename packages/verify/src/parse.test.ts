@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseBundle, parseClaim, parseIncomplete, parseReceipt } from "./parse.ts";
+import { parseClaim, parseIncomplete, parseReceipt } from "./parse.ts";
 
 const MIB = 1024 * 1024;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -12,8 +12,7 @@ const counted = (items: number): string => `{"x":[${Array.from({ length: items -
 const FILES = [
   { parse: parseClaim, code: "CLAIM_MALFORMED", what: "claim", bytes: 32 * MIB, depth: 16, items: 1_000_000 },
   { parse: parseReceipt, code: "RECEIPT_MALFORMED", what: "receipt", bytes: 4096, depth: 4, items: 100 },
-  // What a bundle may have at most is more than a test should make.
-  { parse: parseBundle, code: "BUNDLE_MALFORMED", what: "audit bundle", bytes: null, depth: 8, items: null },
+  // What an export may have at most is more than a test should make.
   { parse: parseIncomplete, code: "BUNDLE_MALFORMED", what: "export", bytes: null, depth: 8, items: null },
 ] as const;
 

@@ -1,21 +1,20 @@
 import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits, schemaProblem } from "@cmcp/boundary";
 import {
   MAX_RECEIPT_BYTES,
-  auditBundleSchema,
   incompleteSessionSchema,
   receiptSchema,
-  type AuditBundle,
   type IncompleteSession,
   type Receipt,
 } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
-/** Largest audit bundle or export, in bytes. */
+/** Largest audit bundle or export that is read as a whole, in bytes. A bundle that is read as it comes may be larger. */
 export const MAX_BUNDLE_BYTES = 512 * 1024 * 1024;
-const BUNDLE_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
+const EXPORT_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
 const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 };
 
+/** What a parsed value is held to. */
 interface Shape<T> {
   safeParse(
     value: unknown,
@@ -23,7 +22,7 @@ interface Shape<T> {
 }
 
 /** A kind of file: how large, of what shape, and how it is called where it is neither. */
-interface Form<T> {
+export interface Form<T> {
   readonly limits: JsonLimits;
   readonly shape: Shape<T>;
   readonly code: ErrorCode;
@@ -31,14 +30,8 @@ interface Form<T> {
 }
 
 const CLAIM: Form<Claim> = { limits: CLAIM_LIMITS, shape: claimSchema, code: "CLAIM_MALFORMED", what: "claim" };
-const BUNDLE: Form<AuditBundle> = {
-  limits: BUNDLE_LIMITS,
-  shape: auditBundleSchema,
-  code: "BUNDLE_MALFORMED",
-  what: "audit bundle",
-};
 const EXPORT: Form<IncompleteSession> = {
-  limits: BUNDLE_LIMITS,
+  limits: EXPORT_LIMITS,
   shape: incompleteSessionSchema,
   code: "BUNDLE_MALFORMED",
   what: "export",
@@ -50,7 +43,8 @@ const RECEIPT: Form<Receipt> = {
   what: "receipt",
 };
 
-function read<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
+/** Reads strict JSON of a form. @throws CmcpError with the form's code */
+export function readForm<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
   let value: unknown;
   try {
     value = parseJson(untrusted(bytes), limits);
@@ -68,20 +62,34 @@ function read<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
 
 /** @throws CmcpError `CLAIM_MALFORMED` */
 export function parseClaim(bytes: Uint8Array): Claim {
-  return read(bytes, CLAIM);
-}
-
-/** @throws CmcpError `BUNDLE_MALFORMED` */
-export function parseBundle(bytes: Uint8Array): AuditBundle {
-  return read(bytes, BUNDLE);
+  return readForm(bytes, CLAIM);
 }
 
 /** @throws CmcpError `BUNDLE_MALFORMED` */
 export function parseIncomplete(bytes: Uint8Array): IncompleteSession {
-  return read(bytes, EXPORT);
+  return readForm(bytes, EXPORT);
+}
+
+/** Numbers of the entries that receipts are about; a receipt that cannot be read is about none. */
+export function numbersIn(receipts: readonly Uint8Array[]): number[] {
+  return receipts.flatMap((bytes) => unlessMalformed(() => parseReceipt(bytes).sequence_number));
+}
+
+/** Numbers of the last entries that claims are about. */
+export function endsIn(claims: readonly Uint8Array[]): number[] {
+  return claims.flatMap((bytes) => unlessMalformed(() => parseClaim(bytes).gateway.audit_chain.length - 1));
+}
+
+function unlessMalformed(read: () => number): number[] {
+  try {
+    return [read()];
+  } catch (thrown) {
+    if (thrown instanceof CmcpError) return [];
+    throw thrown;
+  }
 }
 
 /** @throws CmcpError `RECEIPT_MALFORMED` */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  return read(bytes, RECEIPT);
+  return readForm(bytes, RECEIPT);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { describe, test } from "node:test";
-import { canonicalBytes } from "@cmcp/boundary";
+import { canonicalBytes, CmcpError } from "@cmcp/boundary";
 import { verifyBundle } from "./index.ts";
 import { Instance, relink } from "./testing/instance.ts";
 import { NO_CONDITIONS } from "./session/conditions.ts";
@@ -138,6 +138,24 @@ describe("a bundle by itself", () => {
       const foreign = other.receipt({ ...held, session_id: "11111111-1111-4111-8111-111111111111" });
       assert.equal(failures(await judge({ bundle, receipts: [foreign] }, expected)).length, 1);
     }
+  });
+
+  test("that says it is of another session than its entries is rejected", async () => {
+    const other = { ...bundle, session_id: "11111111-1111-4111-8111-111111111111" };
+    assert.deepEqual(failures(await judge({ bundle: other })), ["audit chain CHAIN_BROKEN"]);
+    const [first, ...rest] = entries;
+    const mixed = [first, ...rest.map((entry) => ({ ...entry, session_id: other.session_id }))];
+    assert.deepEqual(failures(await judge({ bundle: { ...bundle, entries: mixed } })), ["audit chain CHAIN_BROKEN"]);
+  });
+
+  test("whose bytes cannot be read is no finding, but an error", async () => {
+    const failing = async function* (): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(canonicalBytes(bundle).subarray(0, 100));
+      throw new CmcpError("USAGE", "the file is gone");
+    };
+    await assert.rejects(verifyBundle({ bundle: failing() }, { allowSoftwareOnly: true }, webcrypto), {
+      code: "USAGE",
+    });
   });
 
   test("that is none is malformed", async () => {

@@ -1,22 +1,19 @@
-import { sha256, type VerifierCrypto } from "@cmcp/appraise";
-import type { AuditBundle } from "@cmcp/audit/schema";
-import { bundleHashInput } from "@cmcp/audit/schema";
-import { checkOperatorStatements } from "./bundle/kill-switch.ts";
-import { checkResets } from "./bundle/resets.ts";
-import { deriveChain } from "./bundle/chain.ts";
+import type { VerifierCrypto } from "@cmcp/appraise";
+import { readBundle, type BundleBytes, type ReadBundle } from "./bundle/read-bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
-import { parseBundle, parseReceipt } from "./parse.ts";
+import { numbersIn, parseReceipt } from "./parse.ts";
 import { checkChainPosition, checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
-import { completenessOf, coveredBy, type CoveredEntries } from "./session/covered.ts";
+import { completenessOf, coveredBy, type CoveredSession } from "./session/covered.ts";
 import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The files of such a verification, as received. */
 export interface BundleRecord {
-  readonly bundle: Uint8Array;
+  /** All of its bytes, or its bytes as they come. What is held of it does not grow with its length. */
+  readonly bundle: BundleBytes;
   /** Receipts that a relying party holds; each must match an entry of the chain. */
   readonly receipts?: readonly Uint8Array[];
 }
@@ -24,7 +21,7 @@ export interface BundleRecord {
 /**
  * Verifies an audit bundle by itself: that it is one unbroken chain, and that receipts stand in it. Without
  * a claim nothing says under which policy and on which platform it was made, and without a pinned key
- * anybody could have made it. Never throws for what the record holds.
+ * anybody could have made it. Never throws for what the record holds. What the source of the bytes throws is thrown on.
  */
 export async function verifyBundle(
   record: BundleRecord,
@@ -32,8 +29,12 @@ export async function verifyBundle(
   crypto: VerifierCrypto,
 ): Promise<Verdict> {
   const list = new Checklist();
-  const bundle = list.attempt("bundle form", "BUNDLE_MALFORMED", "strict JSON of the documented form", () =>
-    parseBundle(record.bundle),
+  const numbers = new Set(numbersIn(record.receipts ?? []));
+  const bundle = await list.attemptReading(
+    "bundle form",
+    "BUNDLE_MALFORMED",
+    "strict JSON of the documented form",
+    async () => readBundle(crypto, record.bundle, { numbers, calls: false }),
   );
   const covered = bundle === null ? null : await checkBundleAlone(crypto, bundle, expected, list);
   if (bundle !== null) {
@@ -57,7 +58,7 @@ export async function verifyBundle(
     conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
     assurance: accepted === null ? "none established" : "functional only",
     origin: accepted === null ? "not proven" : "trusted key",
-    session: covered?.[0]?.session_id ?? null,
+    session: covered?.root?.session_id ?? null,
     signingKey: covered === null ? null : (expected.trustedKey ?? null),
     checks: list.checks,
   };
@@ -68,8 +69,8 @@ export async function verifyBundle(
  * accepted rejects, and an accepted one shows nothing.
  */
 function checkTerms(
-  { entries }: AuditBundle,
-  covered: CoveredEntries | null,
+  { session }: ReadBundle,
+  covered: CoveredSession | null,
   expected: RecordExpectations,
   list: Checklist,
 ): void {
@@ -80,7 +81,7 @@ function checkTerms(
     checkMode(conditions, acceptedModes(expected), list);
     checkEnforced(conditions, list);
   } else {
-    const said = conditionsOf(entries);
+    const said = conditionsOf(session);
     if (said.mode === null || !acceptedModes(expected).includes(said.mode))
       checkMode(said, acceptedModes(expected), list);
     else list.notPerformed("enforcement mode", "no signature that was verified covers what the entries say of it");
@@ -89,35 +90,32 @@ function checkTerms(
   checkHistory(conditions, expected, list);
 }
 
-/** @returns the entries, if they are one chain that the pinned key signed */
+/** @returns what the entries say, if they are one chain that the pinned key signed */
 async function checkBundleAlone(
   crypto: VerifierCrypto,
-  bundle: AuditBundle,
+  { session, signature, chain, digest, resets, statements }: ReadBundle,
   { trustedKey }: RecordExpectations,
   list: Checklist,
-): Promise<CoveredEntries | null> {
-  const chain = await deriveChain(crypto, bundle.session_id, bundle.entries);
+): Promise<CoveredSession | null> {
   list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
-    passed: `${bundle.entries.length} entries, every hash derived again`,
+    passed: `${session.length} entries, every hash derived again`,
     failed: chain.ok ? "" : chain.why,
   });
-  await checkResets(crypto, bundle.entries, list);
-  await checkOperatorStatements(crypto, bundle.entries, list);
+  resets.report(list);
+  statements.report(list);
   if (trustedKey === undefined) {
-    if (!canBeEd25519(bundle.bundle_signature))
-      list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");
+    if (!canBeEd25519(signature)) list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");
     else
       list.notPerformed("bundle signature", "no key was pinned (--trusted-key): anybody could have made this bundle");
     return null;
   }
-  const digest = await sha256(crypto, bundleHashInput(bundle.entries));
   const signed = list.require(
     "bundle signature",
-    await verifyEd25519(crypto, trustedKey, bundle.bundle_signature, digest),
+    await verifyEd25519(crypto, trustedKey, signature, digest),
     "SIGNATURE_INVALID",
     { passed: "signed by the pinned key", failed: "the bundle was not signed by the pinned key" },
   );
-  return chain.ok && signed ? coveredBy(bundle.entries, bundle.entries.length) : null;
+  return chain.ok && signed ? coveredBy(session) : null;
 }
 
 interface BundleContext {
@@ -128,7 +126,7 @@ interface BundleContext {
 
 async function checkReceipts(
   { crypto, expected: { trustedKey }, list }: BundleContext,
-  bundle: AuditBundle,
+  bundle: ReadBundle,
   held: readonly Uint8Array[],
 ): Promise<void> {
   if (held.length === 0)
@@ -141,7 +139,7 @@ async function checkReceipts(
       parseReceipt(bytes),
     );
     if (receipt === null) continue;
-    const context = { session: bundle.session_id, entries: bundle.entries };
+    const context = { session: bundle.sessionId, entries: bundle.session };
     if (trustedKey !== undefined)
       await checkReceipt(crypto, receipt, { ...context, jwk: { kty: "OKP", crv: "Ed25519", x: trustedKey } }, list);
     else {

@@ -1,6 +1,7 @@
 import type { Receipt } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
 import { checkBundle } from "./bundle/bundle.ts";
+import { readBundle, type BundleBytes } from "./bundle/read-bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { checkBinding } from "./claim/binding.ts";
 import type { ClaimContext } from "./claim/context.ts";
@@ -14,25 +15,27 @@ import { checkSignature } from "./claim/signature.ts";
 import { checkSoftware, checkSoftwareFile, refuseHardwareExpectations } from "./claim/software.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
-import { parseBundle, parseClaim, parseReceipt } from "./parse.ts";
+import { endsIn, numbersIn, parseClaim, parseReceipt } from "./parse.ts";
 import { checkHeldClaim } from "./held/held-claim.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import { checkClaimTerms } from "./session/claim-terms.ts";
 import { conditionsOfClaim, NO_CONDITIONS } from "./session/conditions.ts";
-import { completenessOf, type CoveredEntries } from "./session/covered.ts";
+import { completenessOf, type CoveredSession } from "./session/covered.ts";
 import type { Origin, Verdict } from "./verdict.ts";
 
 /** The files of a verification, as received. */
 export interface ClaimRecord extends EvidenceRecord {
   readonly claim: Uint8Array;
-  readonly bundle?: Uint8Array;
+  /** The session's audit bundle: all of its bytes, or its bytes as they come. What is held of it does not grow with its length. */
+  readonly bundle?: BundleBytes;
   readonly receipts?: readonly Uint8Array[];
   /** Earlier or later claims that a relying party holds; each must be of one history with this one. */
   readonly heldClaims?: readonly Uint8Array[];
 }
 
 /**
- * Verifies a claim offline. Never throws for what the record holds: every finding is a check of the verdict.
+ * Verifies a claim offline. Never throws for what the record holds: every finding is a check of the verdict. What the source of a
+ * bundle's bytes throws is thrown on.
  */
 export async function verifyClaim(
   record: ClaimRecord,
@@ -42,10 +45,13 @@ export async function verifyClaim(
   const list = new Checklist();
   const claim = list.attempt("claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(record.claim));
   const { bundle: bundleBytes } = record;
+  const numbers = new Set([...numbersIn(record.receipts ?? []), ...endsIn(record.heldClaims ?? [])]);
   const bundle =
     bundleBytes === undefined
       ? null
-      : list.attempt("bundle form", "BUNDLE_MALFORMED", FORM, () => parseBundle(bundleBytes));
+      : await list.attemptReading("bundle form", "BUNDLE_MALFORMED", FORM, async () =>
+          readBundle(crypto, bundleBytes, { numbers, calls: true }),
+        );
   const receipts = (record.receipts ?? []).map((bytes) =>
     list.attempt("receipt form", "RECEIPT_MALFORMED", FORM, () => parseReceipt(bytes)),
   );
@@ -96,7 +102,7 @@ async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promis
 
 async function checkReceipts(
   { crypto, claim, list }: ClaimContext,
-  entries: CoveredEntries | null,
+  entries: CoveredSession | null,
   receipts: readonly (Receipt | null)[],
 ): Promise<void> {
   if (receipts.length === 0)
@@ -110,7 +116,7 @@ async function checkReceipts(
 
 async function checkHeldClaims(
   context: ClaimContext,
-  entries: CoveredEntries | null,
+  entries: CoveredSession | null,
   heldClaims: readonly Uint8Array[],
 ): Promise<void> {
   const { list } = context;
@@ -135,7 +141,7 @@ function originOf(assurance: PlatformAssurance, { trustedKey }: Pick<Expectation
 
 interface Findings {
   readonly claim: Claim;
-  readonly entries: CoveredEntries | null;
+  readonly entries: CoveredSession | null;
   /** The claim's signature holds. */
   readonly signed: boolean;
   readonly assurance: PlatformAssurance;

@@ -1,14 +1,15 @@
 import type { IncompleteSession, Receipt } from "@cmcp/audit/schema";
-import { deriveChain } from "./bundle/chain.ts";
-import { checkOperatorStatements } from "./bundle/kill-switch.ts";
-import { checkResets } from "./bundle/resets.ts";
+import { ChainFold } from "./bundle/chain.ts";
+import { OperatorStatementFold } from "./bundle/kill-switch.ts";
+import { ResetFold } from "./bundle/resets.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { parseIncomplete, parseReceipt } from "./parse.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
-import { completenessOf, coveredBy, type CoveredEntries } from "./session/covered.ts";
+import { completenessOf, coveredBy, type CoveredSession } from "./session/covered.ts";
+import { factsOf } from "./session/session-facts.ts";
 import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -52,17 +53,19 @@ export async function verifyIncomplete(
     conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
     assurance: accepted === null ? "none established" : "functional only",
     origin: accepted === null || expected.trustedKey === undefined ? "not proven" : "trusted key",
-    session: covered?.[0]?.session_id ?? null,
+    session: covered?.root?.session_id ?? null,
     signingKey: covered === null ? null : (session?.signing_key.x ?? null),
     checks: list.checks,
   };
 }
 
 /** @returns the entries that a receipt covers, if every receipt verifies and the entries are one chain */
-async function checkSession(context: ExportContext, held: readonly Uint8Array[]): Promise<CoveredEntries | null> {
+async function checkSession(context: ExportContext, held: readonly Uint8Array[]): Promise<CoveredSession | null> {
   const { crypto, session, expected, list } = context;
   const { entries, signing_key: jwk, session_id: id } = session;
-  const chain = await deriveChain(crypto, id, entries);
+  const fold = new ChainFold(crypto);
+  for (const entry of entries) await fold.add(entry);
+  const chain = fold.finish(id);
   list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
     passed: "every hash derived again",
     failed: chain.ok ? "" : chain.why,
@@ -83,7 +86,7 @@ async function checkSession(context: ExportContext, held: readonly Uint8Array[])
   });
   const kept = await covering(context, readHeld(held, list));
   const length = own !== null && chain.ok ? Math.max(own, kept ?? 0) : 0;
-  const covered = coveredBy(entries, length);
+  const covered = coveredBy(factsOf(entries.slice(0, length)));
   await checkCovered(context, covered);
   return covered;
 }
@@ -97,7 +100,8 @@ async function covering(
   let length: number | null = 0;
   // Nothing signs the order in which an export has its receipts.
   for (const receipt of receipts.toSorted((one, other) => one.sequence_number - other.sequence_number)) {
-    const { signed, covers } = await checkReceipt(crypto, receipt, { jwk, session: session_id, entries }, list);
+    const context = { jwk, session: session_id, entries: { at: (number: number) => entries[number] } };
+    const { signed, covers } = await checkReceipt(crypto, receipt, context, list);
     length = signed && length !== null ? Math.max(length, covers) : null;
   }
   return length;
@@ -130,7 +134,7 @@ function checkCalls({ entries, receipts }: IncompleteSession, list: Checklist): 
 /** What the verdict is of. Receipts are the only signatures here. */
 async function checkCovered(
   { crypto, session: { entries }, expected, list }: ExportContext,
-  covered: CoveredEntries | null,
+  covered: CoveredSession | null,
 ): Promise<void> {
   if (covered === null) {
     // Where a receipt or the chain failed, that says why nothing is covered.
@@ -143,8 +147,13 @@ async function checkCovered(
     failed: "",
   });
   const conditions = conditionsOf(covered);
-  await checkResets(crypto, covered, list);
-  await checkOperatorStatements(crypto, covered, list);
+  const [resets, statements] = [new ResetFold(crypto), new OperatorStatementFold(crypto)];
+  for (const entry of entries.slice(0, covered.length)) {
+    await resets.add(entry);
+    await statements.add(entry);
+  }
+  resets.report(list);
+  statements.report(list);
   checkMode(conditions, acceptedModes(expected), list);
   checkEnforced(conditions, list);
   checkHistory(conditions, expected, list);

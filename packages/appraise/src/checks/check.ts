@@ -1,4 +1,4 @@
-import { asCmcpError, type ErrorCode } from "@cmcp/boundary";
+import { asCmcpError, CmcpError, type ErrorCode } from "@cmcp/boundary";
 
 /** What became of one check. `not-performed` names a check that could have been made with more input. */
 export type CheckStatus = "passed" | "failed" | "not-applicable" | "not-performed";
@@ -44,6 +44,19 @@ export class CheckRecorder {
       return value;
     } catch (thrown) {
       this.fail(name, code, asCmcpError(thrown, code, "unreadable").message);
+      return null;
+    }
+  }
+
+  /** As {@link attempt}, for what is read as it comes. What is no fault of the bytes is thrown on. */
+  async attemptReading<T>(name: string, code: ErrorCode, passed: string, read: () => Promise<T>): Promise<T | null> {
+    try {
+      const value = await read();
+      this.require(name, true, code, { passed, failed: "" });
+      return value;
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError) || thrown.code !== code) throw thrown;
+      this.fail(name, code, thrown.message);
       return null;
     }
   }

@@ -4,7 +4,7 @@ import { OUTCOME_EXIT, verifyBundle } from "@cmcp/verify";
 import { readArguments, required } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
-import { readBundleFile } from "../verify/bundle-file.ts";
+import { bundlePieces } from "../verify/bundle-file.ts";
 import { sessionTerms } from "../verify/session-terms.ts";
 import { printVerdict } from "../verify/verify.ts";
 
@@ -48,7 +48,7 @@ Example:    cmcp audit verify out/audit-bundle.json --receipt out/receipt.json -
       ...(trustedKey === undefined ? {} : { trustedKey }),
     };
     const verdict = await verifyBundle(
-      { bundle: await readBundleFile(path), receipts: await Promise.all(receipt.map(readFileOf)) },
+      { bundle: bundlePieces(path), receipts: await Promise.all(receipt.map(readFileOf)) },
       expected,
       nodeCrypto,
     );

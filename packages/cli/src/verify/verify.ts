@@ -17,7 +17,7 @@ import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import type { Command, Terminal } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
-import { readBundleFile } from "./bundle-file.ts";
+import { bundlePieces, readBundleFile } from "./bundle-file.ts";
 import { launchTerms } from "./launch.ts";
 import { sessionTerms } from "./session-terms.ts";
 
@@ -116,7 +116,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
     let verdict: Verdict;
     if (claimPath !== undefined) {
-      const bundle = bundlePath === undefined ? {} : { bundle: await readBundleFile(bundlePath) };
+      const bundle = bundlePath === undefined ? {} : { bundle: bundlePieces(bundlePath) };
       verdict = await verifyClaim(
         {
           claim: await readFileOf(claimPath),

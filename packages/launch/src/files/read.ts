@@ -30,11 +30,10 @@ export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, 
   });
 }
 
-/** Reads a regular file of at most `maxBytes`. @throws CmcpError of the role's code, naming the path */
-export async function readBounded(path: string, role: FileRole): Promise<Uint8Array<ArrayBuffer>> {
+/** A regular file of at most `maxBytes` in pieces. It is opened when the first is read. @throws CmcpError of the role's code, naming the path */
+export async function* readPieces(path: string, role: FileRole): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   const refuse = (reason: string): CmcpError =>
     new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });
-  const chunks: Buffer[] = [];
   let total = 0;
   try {
     // Opening a named pipe would otherwise wait for a writer.
@@ -45,13 +44,23 @@ export async function readBounded(path: string, role: FileRole): Promise<Uint8Ar
       throw refuse("is accessible to group or others; run chmod 600 on it");
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024);
-      if (bytesRead === 0) break;
+      if (bytesRead === 0) return;
       total += bytesRead;
       if (total > role.maxBytes) throw refuse(`is larger than ${role.maxBytes} bytes`);
-      chunks.push(buffer.subarray(0, bytesRead));
+      yield buffer.subarray(0, bytesRead);
     }
   } catch (thrown) {
     throw thrown instanceof CmcpError ? thrown : unreadable(role, path, thrown);
+  }
+}
+
+/** The whole of {@link readPieces}. @throws as it does */
+export async function readBounded(path: string, role: FileRole): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of readPieces(path, role)) {
+    total += chunk.length;
+    chunks.push(chunk);
   }
   const bytes = new Uint8Array(total);
   let at = 0;

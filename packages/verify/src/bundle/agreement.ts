@@ -1,8 +1,8 @@
 import { canonicalText } from "@cmcp/boundary";
-import { rootDetailSchema, type AuditBundle } from "@cmcp/audit/schema";
-import { CallSummaryBuilder, parseFirmwareText, type Claim } from "@cmcp/claim/schema";
+import { rootDetailSchema } from "@cmcp/audit/schema";
+import { parseFirmwareText, type CallFacts, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
-import { policyHistory } from "./policy-history.ts";
+import type { SessionFacts } from "../session/session-facts.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
@@ -13,14 +13,12 @@ const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } a
  */
 export function checkAgreement(
   claim: Claim,
-  bundle: AuditBundle,
+  session: SessionFacts & { readonly calls: CallFacts },
   pinnedPolicy: string | undefined,
   list: Checklist,
 ): void {
   const { trace, gateway } = claim;
-  const fold = new CallSummaryBuilder();
-  for (const entry of bundle.entries) fold.add(entry);
-  const facts = fold.finish();
+  const { calls: facts, drifted: drift } = session;
   list.require(
     "transcript",
     canonicalText(trace.tool_transcript) ===
@@ -55,17 +53,20 @@ export function checkAgreement(
       failed: "the claim's summary does not follow from the entries",
     },
   );
-  const drift = bundle.entries.some((entry) => entry.entry_type === "catalog_drift");
   list.require("drift", gateway.catalog.drift_detected === drift, "CLAIM_INCONSISTENT", {
     passed: drift ? "a tool had drifted, and the claim says so" : "no tool had drifted",
     failed: "claim and entries differ on whether a tool had drifted",
   });
-  if (checkRoot(claim, bundle, list)) checkPolicies(claim, bundle, pinnedPolicy, list);
+  if (checkRoot(claim, session, list)) checkPolicies(claim, session, pinnedPolicy, list);
 }
 
 /** The claim names the policy that was in force last, and every call was decided under one that was in force by then. */
-function checkPolicies({ trace }: Claim, { entries }: AuditBundle, pinned: string | undefined, list: Checklist): void {
-  const history = policyHistory(entries);
+function checkPolicies(
+  { trace }: Claim,
+  { policies: history }: SessionFacts,
+  pinned: string | undefined,
+  list: Checklist,
+): void {
   if (!history.ok) {
     list.fail("policy of every decision", "POLICY_HASH_MISMATCH", history.why);
     return;
@@ -86,9 +87,9 @@ function checkPolicies({ trace }: Claim, { entries }: AuditBundle, pinned: strin
   });
 }
 
-function checkRoot(claim: Claim, bundle: AuditBundle, list: Checklist): boolean {
+function checkRoot(claim: Claim, session: SessionFacts, list: Checklist): boolean {
   const { trace, gateway } = claim;
-  const root = rootDetailSchema.safeParse(bundle.entries[0]?.detail);
+  const root = rootDetailSchema.safeParse(session.root?.detail);
   if (!root.success) {
     list.fail("root entry", "CHAIN_BROKEN", "the first entry does not say what the session ran under");
     return false;

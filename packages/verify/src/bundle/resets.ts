@@ -1,27 +1,33 @@
 import { resetDetailSchema, operatorSigningInput, resetStatementSchema, type AuditEntry } from "@cmcp/audit/schema";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519, type VerifierCrypto } from "../crypto.ts";
+import { OperatorSignatures } from "./operator-signatures.ts";
 
 /** Every reset of the session's sensitivity carries the signature of the operator it names, over exactly this position in the chain. */
-export async function checkResets(
-  crypto: VerifierCrypto,
-  entries: readonly AuditEntry[],
-  list: Checklist,
-): Promise<void> {
-  const resets = entries.filter((entry) => entry.entry_type === "session_reset");
-  if (resets.length === 0) return;
-  const instance = entries[0]?.detail?.["instance"];
-  const unsigned: number[] = [];
-  const keys = new Set<string>();
-  for (const entry of resets) {
-    const key = await signerOf(crypto, entry, instance);
-    if (key === null) unsigned.push(entry.sequence_number);
-    else keys.add(key);
+export class ResetFold {
+  readonly #crypto: VerifierCrypto;
+  readonly #signatures = new OperatorSignatures();
+  #root: AuditEntry | undefined;
+
+  constructor(crypto: VerifierCrypto) {
+    this.#crypto = crypto;
   }
-  list.require("operator resets", unsigned.length === 0, "SIGNATURE_INVALID", {
-    passed: `${resets.length}, signed by ${[...keys].join(", ")}; whether these are operators is for you to know`,
-    failed: `entry ${unsigned.join(", ")}: no operator's signature over this reset`,
-  });
+
+  async add(entry: AuditEntry): Promise<void> {
+    this.#root ??= entry;
+    if (entry.entry_type !== "session_reset") return;
+    const key = await signerOf(this.#crypto, entry, this.#root.detail?.["instance"]);
+    this.#signatures.add(entry.sequence_number, key);
+  }
+
+  report(list: Checklist): void {
+    const { count, isSigned, keys, unsigned } = this.#signatures;
+    if (count === 0) return;
+    list.require("operator resets", isSigned, "SIGNATURE_INVALID", {
+      passed: `${count}, signed by ${keys}; whether these are operators is for you to know`,
+      failed: `entry ${unsigned}: no operator's signature over this reset`,
+    });
+  }
 }
 
 async function signerOf(crypto: VerifierCrypto, entry: AuditEntry, instance: unknown): Promise<string | null> {

@@ -3,7 +3,7 @@ import { rootDetailSchema } from "@cmcp/audit/schema";
 import { toHex } from "@cmcp/boundary";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
-import type { CoveredEntries } from "../session/covered.ts";
+import type { CoveredSession } from "../session/covered.ts";
 import type { ClaimContext } from "./context.ts";
 
 type Pinned = Pick<Expectations, "launch" | "launchDigest">;
@@ -45,12 +45,12 @@ export async function checkDigestOfDocument(
  */
 export async function checkLaunchDigest(
   { crypto, expected, list }: ClaimContext,
-  entries: CoveredEntries | null,
+  entries: CoveredSession | null,
   shown: boolean,
 ): Promise<void> {
   const known = await digestInRoot(crypto, expected);
   if (entries !== null && known !== null) {
-    const root = rootDetailSchema.safeParse(entries[0]?.detail);
+    const root = rootDetailSchema.safeParse(entries.root?.detail);
     list.require(
       "launch digest in audit chain",
       root.success && root.data.launch_digest === `sha256:${known}`,

@@ -4,7 +4,8 @@ import type { AuditEntry } from "@cmcp/audit";
 import { CmcpError } from "@cmcp/boundary";
 import { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
-import type { CoveredEntries } from "../session/covered.ts";
+import { coveredBy, type CoveredSession } from "../session/covered.ts";
+import { factsOf } from "../session/session-facts.ts";
 import { Instance, relink } from "../testing/instance.ts";
 import { altered, CATALOG_HASH, claimOf, entriesOf, EXPECTED, OTHER_HASH, POLICY_HASH } from "../testing/session.ts";
 import { checkLaunch } from "./launch.ts";
@@ -22,7 +23,7 @@ const TERMS: LaunchTerms = {
 };
 
 /** Entries of a session that went through these policies. */
-function entriesUnder(...hashes: readonly string[]): CoveredEntries {
+function entriesUnder(...hashes: readonly string[]): CoveredSession | null {
   const loads = hashes.slice(1).map(
     (hash, index): AuditEntry => ({
       ...start,
@@ -31,12 +32,12 @@ function entriesUnder(...hashes: readonly string[]): CoveredEntries {
     }),
   );
   const first = { ...start, detail: { ...start.detail, policy_hash: hashes[0] ?? "" } };
-  return relink([first, ...loads]) as unknown as CoveredEntries;
+  return coveredBy(factsOf(relink([first, ...loads])));
 }
 
 interface Given {
   readonly terms?: Partial<LaunchTerms>;
-  readonly entries?: CoveredEntries | null;
+  readonly entries?: CoveredSession | null;
   readonly policy?: { readonly hash: string; readonly version: string };
   readonly expected?: Partial<Expectations>;
 }

@@ -1,9 +1,8 @@
 import { asCmcpError } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
-import { policyHistory } from "../bundle/policy-history.ts";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
-import type { CoveredEntries } from "../session/covered.ts";
+import type { CoveredSession } from "../session/covered.ts";
 import type { LaunchTerms } from "./launch-terms.ts";
 
 const POLICY = "policy of launch document";
@@ -11,7 +10,7 @@ const POLICY = "policy of launch document";
 /** The claim's catalog and policies are those of the launch document, or follow from it. Another check compares its digest with evidence and chain. */
 export function checkLaunch(
   claim: Claim,
-  entries: CoveredEntries | null,
+  entries: CoveredSession | null,
   { launch, allowSoftwareOnly, bundlesGiven }: Expectations,
   list: Checklist,
 ): void {
@@ -49,9 +48,9 @@ export function checkLaunch(
 }
 
 /** Every policy of the session, from the launch document's own to the claim's, may have followed the one before it. */
-function checkPolicies({ trace }: Claim, entries: CoveredEntries | null, terms: LaunchTerms, list: Checklist): void {
+function checkPolicies({ trace }: Claim, entries: CoveredSession | null, terms: LaunchTerms, list: Checklist): void {
   const { bundle_hash: claimed, version } = trace.policy;
-  const history = entries === null ? null : policyHistory(entries);
+  const history = entries?.policies ?? null;
   const named = [...(history?.ok === true ? history.hashes : []), claimed];
   // The launch document's bundle was in force before the session, and the last of the session is the claim's.
   const inForce = [terms.policyHash, ...named].filter((hash, index, all) => index === 0 || hash !== all[index - 1]);

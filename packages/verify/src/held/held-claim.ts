@@ -4,7 +4,7 @@ import { claimSigningInput, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import type { ClaimContext } from "../claim/context.ts";
 import { verifyEd25519 } from "../crypto.ts";
-import type { CoveredEntries } from "../session/covered.ts";
+import type { CoveredSession } from "../session/covered.ts";
 
 /** The result of comparing a held claim with the verified one: consistent, or why both cannot be of one history. */
 type Comparison = { readonly status: "agrees" | "contradicts" | "open"; readonly why: string };
@@ -16,7 +16,7 @@ async function hashOf(crypto: VerifierCrypto, claim: Claim): Promise<string> {
 }
 
 /** Two claims of one session: the shorter chain is the beginning of the longer, and what is judged is not the shorter. */
-function compareChains(shown: Claim, held: Claim, entries: CoveredEntries | null): Comparison {
+function compareChains(shown: Claim, held: Claim, entries: CoveredSession | null): Comparison {
   const [now, then] = [shown.gateway.audit_chain, held.gateway.audit_chain];
   if (then.length > now.length)
     return contradicts(
@@ -31,7 +31,7 @@ function compareChains(shown: Claim, held: Claim, entries: CoveredEntries | null
       status: "open",
       why: "whether its chain is the beginning of this one needs the audit bundle (--audit-bundle)",
     };
-  if (entries[then.length - 1]?.entry_hash !== then.tip)
+  if (entries.at(then.length - 1)?.entry_hash !== then.tip)
     return contradicts("the chain does not go through the entry it ends with: it was rolled back or forked");
   return { status: "agrees", why: `its ${then.length} entries are the beginning of this session's chain` };
 }
@@ -58,7 +58,7 @@ async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim)
 export async function checkHeldClaim(
   { crypto, claim: shown, list }: ClaimContext,
   held: Claim,
-  entries: CoveredEntries | null,
+  entries: CoveredSession | null,
 ): Promise<void> {
   const name = `held claim ${held.gateway.sequence_number}`;
   const key = held.trace.cnf.jwk.x;

@@ -1,16 +1,17 @@
 import { sha256, type VerifierCrypto } from "@cmcp/appraise";
-import { receiptLeaf, treeSigningInput, type AuditEntry, type Receipt } from "@cmcp/audit/schema";
+import { receiptLeaf, treeSigningInput, type Receipt } from "@cmcp/audit/schema";
 import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
 import { leafInput, nodeInput, siblingSides } from "@cmcp/log/format";
 import type { Checklist } from "../checklist.ts";
 import { verifyEd25519 } from "../crypto.ts";
+import type { SessionFacts } from "../session/session-facts.ts";
 
 /** What a receipt is held to: key and session of its record, and the entries of it that were given. */
 export interface ReceiptContext {
   readonly jwk: SigningJwk;
   readonly session: string;
-  readonly entries: readonly AuditEntry[] | null;
+  readonly entries: Pick<SessionFacts, "at"> | null;
 }
 
 /** What a receipt was found to be. */
@@ -66,7 +67,7 @@ export function checkChainPosition(receipt: Receipt, context: Omit<ReceiptContex
     list.notPerformed(name, "its place in the chain needs the audit bundle (--audit-bundle)");
     return false;
   }
-  const entry = context.entries[receipt.sequence_number];
+  const entry = context.entries.at(receipt.sequence_number);
   const stands =
     entry?.entry_hash === receipt.entry_hash &&
     entry.prev_entry_hash === receipt.prev_entry_hash &&

@@ -1,13 +1,9 @@
 import type { AuditEntry } from "@cmcp/audit/schema";
 
-/** Refusals by policy that the mode let through: calls, also those that then failed, and questions to agents. */
-export function advisoryDenials(entries: readonly AuditEntry[]): number {
-  let count = 0;
-  for (const { policy_decision: decision, detail } of entries) {
-    if (decision === "advisory_deny" || detail?.["advisory_decision"] !== undefined) count += 1;
-    count += questionsLetThrough(detail?.["questions_advisory_deny"]);
-  }
-  return count;
+/** Refusals by policy that the mode let through, of one entry: a call, also one that then failed, and questions to agents. */
+export function advisoryDenialsIn({ policy_decision: decision, detail }: AuditEntry): number {
+  const call = decision === "advisory_deny" || detail?.["advisory_decision"] !== undefined ? 1 : 0;
+  return call + questionsLetThrough(detail?.["questions_advisory_deny"]);
 }
 
 /** A value that is no count still says that there was one. */

@@ -1,10 +1,10 @@
 import type { ClaimContext } from "../claim/context.ts";
 import { conditionsOfClaim } from "./conditions.ts";
-import type { CoveredEntries } from "./covered.ts";
+import type { CoveredSession } from "./covered.ts";
 import { checkEnforced, checkHistory, checkMode } from "./terms.ts";
 
 /** What a relying party asks of the session itself, by option or by appraisal policy. */
-export function checkClaimTerms({ claim, expected, list }: ClaimContext, entries: CoveredEntries | null): void {
+export function checkClaimTerms({ claim, expected, list }: ClaimContext, entries: CoveredSession | null): void {
   const { session } = expected.appraisal;
   const conditions = conditionsOfClaim(claim, entries);
   const transcribed = claim.trace.tool_transcript.entries.filter(({ decision }) => decision === "advisory_deny");

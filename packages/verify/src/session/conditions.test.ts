@@ -3,9 +3,10 @@ import { test } from "node:test";
 import type { AuditEntry } from "@cmcp/audit";
 import { Instance } from "../testing/instance.ts";
 import { altered, claimOf, entriesOf } from "../testing/session.ts";
-import { advisoryDenials } from "./advisory.ts";
+import { advisoryDenialsIn } from "./advisory.ts";
 import { conditionsOf, conditionsOfClaim, modeOfClaim } from "./conditions.ts";
 import { completenessOf, coveredBy } from "./covered.ts";
+import { factsOf } from "./session-facts.ts";
 
 const instance = new Instance();
 const entries = entriesOf(instance);
@@ -16,21 +17,24 @@ const rootWith = (detail: Record<string, string>): AuditEntry[] => [
 ];
 
 test("what a root entry says of its session is read, and nothing from one that says it otherwise", () => {
-  assert.deepEqual(conditionsOf(rootWith({ enforcement_mode: "silent", channel: "sealed", history: "complete" })), {
-    mode: "silent",
-    isolation: "network-namespace",
-    channel: "sealed",
-    history: "complete",
-    advisoryDenials: 0,
-  });
+  assert.deepEqual(
+    conditionsOf(factsOf(rootWith({ enforcement_mode: "silent", channel: "sealed", history: "complete" }))),
+    {
+      mode: "silent",
+      isolation: "network-namespace",
+      channel: "sealed",
+      history: "complete",
+      advisoryDenials: 0,
+    },
+  );
   for (const [history, known] of [
     ["incomplete", "incomplete"],
     ["complete ", "unknown"],
   ] as const)
-    assert.equal(conditionsOf(rootWith({ history })).history, known);
-  const { mode, isolation, channel } = conditionsOf(rootWith({ enforcement_mode: "other" }));
+    assert.equal(conditionsOf(factsOf(rootWith({ history }))).history, known);
+  const { mode, isolation, channel } = conditionsOf(factsOf(rootWith({ enforcement_mode: "other" })));
   assert.deepEqual([mode, isolation, channel], [null, null, null]);
-  assert.equal(conditionsOf([]).history, "unknown");
+  assert.equal(conditionsOf(factsOf([])).history, "unknown");
 });
 
 test("a claim names its mode, and its firmware text what surrounds the process, before entries do", () => {
@@ -41,7 +45,7 @@ test("a claim names its mode, and its firmware text what surrounds the process, 
     ["silent", "silent"],
   ] as const)
     assert.equal(modeOfClaim(altered(claim, (draft) => void (draft.trace.policy.enforcement_mode = written))), mode);
-  const covered = coveredBy(rootWith({ channel: "sealed", isolation: "none", history: "complete" }), entries.length);
+  const covered = coveredBy(factsOf(rootWith({ channel: "sealed", isolation: "none", history: "complete" })));
   const { isolation, channel, history } = conditionsOfClaim(claim, covered);
   assert.deepEqual([isolation, channel, history], ["network-namespace", "plain", "complete"]);
   const unsaid = altered(claim, (draft) => void (draft.trace.runtime.firmware_version = "firmware"));
@@ -55,7 +59,7 @@ test("a claim names its mode, and its firmware text what surrounds the process, 
 });
 
 test("refusals that were let through are calls that were refused so, and questions, however they are counted", () => {
-  const count = (fields: Partial<AuditEntry>): number => advisoryDenials([start, { ...first, ...fields }]);
+  const count = (fields: Partial<AuditEntry>): number => advisoryDenialsIn({ ...first, ...fields });
   assert.equal(count({}), 0);
   assert.equal(count({ policy_decision: "advisory_deny" }), 1);
   assert.equal(count({ policy_decision: "fault", detail: { advisory_decision: "deny" } }), 1);
@@ -66,9 +70,9 @@ test("refusals that were let through are calls that were refused so, and questio
 });
 
 test("covered entries are a closed session or the beginning of one", () => {
-  assert.equal(completenessOf(coveredBy(entries, entries.length)), "closed session");
-  assert.equal(completenessOf(coveredBy(entries, entries.length - 1)), "open prefix");
-  assert.equal(coveredBy(entries, 2)?.length, 2);
-  assert.equal(coveredBy(entries, 0), null);
+  assert.equal(completenessOf(coveredBy(factsOf(entries))), "closed session");
+  assert.equal(completenessOf(coveredBy(factsOf(entries.slice(0, -1)))), "open prefix");
+  assert.equal(coveredBy(factsOf(entries.slice(0, 2)))?.length, 2);
+  assert.equal(coveredBy(factsOf([])), null);
   assert.equal(completenessOf(null), "unknown");
 });

@@ -1,8 +1,8 @@
 import type { EnforcementMode } from "@cmcp/appraise";
 import { rootDetailSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
-import { advisoryDenials } from "./advisory.ts";
-import type { CoveredEntries } from "./covered.ts";
+import type { CoveredSession } from "./covered.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
 /** Whether an instance knew all that earlier ones recorded. `unknown`: nothing that is signed says so. */
 export type History = "complete" | "incomplete" | "unknown";
@@ -34,20 +34,20 @@ export function modeOfClaim({ trace }: Claim): EnforcementMode {
 }
 
 /** What entries say of their own session. It is proven only where a verified signature covers the entries. */
-export function conditionsOf(entries: readonly AuditEntry[]): Conditions {
-  const root = rootDetailSchema.safeParse(entries[0]?.detail).data;
+export function conditionsOf({ root: first, advisoryDenials }: SessionFacts): Conditions {
+  const root = rootDetailSchema.safeParse(first?.detail).data;
   return {
     mode: root?.enforcement_mode ?? null,
     isolation: root?.isolation ?? null,
     channel: root?.channel ?? null,
-    history: historyOf(entries[0]),
-    advisoryDenials: advisoryDenials(entries),
+    history: historyOf(first),
+    advisoryDenials,
   };
 }
 
 /** What a claim whose signature verified says of its session, with what its entries add. */
-export function conditionsOfClaim(claim: Claim, entries: CoveredEntries | null): Conditions {
-  const known = entries === null ? NO_CONDITIONS : conditionsOf(entries);
+export function conditionsOfClaim(claim: Claim, session: CoveredSession | null): Conditions {
+  const known = session === null ? NO_CONDITIONS : conditionsOf(session);
   const firmware = parseFirmwareText(claim.trace.runtime.firmware_version);
   return {
     ...known,

@@ -57,8 +57,8 @@ void describe("history", () => {
     const redacted: HistoryRule = { ...CALLS, outcome: "redact" };
     const { history } = setup(true, [redacted]);
     history.count([redacted], call(), "allow");
-    history.count([redacted], call(), "redact");
-    assert.equal(history.facts([redacted], call(null, { calls: 0 })).values["calls"], 1);
+    for (let time = 0; time < 2; time += 1) history.count([redacted], call(), "redact");
+    assert.equal(history.facts([redacted], call(null, { calls: 0 })).values["calls"], 2);
   });
 
   void it("is incomplete until its window is over, where something was before", () => {
@@ -79,6 +79,48 @@ void describe("history", () => {
     assert.equal(history.facts([CALLS], call(null, { principal: "another" })).complete, false);
   });
 
+  void it("has room for another principal once a window of the others is over", () => {
+    for (const rule of [CALLS, PATIENTS]) {
+      const { history, clock } = setup(true, [rule]);
+      for (let at = 0; at < 10_000; at += 1) history.count([rule], call("a", { principal: `p${at}` }), "allow");
+      const another = call("a", { principal: "another" });
+      assert.equal(history.facts([rule], another).complete, false, rule.of);
+      clock.now += 62_000;
+      history.count([rule], another, "allow");
+      const { values, complete } = history.facts([rule], { ...another, calls: 0 });
+      assert.deepEqual([values[rule.name], complete], [1, true], rule.of);
+    }
+  });
+
+  void it("keeps 32 rules, and counts the oldest anew after one more", () => {
+    const rules = Array.from({ length: 32 }, (_, at): HistoryRule => ({ ...CALLS, name: `rule-${at}` }));
+    const [oldest, next] = rules;
+    assert.ok(oldest !== undefined && next !== undefined);
+    const { history } = setup(true, rules);
+    history.count(rules, call(), "allow");
+    assert.deepEqual(history.facts([oldest], call()), { values: { "rule-0": 2 }, complete: true });
+    history.count([CALLS], call(), "allow");
+    assert.deepEqual(history.facts([next], call()), { values: { "rule-1": 2 }, complete: true });
+    assert.deepEqual(history.facts([oldest], call()), { values: { "rule-0": 1 }, complete: false });
+  });
+
+  void it("counts nothing of a call without the argument, or of another tool or server", () => {
+    const { history } = setup();
+    history.count(RULES, call(null), "allow");
+    history.count(RULES, call("a", { tool: "write" }), "allow");
+    history.count(RULES, call("b", { server: "mail" }), "deny");
+    const facts = history.facts(RULES, call(null, { server: "mail", bytes: 7, calls: 0 }));
+    assert.deepEqual(facts.values, { calls: 2, patients: 0, sent: 7, denied: 1 });
+  });
+
+  void it("is incomplete with a count at its bound", () => {
+    const { history } = setup();
+    const sent = (bytes: number): HistoryCall => call(null, { server: "mail", bytes });
+    assert.equal(history.facts(RULES, sent(COUNT_BOUND - 1)).complete, true);
+    const { values, complete } = history.facts(RULES, sent(COUNT_BOUND + 1));
+    assert.deepEqual([values["sent"], complete], [COUNT_BOUND, false]);
+  });
+
   void it("is at its bound and incomplete with more values than are told apart", () => {
     const { history, clock } = setup();
     for (let at = 0; at < 1_025; at += 1) history.count(RULES, call(`${at}`), "allow");
@@ -90,6 +132,21 @@ void describe("history", () => {
 });
 
 void describe("distinct values", () => {
+  void it("are told apart up to 1024 of a principal, and 16 384 of all", () => {
+    const values = new DistinctValues(100, new ValueRoom());
+    for (let at = 0; at < 1_024; at += 1) values.add(0, `${at}`);
+    assert.equal(values.total(0, null), 1_024);
+    assert.equal(values.total(0, "0"), 1_024, "one that was seen");
+    values.add(0, "one more");
+    assert.equal(values.total(99, null), COUNT_BOUND);
+    assert.equal(values.total(100, null), 0);
+    const room = new ValueRoom();
+    for (let at = 0; at < 16_384; at += 1) assert.ok(room.take());
+    assert.equal(room.take(), false);
+    room.release(1);
+    assert.equal(room.take(), true);
+  });
+
   void it("are those of the window, in bounded room that is given back", () => {
     const events = fc.array(fc.record({ after: fc.nat(40), value: fc.nat(12) }), { maxLength: 100 });
     fc.assert(

@@ -60,6 +60,17 @@ void describe("the kill switch", () => {
     assert.equal(kill.count("alice", true), false);
   });
 
+  void it("forgets with a block what it counted before", () => {
+    const { kill } = setup();
+    for (let call = 0; call < 3; call += 1) assert.equal(kill.count("alice", true), false);
+    kill.block("alice", "operator");
+    kill.unblock("alice");
+    assert.deepEqual(
+      [true, true, true, true].map((denied) => kill.count("alice", denied)),
+      [false, false, false, true],
+    );
+  });
+
   void it("blocks everybody where the records are incomplete, but for those unblocked since", () => {
     const { kill } = setup();
     kill.restore({ blocked: ["eve"], unknownExcept: new Set(["alice", "eve"]) });
@@ -68,6 +79,38 @@ void describe("the kill switch", () => {
     assert.deepEqual(kill.holdOf("bob"), { kind: "blocked", trigger: "history" });
     assert.equal(kill.unblock("bob"), true);
     assert.equal(kill.holdOf("bob"), null);
+  });
+
+  void it("names a block of its own where the records are incomplete", () => {
+    const { kill } = setup();
+    kill.restore({ blocked: [], unknownExcept: new Set() });
+    assert.equal(kill.block("bob", "operator"), false, "it was blocked");
+    assert.deepEqual(kill.holdOf("bob"), { kind: "blocked", trigger: "operator" });
+    assert.equal(kill.blocked, 1);
+  });
+
+  void it("lifts no more blocks of incomplete records than it has room for", () => {
+    const { kill } = setup({}, 2);
+    kill.restore({ blocked: [], unknownExcept: new Set(["alice"]) });
+    kill.unblock("bob");
+    assert.equal(kill.holdOf("bob"), null);
+    kill.unblock("carol");
+    assert.deepEqual(kill.holdOf("carol"), { kind: "blocked", trigger: "history" });
+  });
+
+  void it("takes over as many blocks as it has room for, and refuses everybody after more", () => {
+    const { kill } = setup({}, 2);
+    kill.restore({ blocked: ["alice", "bob"], unknownExcept: null });
+    assert.equal(kill.holdOf("carol"), null);
+    kill.restore({ blocked: ["carol"], unknownExcept: null });
+    assert.deepEqual([kill.blocked, kill.holdOf("dan")], [2, { kind: "uncounted" }]);
+  });
+
+  void it("trips for nobody that it does not count", () => {
+    const { kill } = setup({ minCalls: 1 }, 1);
+    kill.count("alice", false);
+    assert.equal(kill.count("bob", true), false);
+    assert.equal(kill.blocked, 0);
   });
 
   void it("refuses a principal that it has no room to count", () => {

@@ -52,6 +52,17 @@ void describe("limits of a window", () => {
     assert.equal(limits.find({ ...call, principal: "bob" }), null);
   });
 
+  void it("let through exactly what they allow", () => {
+    const { limits } = setup([{ ...CALLS, of: "bytes", max: 100 }]);
+    assert.notEqual(limits.find({ ...call, bytes: 101 }), null);
+    for (const bytes of [60, 40]) {
+      assert.equal(limits.find({ ...call, bytes }), null);
+      limits.take({ ...call, bytes });
+    }
+    assert.equal(limits.find({ ...call, bytes: 0 }), null);
+    assert.notEqual(limits.find({ ...call, bytes: 1 }), null);
+  });
+
   void it("hold all at once, so that the stricter of two decides", () => {
     const { limits } = setup([
       { ...CALLS, max: 5 },

@@ -49,6 +49,22 @@ test("every window of grams has a fingerprint, and it is one of the text's grams
   );
 });
 
+test("the fingerprint of each window is its least hash, and so is that of a shorter text", () => {
+  fc.assert(
+    fc.property(letters, (text) => {
+      const hashes: number[] = [];
+      eachGram(text, key, (hash, _check, start) => (hashes[start] = hash));
+      const least: number[] = [];
+      eachFingerprint(text, key, (hash) => least.push(hash));
+      const windows = Array.from({ length: Math.max(1, hashes.length - WINDOW + 1) }, (_, from) =>
+        Math.min(...hashes.slice(from, from + WINDOW)),
+      );
+      assert.deepEqual(new Set(least), new Set(hashes.length === 0 ? [] : windows));
+      if (hashes.length <= WINDOW) assert.ok(least.length <= 1);
+    }),
+  );
+});
+
 test("a text of one letter has one fingerprint for each window", () => {
   assert.equal(startsOf(lettersFrom("a".repeat(GRAM - 1 + 800))).length, 100);
 });

@@ -61,3 +61,14 @@ test("more leaves than are read make the table incomplete", () => {
   );
   assert.equal(table.complete, false);
 });
+
+test("4 Mi units of a result are read, and one more makes the table incomplete", () => {
+  for (const [units, complete] of [
+    [4 * 1024 * 1024, true],
+    [4 * 1024 * 1024 + 1, false],
+  ] as const) {
+    const table = new FlowTable(key);
+    table.add(SOURCE, "a".repeat(units));
+    assert.equal(table.complete, complete, String(units));
+  }
+});

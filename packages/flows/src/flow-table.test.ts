@@ -102,6 +102,44 @@ test("identifiers, numbers and addresses are found inside other text", () => {
   assert.deepEqual(kinds(table, { key903441287: 1 }), [], "another value that contains it");
 });
 
+test("an identifier of six letters and digits is found inside other text, one of five is not", () => {
+  const table = tableOf({ text: "see A1-BCDE and B1-CDE, or rather Z9:YXW" });
+  assert.deepEqual(kinds(table, { text: "about a1bcde" }), ["exact"]);
+  assert.deepEqual(kinds(table, { text: "about B1-CDE" }), []);
+  assert.deepEqual(kinds(tableOf("x9-yzw"), { text: "X9YZW" }), []);
+  assert.deepEqual(kinds(tableOf("x9-yzwv"), { text: "X9 YZWV" }), ["exact"], "a whole value");
+  assert.deepEqual(kinds(tableOf("no digit here, a"), { text: "no digit, here: A" }), []);
+});
+
+test("an identifier encoded in sixteen characters is found, in a result and in an argument", () => {
+  const encoded = base64("KX-4482913-A");
+  assert.equal(encoded.length, 16);
+  assert.deepEqual(kinds(tableOf("KX-4482913-A"), { text: encoded }), ["encoded"]);
+  assert.deepEqual(kinds(tableOf(encoded), { text: "about KX-4482913-A" }), ["exact"]);
+});
+
+test("coverage counts each letter once, and is 1 at least", () => {
+  const table = tableOf(RECORD);
+  const one = table.match({ text: `${"lorem ipsum ".repeat(200)} kx4482913` }).flows;
+  assert.deepEqual(
+    one.map(({ kind, coverage }) => [kind, coverage]),
+    [["exact", 1]],
+  );
+  const letters = RECORD.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const [half] = tableOf("a".repeat(40)).match({ text: "a".repeat(40) + "q".repeat(40) }).flows;
+  assert.deepEqual([half?.kind, half?.coverage], ["fingerprint", 50]);
+  for (const { coverage } of table.match({ text: letters + letters }).flows) assert.ok(coverage <= 100);
+});
+
+test("labels in another order are of the same source", () => {
+  const table = new FlowTable(key, 1 << 12);
+  table.add({ ...CLINIC, labels: ["b", "a"] }, RECORD);
+  const { used } = table;
+  table.add({ ...CLINIC, labels: ["a", "b"] }, RECORD);
+  assert.equal(table.used, used);
+  assert.deepEqual(table.match(RECORD).flows[0]?.source.labels, ["a", "b"]);
+});
+
 test("names of members and parts in several arguments are found", () => {
   const table = tableOf({ text: RECORD });
   assert.ok(kinds(table, { [RECORD]: 1 }).includes("fingerprint"));

@@ -15,6 +15,8 @@ test("case, spaces, punctuation, accents and what shows nothing are not compared
     ["a\u200bb\u00adc\u{e0041}d", "abcd"],
     ["\u{1d400}\u2460 \u{1f600}", "a1"],
     ["\u60a3\u8005 \u{20000}", "\u60a3\u8005\u{20000}"],
+    ["first and last of the other planes: \u{10000}\u{3134a}", "firstandlastoftheotherplanes\u{10000}\u{3134a}"],
+    ["\ud800a \udc00b \ud800", "ab"],
     ["", ""],
   ];
   for (const [text, expected] of texts) assert.equal(plain(text), expected);
@@ -45,4 +47,17 @@ test("identifiers have a digit or an at sign, and are no date", () => {
     ["KX-4482913", "a.b@c.org", "4111 1111 1111 1234"],
   );
   assert.deepEqual([...identifiersOf(`x${"1".repeat(200)}`)], []);
+});
+
+test("an identifier has 6 to 128 characters, and a number in groups 9 digits at least", () => {
+  const longest = `a1${"b".repeat(126)}`;
+  assert.deepEqual([...identifiersOf(`a1bcd a1bcde ${longest} ${longest}b`)], ["a1bcde", longest]);
+  assert.deepEqual(
+    [...identifiersOf("12 34 56 78, 12 34 56 789, 1-2.3 4-5.6 7-8.9")],
+    ["12 34 56 789", "1-2.3 4-5.6 7-8.9"],
+  );
+  const groups = Array.from({ length: 43 }, () => "12").join(" ");
+  assert.equal(groups.length, 128);
+  assert.deepEqual([...identifiersOf(groups)], [groups]);
+  assert.deepEqual([...identifiersOf(`${groups} 1`)], []);
 });

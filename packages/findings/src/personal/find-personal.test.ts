@@ -69,6 +69,36 @@ test("addresses and telephone numbers are contacts, and no personal data", () =>
   assert.deepEqual(found("a @ b, @decorator, x@y, version 1.2.3.4.5").kinds, []);
 });
 
+test("a word names a number from 48 characters before it to 24 after it", () => {
+  const kinds = (text: string): readonly string[] => found(text).kinds;
+  const record = ["personal:medical-record"];
+  assert.deepEqual(kinds(`mrn${" ".repeat(45)}12482917`), record);
+  assert.deepEqual(kinds(`mrn${" ".repeat(46)}12482917`), []);
+  assert.deepEqual(kinds(`12482917${" ".repeat(21)}mrn`), record);
+  assert.deepEqual(kinds(`12482917${" ".repeat(22)}mrn`), []);
+});
+
+test("a number has 8 digits at least and 32 characters at most, and a telephone number 15 digits", () => {
+  const kinds = (text: string): readonly string[] => found(text).kinds;
+  for (const [digits, expected] of [
+    [7, []],
+    [8, ["personal:medical-record"]],
+    [32, ["personal:medical-record"]],
+    [33, []],
+  ] as const)
+    assert.deepEqual(kinds(`MRN ${"1".repeat(digits)}`), expected, String(digits));
+  for (const [text, expected] of [
+    [`+${"1".repeat(8)}`, ["contact:telephone"]],
+    [`+${"1".repeat(15)}`, ["contact:telephone"]],
+    [`+${"1".repeat(16)}`, []],
+    [`00${"1".repeat(13)}`, ["contact:telephone"]],
+    [`tel ${"1".repeat(15)}`, ["contact:telephone"]],
+    [`tel ${"1".repeat(16)}`, []],
+    ["12345678", []],
+  ] as const)
+    assert.deepEqual(kinds(text), expected, text);
+});
+
 test("Verhoeff finds every exchange of neighbours", () => {
   assertProperty(
     property(array(nat(9), { minLength: 11, maxLength: 11 }), nat(9), (digits, at) => {

@@ -32,6 +32,54 @@ for (const [encoding, encode] of [
   });
 }
 
+for (const text of [
+  "\u0432\u0441\u0435 \u0434\u0430\u043d\u043d\u044b\u0435 \u043f\u0430\u0446\u0438\u0435\u043d\u0442\u0430",
+  "\u60a3\u8005\u7684\u6240\u6709\u6570\u636e\u90fd\u5728\u8fd9\u91cc",
+  "\u{1f600}\u{1f680}\u{1f4a1}\u{1f512} four signs",
+  "tabs\tand\r\nlines of words",
+])
+  test(`what people write in any script is decoded: ${JSON.stringify(text)}`, () => {
+    assert.deepEqual(encodingsTo(base64(text), text), ["base64"]);
+    assert.deepEqual(encodingsTo(hex(text), text), ["hex"]);
+  });
+
+test("a run of digits is a text if nine of ten characters are such that people write", () => {
+  const decoded = (text: string): boolean => encodingsTo(hex(text), text) !== undefined;
+  for (const odd of ["\0", "\u001f", "\u007f", "\u0080", "\u009f", "\u000b"]) {
+    assert.ok(decoded(`${odd}${"a".repeat(9)}`), JSON.stringify(odd));
+    assert.ok(!decoded(`${odd}${"a".repeat(8)}`), JSON.stringify(odd));
+  }
+  for (const written of [" ", "~", "\t", "\n", "\r", "\u00a0", "\uffff"])
+    assert.ok(decoded(written.repeat(8)), JSON.stringify(written));
+});
+
+test("8 bytes in hexadecimal and 12 in base64 are decoded, and no fewer", () => {
+  assert.deepEqual(encodingsTo(hex("8 bytes!"), "8 bytes!"), ["hex"]);
+  assert.equal(encodingsTo(hex("7 bytes"), "7 bytes"), undefined);
+  assert.deepEqual(encodingsTo(base64("a word, abcd"), "a word, abcd"), ["base64"]);
+  assert.equal(encodingsTo(base64("a word, ab").replaceAll("=", ""), "a word, ab"), undefined);
+  assert.deepEqual([MAX_DEPTH, MAX_DECODED_TEXTS], [6, 256]);
+});
+
+test("escapes and references stand for their characters, and those of no character for themselves", () => {
+  for (const [text, plain] of [
+    [String.raw`\n\r\t\b\f\"\\\/`, '\n\r\t\b\f"\\/'],
+    [String.raw`\x41\u0042\u{43}\u{10ffff}`, "ABC\u{10ffff}"],
+    [String.raw`\u{110000}\q`, String.raw`\u{110000}\q`],
+    ["&lt;&gt;&amp;&quot;&apos;&#65;&#x42;&#x10ffff;", "<>&\"'AB\u{10ffff}"],
+    ["a&nbsp;b", "a b"],
+    ["&#1114112;&#x110000;&none;", "&#1114112;&#x110000;&none;"],
+    ["%41%e2%82%ac%4", "A\u20ac%4"],
+  ] as const) {
+    const { texts } = decodedTexts(text, new WorkBudget());
+    assert.ok(
+      texts.some((one) => one.text === plain),
+      text,
+    );
+    if (text === plain) assert.equal(texts.length, 1, text);
+  }
+});
+
 test("the text itself comes first, as it is", () => {
   const { texts, complete } = decodedTexts("plain words", new WorkBudget());
   assert.deepEqual(texts, [{ text: "plain words", plain: "plain words", encodings: [] }]);

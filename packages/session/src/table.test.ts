@@ -95,6 +95,8 @@ void describe("finding sessions", () => {
   void it("refuses an empty or over-long label", () => {
     for (const label of ["", "x".repeat(MAX_LABEL_LENGTH + 1)])
       assert.throws(() => table().openByLabel("a", label), { code: "MCP_INVALID_REQUEST" });
+    assert.equal(table().openByLabel("a", "x".repeat(256)).label?.length, 256);
+    assert.deepEqual([HANDLE_BYTES, MAX_LABEL_LENGTH, MAX_PRINCIPALS], [32, 256, 100_000]);
   });
 });
 

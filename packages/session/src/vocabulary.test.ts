@@ -123,4 +123,14 @@ void describe("compliance domains of a deployment", () => {
     const many = Object.fromEntries(Array.from({ length: MAX_EXTRA_DOMAINS + 1 }, (_, at) => [`d${at}`, true]));
     assert.throws(() => new Vocabulary({ compliance_domains: many }), { code: "CONFIG_INVALID" });
   });
+
+  void it("have room for 256 of either kind, of 64 characters, and for ranks to 1000", () => {
+    const named = <T>(value: T): Record<string, T> =>
+      Object.fromEntries(Array.from({ length: 256 }, (_, at) => [`${at}`.padEnd(64, "x"), value]));
+    const full = new Vocabulary({ vocabulary: named(1_000), compliance_domains: named(true) });
+    assert.equal(full.labels.length, 256 + Object.keys(SENSITIVITY_RANKS).length);
+    assert.equal(full.rank("0".padEnd(64, "x")), 1_000);
+    assert.ok(full.hasDomain("255".padEnd(64, "x")));
+    assert.deepEqual([MAX_EXTRA_LABELS, MAX_EXTRA_DOMAINS, MAX_RANK], [256, 256, 1_000]);
+  });
 });

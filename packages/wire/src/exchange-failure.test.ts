@@ -84,6 +84,26 @@ test("an error code this version does not know is WIRE_MALFORMED", async (t) => 
   await assert.rejects(exchange.head, { code: "WIRE_MALFORMED" });
 });
 
+test("a frame out of order fails the exchange, and says what was expected in its place", async (t) => {
+  const { pool, peer } = await rawResponder(t);
+  const response = { t: "response", x: 1, status: 200, headers: {} } as const;
+  const body = { t: "body", x: 1, data: Uint8Array.of(1) } as const;
+  for (const [frames, message] of [
+    [[body], "body where a response is expected"],
+    [[{ t: "end", x: 1 }], "end where a response is expected"],
+    [[response, response], "response where a body is expected"],
+    [[response, { t: "drain", x: 1 }], "drain where a body is expected"],
+    [[response, { t: "end", x: 1 }, body], "body after the end"],
+    [[{ ...body, x: 2 }], "a frame of another exchange"],
+  ] as const) {
+    const exchange = await pool.open(request);
+    const sending = await peer();
+    sending.send(...frames);
+    while ((await sending.next()) !== "closed");
+    await assert.rejects(exchange.write(Buffer.from("a")), { code: "WIRE_UNEXPECTED_FRAME", message });
+  }
+});
+
 test("abort is seen by the responder as its signal, its body and its writes", async (t) => {
   const seen = Promise.withResolvers<unknown[]>();
   const { pool, faults } = await served(t, async (exchange) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { examine } from "@cmcp/boundary";
@@ -127,7 +128,43 @@ test("waiting ends with the signal, with time, and with the pool", async (t) => 
   await assert.rejects(reading, { code: "REQUEST_CANCELLED" });
 });
 
+test("whoever gave up waiting takes no stream from those who wait, and leaves nothing on its signal", async (t) => {
+  const { pool, peer } = await rawResponder(t, { maxStreams: 1 });
+  const first = await pool.open(drain);
+  await first.end();
+  const [cancel, patient] = [new AbortController(), new AbortController()];
+  const givingUp = pool.open(drain, cancel.signal);
+  const waiting = pool.open(drain, patient.signal);
+  await turn();
+  assert.equal(getEventListeners(patient.signal, "abort").length, 1);
+  cancel.abort();
+  await assert.rejects(givingUp, { code: "REQUEST_CANCELLED" });
+  const one = await peer();
+  one.send({ t: "response", x: 1, status: 200, headers: {} }, { t: "end", x: 1 });
+  const second = await waiting;
+  assert.equal(getEventListeners(patient.signal, "abort").length, 1, "the exchange's own");
+  await second.end();
+  one.send({ t: "response", x: 2, status: 200, headers: {} }, { t: "end", x: 2 });
+  await collect(second.body);
+  assert.equal(getEventListeners(patient.signal, "abort").length, 0);
+});
+
+test("a pool that is closed dials nobody", async () => {
+  let dials = 0;
+  const dial = (): Promise<never> => {
+    dials += 1;
+    return Promise.reject(new Error("nobody is there"));
+  };
+  const pool = new ExchangePool({ address: "counted", dial }, { maxStreams: 1 });
+  await assert.rejects(pool.open(drain), { code: "WIRE_UNREACHABLE", message: /counted/ });
+  await assert.rejects(pool.open(drain, AbortSignal.abort()), { code: "REQUEST_CANCELLED" });
+  await pool.close();
+  await assert.rejects(pool.open(drain), { code: "WIRE_CLOSED" });
+  assert.equal(dials, 1);
+});
+
 test("a bounded number may wait", async (t) => {
+  assert.equal(MAX_POOL_WAITERS, 1_024);
   const { pool } = await served(t, answer, { pool: { maxStreams: 1 } });
   await pool.open(drain);
   const waiting = Array.from({ length: MAX_POOL_WAITERS }, () => pool.open(drain));

@@ -56,7 +56,9 @@ test("every prefix of a body but whole records is refused", () => {
 
 test("bounds hold on both ways", () => {
   const one: WireRecord = { session: "s", kind: "k", bytes: new Uint8Array() };
+  assert.equal(MAX_APPENDED_RECORDS, 256);
   const many = Array.from({ length: MAX_APPENDED_RECORDS + 1 }, () => one);
+  assert.equal(decodeRecords(untrusted(encodeRecords(many.slice(1)))).length, 256);
   assert.throws(() => encodeRecords(many), { code: "WIRE_MALFORMED" });
   assert.throws(() => decodeRecords(untrusted(Buffer.concat([encodeRecords(many.slice(1)), encodeRecords([one])]))), {
     code: "WIRE_MALFORMED",

@@ -18,7 +18,28 @@ function codeOf(limits: Partial<LimitPorts>, call = makeCall()): string {
   return `${String(step.detail["error_code"])} ${step.rule}`;
 }
 
+function messageOf(limits: Partial<LimitPorts>, call = makeCall()): string {
+  const step = deciderOver(catalog, "enforcing", limits).decide(call);
+  assert.ok(step.kind === "ending" && step.outcome.kind === "error");
+  return step.outcome.message;
+}
+
 describe("limits of a call", () => {
+  test("an agent is told which kind of limit it met, and nothing of the numbers", () => {
+    const full = (of: "calls" | "bytes"): Partial<LimitPorts> => ({
+      windows: new WindowLimits([{ ...LIMIT, of, max: 0 }], () => 0),
+    });
+    const sinks = (tool: string, response: string): Partial<LimitPorts> => ({
+      sinks: new SinkCeilings({ lookup: tool }, response, (label) => vocabulary.rank(label)),
+    });
+    const declared = makeCall(requestFor({ dataClass: "mnpi" }));
+    assert.match(messageOf(full("calls")), /too many calls/);
+    assert.match(messageOf(full("bytes")), /too many bytes/);
+    assert.match(messageOf(sinks("pii", "mnpi"), declared), /may not go there/);
+    assert.match(messageOf(sinks("mnpi", "pii"), declared), /may not go to callers/);
+    assert.match(messageOf({ holdOf: () => ({ kind: "uncounted" }) }), /as many principals as it can/);
+  });
+
   test("the kill switch refuses before anything else is looked at, in every mode", () => {
     const limits = { holdOf: () => ({ kind: "blocked", trigger: "operator" }) as const };
     assert.equal(codeOf(limits), "KILL_SWITCH_TRIPPED kill_switch");

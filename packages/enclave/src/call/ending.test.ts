@@ -22,6 +22,7 @@ test("a refused call is not sent, and the agent gets a code but not the rule", (
     message: "no",
     data: { error_code: "POLICY_DENY" },
   });
+  assert.equal(ending.hasServerText, false);
   const asking = refuse(null, {
     rule: "r",
     code: "POLICY_DENY",
@@ -46,6 +47,7 @@ test("a failed call is a fault that says how far the call came", () => {
     const ending = fail(permit, thrown, { events_delivered: 2 });
     assert.deepEqual([ending.decision, ending.sent], ["fault", outcome !== "not-sent"]);
     assert.deepEqual([ending.detail["outcome"], ending.detail["events_delivered"]], [outcome, 2]);
+    assert.equal(ending.hasServerText, outcome === "refused", "a server's own error has its words");
   }
 });
 

@@ -41,6 +41,30 @@ test("data counts as seen before the agent gets anything, and a question stays o
   assert.deepEqual(order, ["seen", "kept", "told", "kept", "told"]);
 });
 
+test("data counts as seen once, before questions that the agent answers later are decided", () => {
+  const order: string[] = [];
+  const delivery = { permits: () => order.push("decided") > 0 };
+  const inspected = inspectedPeer(agentPeer().peer, { delivery, onFirstMessage: () => void order.push("seen") });
+  for (let time = 0; time < 2; time += 1) inspected.permitInputRequests({ a: { method: "roots/list" } });
+  assert.deepEqual(order, ["seen", "decided", "decided"]);
+});
+
+test("an agent's wish for log messages reaches the server where nothing is redacted", () => {
+  for (const wantsLog of [true, false]) assert.equal(inspectedPeer(agentPeer({ wantsLog }).peer).wantsLog, wantsLog);
+});
+
+test("an answer that requires input asks 16 questions at most, and one that an agent's modes do not have is refused", () => {
+  const roots = (count: number): JsonObject =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`q${at}`, { method: "roots/list" }]));
+  assert.equal(Object.keys(inspectedPeer().permitInputRequests(roots(16))).length, 16);
+  assert.throws(() => inspectedPeer().permitInputRequests(roots(17)), { code: "UPSTREAM_PROTOCOL_ERROR" });
+  const url = { method: "elicitation/create", params: elicitation("a") };
+  assert.throws(() => inspectedPeer().permitInputRequests({ a: url }), {
+    code: "UPSTREAM_INPUT_REQUIRED",
+    detail: { sent: 1 },
+  });
+});
+
 test("a refused question is not asked, and a refused answer is not returned", async () => {
   const refusal = new CmcpError("POLICY_DENY", "no");
   const permit = (): never => {

@@ -188,6 +188,39 @@ test("data counts as seen before the agent gets a message, also if the call fail
   assert.deepEqual([seen, entry?.session_sensitivity_after, entry?.policy_decision], ["pii", "pii", "fault"]);
 });
 
+test("text of a server that is not trusted counts as seen before the agent gets it", async () => {
+  const seen: string[] = [];
+  const { run, recorded } = await start({
+    answer: async (_, peer) => {
+      seen.push(recorded.session.integrity);
+      await peer.notify("notifications/message", { level: "info", data: "x" });
+      return { kind: "complete", result: { content: [] } };
+    },
+  });
+  const { peer } = agentPeer({ notify: async () => void seen.push(recorded.session.integrity) });
+  await run({}, peer);
+  assert.deepEqual(seen, ["trusted", "untrusted"]);
+});
+
+test("a caller that goes after its answer aborts nothing at the server", async () => {
+  const signals: AbortSignal[] = [];
+  const { run } = await start({
+    answer: (_, { signal }) => {
+      signals.push(signal);
+      if (signals.length > 1) throw new Error("a defect");
+      return { kind: "complete", result: { content: [] } };
+    },
+  });
+  const agent = new AbortController();
+  const { peer } = agentPeer({ signal: agent.signal });
+  for (let call = 0; call < 2; call += 1) await run({}, peer);
+  agent.abort();
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [false, false],
+  );
+});
+
 test("the entry of a call that only the mode lets through says so", async () => {
   const policy = policyStub(() => ({ decision: "step_up", rule: "ask" }));
   const advised = { advisory_decision: "step_up", advisory_rule: "ask", advisory_code: "POLICY_DENY" };

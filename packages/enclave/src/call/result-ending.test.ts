@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import type { AgentRequest } from "@cmcp/mcp";
+import type { AgentRequest, Outcome } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { agentPeer, makeCall, inspectedPeer, permitFor, requestFor } from "../testing/calls.ts";
+import { agentPeer, makeCall, inspectedPeer, permitFor, requestFor, taskState } from "../testing/calls.ts";
 import type { Permit } from "./permit.ts";
 import { deliver, resultEnding } from "./result-ending.ts";
 
@@ -20,6 +20,23 @@ function ended(request: AgentRequest, result: JsonObject, rest: Partial<Permit> 
 function structured(value: JsonObject): JsonObject {
   return { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: value };
 }
+
+test("questions, a task's words and its ending are text of the server; a bare task or result is none", () => {
+  const task = taskState();
+  const cases: readonly (readonly [Outcome, boolean])[] = [
+    [{ kind: "input", inputRequests: { a: { method: "roots/list" } }, requestState: "s" }, true],
+    [{ kind: "input", inputRequests: null, requestState: "s" }, false],
+    [{ kind: "task", task, ending: {} }, false],
+    [{ kind: "task", task: taskState({ statusMessage: "half done" }), ending: {} }, true],
+    [{ kind: "task", task, ending: { result: {} } }, true],
+    [{ kind: "result", result: {} }, false],
+  ];
+  const permit = permitFor(targetOf(catalog, requestFor()));
+  for (const [outcome, expected] of cases) {
+    const { hasServerText, sent } = deliver(permit, outcome, {});
+    assert.deepEqual([hasServerText, sent], [expected, true], JSON.stringify(outcome));
+  }
+});
 
 test("a result that matches its schema is delivered under its permit", () => {
   const text = { content: [{ type: "text", text: "found" }] };

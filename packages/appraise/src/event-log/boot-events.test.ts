@@ -31,7 +31,7 @@ test("genuine logs have one separator in each of PCR 0 to 7", async (t) => {
     if (bytes === null) return t.skip(NO_SHARED_FOLDER);
     const { separators } = await bootEvents(webcrypto, parseEventLog(bytes), "sha256", "pcr");
     // That laptop measures an empty Boot Guard record, whose digest is the separator's; by digests alone the two cannot be told apart.
-    const expected = separators.map(({ register }) => ({
+    const expected = [0, 1, 2, 3, 4, 5, 6, 7].map((register) => ({
       register,
       state: register === 0 && genuine.path === "glinux-alex.bin" ? "repeated" : "once",
     }));

@@ -387,6 +387,18 @@ test("every attribute but the allowed ones is a violation", async () => {
   await fails({ ...withAttributes(28, 29), policy: { allowed_attributes: ["MIGRATABLE"] } }, {});
 });
 
+test("the check of attributes names those that are set, and those that should or should not be", async () => {
+  for (const [bits, required, why] of [
+    [[], [], "none set"],
+    [[28], [], "SEPT_VE_DISABLE"],
+    [[28, 29], ["SEPT_VE_DISABLE"], "MIGRATABLE set"],
+    [[29], ["SEPT_VE_DISABLE"], "MIGRATABLE set; SEPT_VE_DISABLE not set"],
+  ] as const) {
+    const { checks } = await verify({ ...withAttributes(...bits), policy: { required_attributes: [...required] } });
+    assert.equal(find(checks, "TD attributes").why, why);
+  }
+});
+
 test("XFAM has the bits every TD has and none that no TD can have", async () => {
   const withFeatures = (value: bigint): Case => ({
     quote: { body: { 128: new Uint8Array(new BigUint64Array([value]).buffer) } },

@@ -14,10 +14,19 @@ const packaged = (name: string): Judged => ({
 });
 
 export const JUDGED: readonly Judged[] = [
-  ...["verify", "wire", "policy", "session", "inspection", "audit", "log", "appraise"].map(packaged),
-  ...["verify", "wire", "policy", "session", "inspection", "audit", "appraise", "findings", "flows", "limits"].map(
-    packaged,
-  ),
+  ...[
+    "verify",
+    "wire",
+    "policy",
+    "session",
+    "inspection",
+    "audit",
+    "log",
+    "appraise",
+    "findings",
+    "flows",
+    "limits",
+  ].map(packaged),
   { name: "attestation", sources: "attestation/src", tests: ["attestation/src/**/*.test.ts"] },
   { name: "call", sources: "packages/enclave/src/call", tests: ["packages/enclave/src/**/*.test.ts"] },
 ];

@@ -79,6 +79,7 @@ test("a result that cannot be redacted is withheld and recorded as denied; its d
     const ending = ended(request, result, REDACT);
     assert.ok(ending.outcome.kind === "error", request.method);
     assert.deepEqual([ending.decision, ending.sent, ending.rule], ["deny", true, "response_unprojectable"]);
+    assert.equal(ending.hasServerText, false, "nothing of it is delivered");
     assert.deepEqual(
       [ending.outcome.code, ending.inspection, ending.detail["outcome"]],
       ["RESPONSE_UNPROJECTABLE", "schema_violation", "withheld"],
@@ -95,7 +96,7 @@ test("what has another shape or is too large is withheld, each for its own reaso
   ] as const) {
     const ending = ended(requestFor(), result, {}, maxBytes);
     assert.ok(ending.outcome.kind === "error");
-    assert.deepEqual([ending.decision, ending.sent], ["deny", true]);
+    assert.deepEqual([ending.decision, ending.sent, ending.hasServerText], ["deny", true, false]);
     assert.deepEqual([ending.outcome.code, ending.inspection], [code, inspection]);
   }
   const wrong = ended(person, structured({ name: 1 }));

@@ -1,0 +1,212 @@
+import { setImmediate } from "node:timers/promises";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH, type Tile } from "../hash-tiles.ts";
+import {
+  checkBatch,
+  refuseGap,
+  type Batch,
+  type IndexedRecord,
+  type LogHead,
+  type LogStore,
+  type ScanFilter,
+} from "../log-store.ts";
+import { LogThread } from "../log-thread.ts";
+import { compareHeld, encodeSegment, segmentPieces, segmentRecords } from "../segment.ts";
+import { openingError, storeError } from "../store-error.ts";
+import { blob, integer, openDatabase } from "./log-database.ts";
+import { FREQUENT_KINDS, TILES_OF_LEVEL } from "./log-schema.ts";
+import { FORM_PLAIN, SegmentTable } from "./segment-table.ts";
+
+/** How a {@link SqliteStore} keeps what it acknowledges. */
+export interface SqliteStoreOptions {
+  /**
+   * `true`: an append waits until the disk has it (`synchronous = FULL`). `false`: until the kernel has it (`NORMAL`).
+   * It then survives the death of this process. Loss of power or a kernel crash may take the newest batches, always a
+   * suffix and never a part of a batch.
+   */
+  readonly durable: boolean;
+}
+
+/** A log in one SQLite file (mode 0600), or in memory. */
+export class SqliteStore implements LogStore {
+  readonly #path: string | null;
+  readonly #database: DatabaseSync;
+  readonly #segments: SegmentTable;
+  readonly #statements: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  #tail: TileTail | null = null;
+  #log: LogThread | null = null;
+
+  /**
+   * @param path the file, created when absent; `null` keeps the log in memory
+   * @throws AUDIT_STORE_UNAVAILABLE naming the path when it cannot be opened, written or is not a store of this version
+   */
+  constructor(path: string | null, { durable }: SqliteStoreOptions) {
+    this.#path = path;
+    try {
+      const database = openDatabase(path, durable);
+      this.#database = database;
+      this.#segments = new SegmentTable(database);
+      this.#statements = prepared(database);
+    } catch (thrown) {
+      throw openingError(path ?? ":memory:", thrown);
+    }
+  }
+
+  async append(batch: Batch): Promise<void> {
+    checkBatch(batch);
+    const leaves = batch.records.map(({ header }) => leafHash(header));
+    this.#attempt(() =>
+      this.#transaction(() => {
+        const size = this.#segments.head()?.size ?? 0;
+        refuseGap(batch.first, size);
+        if (batch.first < size) {
+          const end = Math.min(size, batch.first + batch.records.length);
+          compareHeld(batch, this.#segments.between(batch.first, end));
+          return this.#tail;
+        }
+        const { tail, tiles } = this.#tailOf(size).append(leaves);
+        this.#insert(batch, tiles);
+        return tail;
+      }),
+    );
+    this.#log?.appended(batch.records.length);
+  }
+
+  async head(): Promise<LogHead | null> {
+    return this.#attempt(() => this.#segments.head());
+  }
+
+  async latest(kind: string): Promise<number | null> {
+    return this.#attempt(() => {
+      const row = this.#statements.latest.get(kind);
+      return row === undefined ? null : integer(row["latest"]);
+    });
+  }
+
+  scan(filter: ScanFilter): AsyncIterable<readonly IndexedRecord[]> {
+    const size = this.#attempt(() => this.#segments.head()?.size ?? 0);
+    return this.#pieces({ ...filter, from: filter.from ?? 0, to: Math.min(filter.to ?? size, size) });
+  }
+
+  async tile(level: number, index: number): Promise<Uint8Array> {
+    if (!isTile(level, index)) return new Uint8Array(0);
+    return this.#attempt(() => {
+      const size = this.#segments.head()?.size ?? 0;
+      if (index >= Math.floor(size / TILE_WIDTH ** (level + 1))) return this.#tailOf(size).partial(level, index);
+      return this.#tile(level, index);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#log?.close();
+    this.#attempt(() => this.#database.close());
+  }
+
+  /**
+   * From here on a thread of its own moves the write-ahead log into the file; {@link close} ends it. A log in memory
+   * has none.
+   * @param failed called when the thread ends by itself: from then on appends move the write-ahead log
+   */
+  moveLogAside(failed: () => void): void {
+    if (this.#path !== null) this.#log ??= new LogThread(this.#path, () => this.#moveRest(), failed);
+  }
+
+  /** Moves the few pages that the thread leaves, as it cannot while others are appended. The log then begins anew. */
+  #moveRest(): void {
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // It is in the log as it was. What hinders this hinders the appends too, and they say so to who asked for them.
+    }
+  }
+
+  async *#pieces(filter: ScanFilter & { from: number; to: number }): AsyncGenerator<readonly IndexedRecord[]> {
+    for (let from = filter.from; from < filter.to; ) {
+      const next = this.#attempt(() => this.#segments.next(from, filter));
+      if (next === null || next.first >= filter.to) return;
+      yield* segmentPieces(next, { ...filter, from });
+      from = next.first + next.count;
+      // Whoever else waits for this process has a turn.
+      await setImmediate();
+    }
+  }
+
+  #insert({ first, note, records }: Batch, tiles: readonly Tile[]): void {
+    const bytes = encodeSegment(records);
+    const statements = this.#statements;
+    statements.segment.run(first, records.length, FORM_PLAIN, bytes.length, note, bytes);
+    for (const session of new Set(records.map((record) => record.session))) {
+      statements.enter.run(session);
+      statements.sessionSegment.run(first, session);
+    }
+    // The last record of a kind remains.
+    const kinds = new Map(records.map(({ kind }, index) => [kind, first + index]));
+    for (const [kind, latest] of kinds) {
+      statements.kind.run(kind, latest);
+      if (!FREQUENT_KINDS.has(kind)) statements.kindSegment.run(kind, first);
+    }
+    for (const { level, index, hashes } of tiles) statements.tile.run(level * TILES_OF_LEVEL + index, hashes);
+  }
+
+  #tile(level: number, index: number): Uint8Array {
+    return blob(this.#statements.stored.get(level * TILES_OF_LEVEL + index)?.["hashes"]);
+  }
+
+  /** The incomplete tiles of `size` leaves, read where another process has appended or nothing was yet. */
+  #tailOf(size: number): TileTail {
+    if (this.#tail?.size === size) return this.#tail;
+    const leaves: Uint8Array[] = [];
+    const from = size - (size % TILE_WIDTH);
+    for (const segment of this.#segments.between(from, size))
+      for (const { header } of segmentRecords(segment, { from, to: size })) leaves.push(leafHash(header));
+    const levels = [leaves];
+    for (let level = 1; level < TILE_LEVELS; level += 1) {
+      const below = tilesBelow(size, level);
+      const tiles = Array.from({ length: below.to - below.from }, (_, index) => below.from + index);
+      levels.push(tiles.map((index) => tileRoot(this.#tile(level - 1, index))));
+    }
+    this.#tail = new TileTail(size, levels);
+    return this.#tail;
+  }
+
+  /** The tail is that of what was committed. */
+  #transaction(change: () => TileTail | null): void {
+    this.#statements.begin.run();
+    try {
+      const tail = change();
+      this.#statements.commit.run();
+      this.#tail = tail;
+    } catch (thrown) {
+      // Some failures, a full disk among them, have ended the transaction already.
+      if (this.#database.isTransaction) this.#statements.rollback.run();
+      throw thrown;
+    }
+  }
+
+  #attempt<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (thrown) {
+      throw storeError(thrown);
+    }
+  }
+}
+
+const STATEMENTS = {
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
+  rollback: "ROLLBACK",
+  segment: "INSERT INTO segments (first, count, form, length, note, records) VALUES (?, ?, ?, ?, ?, ?)",
+  enter: "INSERT INTO sessions (name) VALUES (?) ON CONFLICT DO NOTHING",
+  sessionSegment: "INSERT INTO session_segments (first, session) SELECT ?, number FROM sessions WHERE name = ?",
+  kind: "INSERT INTO kinds (kind, latest) VALUES (?, ?) ON CONFLICT DO UPDATE SET latest = excluded.latest",
+  kindSegment: "INSERT INTO kind_segments (kind, first) VALUES (?, ?)",
+  latest: "SELECT latest FROM kinds WHERE kind = ?",
+  tile: "INSERT INTO tiles (place, hashes) VALUES (?, ?)",
+  stored: "SELECT hashes FROM tiles WHERE place = ?",
+} as const;
+
+function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {
+  const entries = Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)] as const);
+  return Object.fromEntries(entries) as Record<keyof typeof STATEMENTS, StatementSync>;
+}

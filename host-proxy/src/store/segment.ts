@@ -59,7 +59,21 @@ export function* segmentRecords({ first, count, bytes }: Segment, filter: ScanFi
   reader.end();
 }
 
-/** The same in the pieces of a scan. */
+/** The sessions and kinds that a segment has records of, and the last index of each kind. */
+export function segmentNames(segment: Segment): {
+  readonly sessions: ReadonlySet<string>;
+  readonly kinds: ReadonlyMap<string, number>;
+} {
+  const sessions = new Set<string>();
+  const kinds = new Map<string, number>();
+  for (const { session, kind, index } of segmentRecords(segment)) {
+    sessions.add(session);
+    kinds.set(kind, index);
+  }
+  return { sessions, kinds };
+}
+
+/** What a filter asks for of a segment, in the pieces of a scan. */
 export function* segmentPieces(segment: Segment, filter: ScanFilter): Generator<readonly IndexedRecord[]> {
   let piece: IndexedRecord[] = [];
   let bytes = 0;
@@ -112,6 +126,6 @@ function text(name: Uint8Array): string {
 }
 
 /** The error for a store that holds what no append stored. */
-export function malformedStore(what: string): CmcpError {
-  return new CmcpError("AUDIT_STORE_MISMATCH", `the audit store holds ${what}`);
+export function malformedStore(what: string, cause?: unknown): CmcpError {
+  return new CmcpError("AUDIT_STORE_MISMATCH", `the audit store holds ${what}`, { cause });
 }

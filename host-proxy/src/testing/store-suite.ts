@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import * as fc from "fast-check";
+import type { CompactingStore } from "../store/compaction.ts";
 import type { Batch, IndexedRecord, LogStore, ScanFilter, StoredRecord } from "../store/log-store.ts";
 
 /** One engine, as the suite opens it. */
@@ -14,7 +15,9 @@ export interface StoreEngine {
    * An empty store, closed when the test ends. `again` opens it once more, beside the first or after it; `null` where
    * only the first can see it.
    */
-  create(test: TestContext): Promise<{ readonly store: LogStore; readonly again: (() => Promise<LogStore>) | null }>;
+  create(
+    test: TestContext,
+  ): Promise<{ readonly store: CompactingStore; readonly again: (() => Promise<CompactingStore>) | null }>;
 }
 
 export const record = (body: string | Uint8Array, session = "s", kind = "entry"): StoredRecord => ({
@@ -68,6 +71,18 @@ function expectedTile(headers: readonly Uint8Array[], level: number, index: numb
   return Buffer.concat(roots);
 }
 
+/** Compares tiles with those of the tree over the headers. */
+async function checkTiles(
+  store: LogStore,
+  headers: readonly Uint8Array[],
+  tiles: readonly (readonly [level: number, index: number])[],
+): Promise<void> {
+  for (const [level, index] of tiles) {
+    const tile = Buffer.from(await store.tile(level, index));
+    assert.ok(tile.equals(expectedTile(headers, level, index)), `tile ${level}/${index} of ${headers.length}`);
+  }
+}
+
 /** Runs the suite over one engine. */
 export function storeSuite(engine: StoreEngine): void {
   const it = (what: string, run: (t: TestContext) => Promise<void>): Promise<void> =>
@@ -83,12 +98,13 @@ export function storeSuite(engine: StoreEngine): void {
       maxLength: 6,
     });
     await fc.assert(
-      fc.asyncProperty(batches, filters, async (given, wanted) => {
+      fc.asyncProperty(batches, filters, fc.func(fc.boolean()), async (given, wanted, compacts) => {
         const { store } = await engine.create(t);
         const records: IndexedRecord[] = [];
         for (const each of given) {
           await store.append(batch(records.length, ...each));
           for (const added of each) records.push(plain({ index: records.length, ...added }));
+          if (compacts(records.length)) await store.compact({ keep: 0, records: 3 });
         }
         const size = records.length;
         assert.deepEqual(await store.head(), size === 0 ? null : { size, note: `log.example/1\n${size}\n` });
@@ -188,15 +204,69 @@ export function storeSuite(engine: StoreEngine): void {
     assert.equal(count, 6);
   });
 
+  void it("what is compacted is the same log", async (t) => {
+    const { store, again } = await engine.create(t);
+    const batches = Array.from({ length: 50 }, (_, index) =>
+      batch(
+        index * 7,
+        ...Array.from({ length: 7 }, (__, at) => record(`${index}/${at}`, `s${at % 3}`, at === 6 ? "claim" : "entry")),
+      ),
+    );
+    for (const each of batches) await store.append(each);
+    const records = [...(await read(store))];
+    const scan = store.scan({ session: "s1" });
+    await store.compact({ keep: 20, records: 30 });
+    await store.compact({ keep: 20, records: 30 });
+    let seen = 0;
+    for await (const piece of scan) {
+      seen += piece.length;
+      await store.compact({ keep: 0, records: 30 });
+    }
+    assert.equal(seen, 100);
+    const check = async (opening: CompactingStore): Promise<void> => {
+      const size = records.length;
+      assert.deepEqual(await opening.head(), { size, note: `log.example/1\n${size}\n` });
+      assert.deepEqual(await read(opening), records);
+      for (const session of ["s0", "s1", "s2"])
+        assert.deepEqual(
+          await read(opening, { session, kind: "claim", from: 50 }),
+          records.filter((one) => one.index >= 50 && one.session === session && one.kind === "claim"),
+        );
+      assert.deepEqual(
+        await read(opening, { kind: "claim", to: 300 }),
+        records.filter((one) => one.index < 300 && one.kind === "claim"),
+      );
+      const headers = records.map(({ header }) => header);
+      await checkTiles(opening, headers, [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+      ]);
+      for (const each of batches) await opening.append(each);
+      const [first] = batches;
+      const changed = (first?.records ?? []).with(3, record("other", "s0"));
+      await assert.rejects(opening.append(batch(0, ...changed)), { code: "AUDIT_STORE_MISMATCH" });
+    };
+    await check(store);
+    await store.close();
+    if (again === null) return;
+    const later = await again();
+    await check(later);
+    for (let index = 350; index < 400; index += 1) {
+      const added = record(String(index));
+      await later.append(batch(index, added));
+      records.push(plain({ index, ...added }));
+    }
+    await later.compact({ keep: 0, records: 30 });
+    assert.deepEqual(await read(later), records);
+    await later.close();
+  });
+
   void it("hash tiles are those of the tree", async (t) => {
     const { store } = await engine.create(t);
     const headers: Uint8Array[] = [];
-    const check = async (...tiles: readonly (readonly [level: number, index: number])[]): Promise<void> => {
-      for (const [level, index] of tiles) {
-        const tile = Buffer.from(await store.tile(level, index));
-        assert.ok(tile.equals(expectedTile(headers, level, index)), `tile ${level}/${index} of ${headers.length}`);
-      }
-    };
+    const check = async (...tiles: readonly (readonly [level: number, index: number])[]): Promise<void> =>
+      checkTiles(store, headers, tiles);
     const grow = async (to: number): Promise<void> => {
       while (headers.length < to) {
         const first = headers.length;
@@ -252,9 +322,12 @@ export function storeSuite(engine: StoreEngine): void {
     const headers = (await read(store)).map(({ header }) => header);
     for (const opening of [store, other]) {
       assert.deepEqual((await opening.head())?.size, 602);
-      for (const tile of [0, 1, 2])
-        assert.ok(Buffer.from(await opening.tile(0, tile)).equals(expectedTile(headers, 0, tile)));
-      assert.ok(Buffer.from(await opening.tile(1, 0)).equals(expectedTile(headers, 1, 0)));
+      await checkTiles(opening, headers, [
+        [0, 0],
+        [0, 1],
+        [0, 2],
+        [1, 0],
+      ]);
       await opening.close();
     }
     const later = await again();

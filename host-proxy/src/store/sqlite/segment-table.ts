@@ -1,13 +1,11 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { LogHead, ScanFilter } from "../log-store.ts";
-import { malformedStore, type Segment } from "../segment.ts";
+import { malformedStore } from "../segment.ts";
+import type { EncodedSegment } from "../segment-codec.ts";
 import { blob, integer, text } from "./log-database.ts";
 import { FREQUENT_KINDS } from "./log-schema.ts";
 
-/** `form` of a segment: as it was appended. */
-export const FORM_PLAIN = 0;
-
-const COLUMNS = "segments.first, count, form, length, records";
+const COLUMNS = "segments.first, count, form, length, note, records";
 
 /** The next segment at or after an index, by what the filter names: an index table for each. */
 const NEXT = {
@@ -31,6 +29,7 @@ export class SegmentTable {
   readonly #next: Readonly<Record<keyof typeof NEXT, StatementSync>>;
   readonly #last: StatementSync;
   readonly #holding: StatementSync;
+  readonly #form: StatementSync;
   readonly #session: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -42,6 +41,7 @@ export class SegmentTable {
     };
     this.#last = database.prepare("SELECT first + count AS size, note FROM segments ORDER BY first DESC LIMIT 1");
     this.#holding = database.prepare("SELECT max(first) AS first FROM segments WHERE first <= ?");
+    this.#form = database.prepare("SELECT form FROM segments WHERE first <= ? ORDER BY first DESC LIMIT 1");
     this.#session = database.prepare("SELECT number FROM sessions WHERE name = ?");
   }
 
@@ -55,7 +55,7 @@ export class SegmentTable {
    * The next segment from the one that holds `index`, of those the filter asks for; `null` after the last.
    * @throws AUDIT_STORE_MISMATCH when it holds what no append stored
    */
-  next(index: number, filter: ScanFilter): Segment | null {
+  next(index: number, filter: ScanFilter): EncodedSegment | null {
     const row = this.#row(index, filter);
     if (row === undefined) return null;
     const segment = decoded(row);
@@ -65,11 +65,22 @@ export class SegmentTable {
     return segment;
   }
 
+  /** The segment that holds an index of the log. */
+  holding(index: number): EncodedSegment {
+    const segment = this.next(index, {});
+    if (segment === null) throw malformedStore(`no record at ${index}`);
+    return segment;
+  }
+
+  /** Form of the segment that holds an index of the log. */
+  formAt(index: number): number {
+    return integer(this.#form.get(index)?.["form"]);
+  }
+
   /** The segments that hold the indexes from `from` to before `to`. */
-  *between(from: number, to: number): Generator<Segment> {
+  *between(from: number, to: number): Generator<EncodedSegment> {
     for (let index = from; index < to; ) {
-      const segment = this.next(index, {});
-      if (segment === null) throw malformedStore(`no record at ${index}`);
+      const segment = this.holding(index);
       yield segment;
       index = segment.first + segment.count;
     }
@@ -86,9 +97,9 @@ export class SegmentTable {
   }
 }
 
-function decoded(row: Record<string, SQLOutputValue>): Segment {
+function decoded(row: Record<string, SQLOutputValue>): EncodedSegment {
   const [first, count] = [integer(row["first"]), integer(row["count"])];
   if (first < 0 || count < 1) throw malformedStore(`a segment of ${count} records at ${first}`);
-  if (integer(row["form"]) !== FORM_PLAIN) throw malformedStore(`a segment of an unknown form at ${first}`);
-  return { first, count, bytes: blob(row["records"]) };
+  const [form, length] = [integer(row["form"]), integer(row["length"])];
+  return { first, count, form, length, note: text(row["note"]), bytes: blob(row["records"]) };
 }

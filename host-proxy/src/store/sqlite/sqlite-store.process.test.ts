@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { test, type TestContext } from "node:test";
+import { setImmediate, setTimeout as delay } from "node:timers/promises";
+import { zstdCompressSync } from "node:zlib";
+import { CmcpError } from "@cmcp/boundary";
 import { batch, read, record, storeSuite } from "../../testing/store-suite.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import type { LogStore } from "../log-store.ts";
@@ -223,6 +225,91 @@ for (const [what, change] of [
     await assert.rejects(bodies(changed), { code: "AUDIT_STORE_MISMATCH" });
     await changed.close();
   });
+
+async function compacted(t: TestContext): Promise<string> {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const store = new SqliteStore(path, { durable: false });
+  for (let first = 0; first < 9; first += 1) await store.append(batch(first, record("x".repeat(1_000))));
+  await store.compact({ keep: 3, records: 3 });
+  await store.close();
+  return path;
+}
+
+await test("the newest batches stay as they came, and the others are compacted by records", async (t) => {
+  const database = new DatabaseSync(await compacted(t));
+  const rows = database.prepare("SELECT first, count, form, length FROM segments ORDER BY first").all();
+  assert.deepEqual(
+    rows.map(({ first, count, form }) => [first, count, form]),
+    [
+      [0, 3, 1],
+      [3, 3, 1],
+      [6, 1, 0],
+      [7, 1, 0],
+      [8, 1, 0],
+    ],
+  );
+  database.close();
+});
+
+for (const [what, change] of [
+  ["that is cut", (bytes: Uint8Array) => bytes.subarray(0, -1)],
+  ["with a changed byte", (bytes: Uint8Array) => bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte))],
+  ["that decompresses to a gigabyte", () => zstdCompressSync(Buffer.alloc(2 ** 30))],
+  ["that is not compressed", () => Buffer.alloc(100)],
+] as const)
+  await test(`a compacted segment ${what} is AUDIT_STORE_MISMATCH`, async (t) => {
+    const path = await compacted(t);
+    const database = new DatabaseSync(path);
+    const held = database.prepare("SELECT records FROM segments WHERE first = 3").get()?.["records"];
+    assert.ok(held instanceof Uint8Array);
+    database.prepare("UPDATE segments SET records = ? WHERE first = 3").run(change(held));
+    database.close();
+    const store = new SqliteStore(path, { durable: false });
+    const before = process.memoryUsage().arrayBuffers;
+    await assert.rejects(bodies(store), { code: "AUDIT_STORE_MISMATCH" });
+    await assert.rejects(store.append(batch(4, record("x".repeat(1_000)))), { code: "AUDIT_STORE_MISMATCH" });
+    assert.ok(process.memoryUsage().arrayBuffers - before < 64 * 1024 * 1024, "no gigabyte was made");
+    await store.close();
+  });
+
+await test("a segment that claims more bytes than any is AUDIT_STORE_MISMATCH", async (t) => {
+  const path = await compacted(t);
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE segments SET length = 1 << 40 WHERE first = 3");
+  database.close();
+  const store = new SqliteStore(path, { durable: false });
+  await assert.rejects(bodies(store), { code: "AUDIT_STORE_MISMATCH" });
+  await store.close();
+});
+
+await test("old batches are compacted while others are appended, and a failure is said and tried again", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const store = new SqliteStore(path, { durable: false });
+  const failure = Promise.withResolvers<unknown>();
+  store.compactAside(failure.resolve);
+  const watcher = new DatabaseSync(path);
+  watcher.exec("CREATE TRIGGER refuse BEFORE DELETE ON segments BEGIN SELECT RAISE(ABORT, 'refused'); END");
+  let size = 0;
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) {
+      await store.append(batch(size, record("x".repeat(1_000)), record("y".repeat(500))));
+      size += 2;
+      await setImmediate();
+    }
+  };
+  let failed = false;
+  void failure.promise.then(() => (failed = true));
+  await until(() => failed);
+  assert.equal((await failure.promise) instanceof CmcpError, true);
+  watcher.exec("DROP TRIGGER refuse");
+  const count = watcher.prepare("SELECT count(*) AS count FROM segments WHERE form = 1");
+  await until(() => Number(count.get()?.["count"]) > 3);
+  watcher.close();
+  await store.close();
+  const again = new SqliteStore(path, { durable: false });
+  assert.equal((await read(again)).length, size);
+  await again.close();
+});
 
 await test("the next segment is found without looking at others, and without sorting", () => {
   const database = new DatabaseSync(":memory:");

@@ -1,21 +1,18 @@
 import { setImmediate } from "node:timers/promises";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { Compactor, type CompactingStore, type CompactionLimits } from "../compaction.ts";
 import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH, type Tile } from "../hash-tiles.ts";
-import {
-  checkBatch,
-  refuseGap,
-  type Batch,
-  type IndexedRecord,
-  type LogHead,
-  type LogStore,
-  type ScanFilter,
-} from "../log-store.ts";
+import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
 import { LogThread } from "../log-thread.ts";
-import { compareHeld, encodeSegment, segmentPieces, segmentRecords } from "../segment.ts";
+import { decodeSegment, decodeSegmentSync, FORM_PLAIN, type EncodedSegment } from "../segment-codec.ts";
+import { compareHeld, encodeSegment, segmentNames, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { openingError, storeError } from "../store-error.ts";
 import { blob, integer, openDatabase } from "./log-database.ts";
 import { FREQUENT_KINDS, TILES_OF_LEVEL } from "./log-schema.ts";
-import { FORM_PLAIN, SegmentTable } from "./segment-table.ts";
+import { SegmentTable } from "./segment-table.ts";
+
+/** Pages of the write-ahead log that a compacted segment takes, about. */
+const COMPACTION_PAGES = 32;
 
 /** How a {@link SqliteStore} keeps what it acknowledges. */
 export interface SqliteStoreOptions {
@@ -28,11 +25,12 @@ export interface SqliteStoreOptions {
 }
 
 /** A log in one SQLite file (mode 0600), or in memory. */
-export class SqliteStore implements LogStore {
+export class SqliteStore implements CompactingStore {
   readonly #path: string | null;
   readonly #database: DatabaseSync;
   readonly #segments: SegmentTable;
   readonly #statements: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  readonly #compactor: Compactor;
   #tail: TileTail | null = null;
   #log: LogThread | null = null;
 
@@ -50,26 +48,30 @@ export class SqliteStore implements LogStore {
     } catch (thrown) {
       throw openingError(path ?? ":memory:", thrown);
     }
+    this.#compactor = new Compactor({
+      size: async () => this.#size(),
+      formAt: async (index) => this.#attempt(() => this.#segments.formAt(index)),
+      holding: async (index) => this.#attempt(() => this.#segments.holding(index)),
+      replace: async (old, by) => this.#replace(old, by),
+    });
   }
 
   async append(batch: Batch): Promise<void> {
     checkBatch(batch);
     const leaves = batch.records.map(({ header }) => leafHash(header));
-    this.#attempt(() =>
-      this.#transaction(() => {
-        const size = this.#segments.head()?.size ?? 0;
-        refuseGap(batch.first, size);
-        if (batch.first < size) {
-          const end = Math.min(size, batch.first + batch.records.length);
-          compareHeld(batch, this.#segments.between(batch.first, end));
-          return this.#tail;
-        }
-        const { tail, tiles } = this.#tailOf(size).append(leaves);
-        this.#insert(batch, tiles);
-        return tail;
-      }),
-    );
+    this.#transaction(() => {
+      const size = this.#size();
+      refuseGap(batch.first, size);
+      if (batch.first < size) {
+        compareHeld(batch, this.#decodedBetween(batch.first, Math.min(size, batch.first + batch.records.length)));
+        return this.#tail;
+      }
+      const { tail, tiles } = this.#tailOf(size).append(leaves);
+      this.#insert(batch, tiles);
+      return tail;
+    });
     this.#log?.appended(batch.records.length);
+    this.#compactor.appended(batch.records.length);
   }
 
   async head(): Promise<LogHead | null> {
@@ -84,22 +86,31 @@ export class SqliteStore implements LogStore {
   }
 
   scan(filter: ScanFilter): AsyncIterable<readonly IndexedRecord[]> {
-    const size = this.#attempt(() => this.#segments.head()?.size ?? 0);
+    const size = this.#size();
     return this.#pieces({ ...filter, from: filter.from ?? 0, to: Math.min(filter.to ?? size, size) });
   }
 
   async tile(level: number, index: number): Promise<Uint8Array> {
     if (!isTile(level, index)) return new Uint8Array(0);
     return this.#attempt(() => {
-      const size = this.#segments.head()?.size ?? 0;
+      const size = this.#size();
       if (index >= Math.floor(size / TILE_WIDTH ** (level + 1))) return this.#tailOf(size).partial(level, index);
       return this.#tile(level, index);
     });
   }
 
   async close(): Promise<void> {
+    await this.#compactor.close();
     await this.#log?.close();
     this.#attempt(() => this.#database.close());
+  }
+
+  async compact(limits?: CompactionLimits): Promise<void> {
+    await this.#compactor.run(limits);
+  }
+
+  compactAside(failed: (thrown: unknown) => void): void {
+    this.#compactor.start(failed);
   }
 
   /**
@@ -124,7 +135,7 @@ export class SqliteStore implements LogStore {
     for (let from = filter.from; from < filter.to; ) {
       const next = this.#attempt(() => this.#segments.next(from, filter));
       if (next === null || next.first >= filter.to) return;
-      yield* segmentPieces(next, { ...filter, from });
+      yield* segmentPieces(await decodeSegment(next), { ...filter, from });
       from = next.first + next.count;
       // Whoever else waits for this process has a turn.
       await setImmediate();
@@ -135,12 +146,11 @@ export class SqliteStore implements LogStore {
     const bytes = encodeSegment(records);
     const statements = this.#statements;
     statements.segment.run(first, records.length, FORM_PLAIN, bytes.length, note, bytes);
-    for (const session of new Set(records.map((record) => record.session))) {
+    const { sessions, kinds } = segmentNames({ first, count: records.length, bytes });
+    for (const session of sessions) {
       statements.enter.run(session);
       statements.sessionSegment.run(first, session);
     }
-    // The last record of a kind remains.
-    const kinds = new Map(records.map(({ kind }, index) => [kind, first + index]));
     for (const [kind, latest] of kinds) {
       statements.kind.run(kind, latest);
       if (!FREQUENT_KINDS.has(kind)) statements.kindSegment.run(kind, first);
@@ -148,8 +158,40 @@ export class SqliteStore implements LogStore {
     for (const { level, index, hashes } of tiles) statements.tile.run(level * TILES_OF_LEVEL + index, hashes);
   }
 
+  #replace(old: readonly EncodedSegment[], by: EncodedSegment): void {
+    const end = by.first + by.count;
+    const statements = this.#statements;
+    this.#transaction(() => {
+      // Another process may have compacted them.
+      if (integer(statements.plain.get(by.first, end, FORM_PLAIN)?.["plain"]) !== old.length) return this.#tail;
+      statements.remove.run(by.first, end);
+      statements.compacted.run(by.count, by.form, by.length, by.note, by.bytes, by.first);
+      for (const segment of old) {
+        const { sessions, kinds } = segmentNames(decodeSegmentSync(segment));
+        for (const session of sessions) {
+          statements.leaveSession.run(segment.first, session);
+          statements.sessionSegment.run(by.first, session);
+        }
+        for (const kind of kinds.keys()) {
+          statements.leaveKind.run(segment.first, kind);
+          if (!FREQUENT_KINDS.has(kind)) statements.kindSegment.run(kind, by.first);
+        }
+      }
+      return this.#tail;
+    });
+    this.#log?.appended(COMPACTION_PAGES);
+  }
+
+  #size(): number {
+    return this.#attempt(() => this.#segments.head()?.size ?? 0);
+  }
+
   #tile(level: number, index: number): Uint8Array {
     return blob(this.#statements.stored.get(level * TILES_OF_LEVEL + index)?.["hashes"]);
+  }
+
+  *#decodedBetween(from: number, to: number): Generator<Segment> {
+    for (const segment of this.#segments.between(from, to)) yield decodeSegmentSync(segment);
   }
 
   /** The incomplete tiles of `size` leaves, read where another process has appended or nothing was yet. */
@@ -157,7 +199,7 @@ export class SqliteStore implements LogStore {
     if (this.#tail?.size === size) return this.#tail;
     const leaves: Uint8Array[] = [];
     const from = size - (size % TILE_WIDTH);
-    for (const segment of this.#segments.between(from, size))
+    for (const segment of this.#decodedBetween(from, size))
       for (const { header } of segmentRecords(segment, { from, to: size })) leaves.push(leafHash(header));
     const levels = [leaves];
     for (let level = 1; level < TILE_LEVELS; level += 1) {
@@ -171,16 +213,18 @@ export class SqliteStore implements LogStore {
 
   /** The tail is that of what was committed. */
   #transaction(change: () => TileTail | null): void {
-    this.#statements.begin.run();
-    try {
-      const tail = change();
-      this.#statements.commit.run();
-      this.#tail = tail;
-    } catch (thrown) {
-      // Some failures, a full disk among them, have ended the transaction already.
-      if (this.#database.isTransaction) this.#statements.rollback.run();
-      throw thrown;
-    }
+    this.#attempt(() => {
+      this.#statements.begin.run();
+      try {
+        const tail = change();
+        this.#statements.commit.run();
+        this.#tail = tail;
+      } catch (thrown) {
+        // Some failures, a full disk among them, have ended the transaction already.
+        if (this.#database.isTransaction) this.#statements.rollback.run();
+        throw thrown;
+      }
+    });
   }
 
   #attempt<T>(work: () => T): T {
@@ -198,12 +242,19 @@ const STATEMENTS = {
   rollback: "ROLLBACK",
   segment: "INSERT INTO segments (first, count, form, length, note, records) VALUES (?, ?, ?, ?, ?, ?)",
   enter: "INSERT INTO sessions (name) VALUES (?) ON CONFLICT DO NOTHING",
-  sessionSegment: "INSERT INTO session_segments (first, session) SELECT ?, number FROM sessions WHERE name = ?",
+  sessionSegment: `INSERT INTO session_segments (first, session) SELECT ?, number FROM sessions WHERE name = ?
+    ON CONFLICT DO NOTHING`,
   kind: "INSERT INTO kinds (kind, latest) VALUES (?, ?) ON CONFLICT DO UPDATE SET latest = excluded.latest",
-  kindSegment: "INSERT INTO kind_segments (kind, first) VALUES (?, ?)",
+  kindSegment: "INSERT INTO kind_segments (kind, first) VALUES (?, ?) ON CONFLICT DO NOTHING",
   latest: "SELECT latest FROM kinds WHERE kind = ?",
   tile: "INSERT INTO tiles (place, hashes) VALUES (?, ?)",
   stored: "SELECT hashes FROM tiles WHERE place = ?",
+  plain: "SELECT count(*) FILTER (WHERE form = ?3) AS plain FROM segments WHERE first >= ?1 AND first < ?2",
+  remove: "DELETE FROM segments WHERE first > ? AND first < ?",
+  compacted: "UPDATE segments SET count = ?, form = ?, length = ?, note = ?, records = ? WHERE first = ?",
+  leaveSession: `DELETE FROM session_segments
+    WHERE first = ? AND session = (SELECT number FROM sessions WHERE name = ?)`,
+  leaveKind: "DELETE FROM kind_segments WHERE first = ? AND kind = ?",
 } as const;
 
 function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {

@@ -59,20 +59,6 @@ export function* segmentRecords({ first, count, bytes }: Segment, filter: ScanFi
   reader.end();
 }
 
-/** The sessions and kinds that a segment has records of, and the last index of each kind. */
-export function segmentNames(segment: Segment): {
-  readonly sessions: ReadonlySet<string>;
-  readonly kinds: ReadonlyMap<string, number>;
-} {
-  const sessions = new Set<string>();
-  const kinds = new Map<string, number>();
-  for (const { session, kind, index } of segmentRecords(segment)) {
-    sessions.add(session);
-    kinds.set(kind, index);
-  }
-  return { sessions, kinds };
-}
-
 /** What a filter asks for of a segment, in the pieces of a scan. */
 export function* segmentPieces(segment: Segment, filter: ScanFilter): Generator<readonly IndexedRecord[]> {
   let piece: IndexedRecord[] = [];

@@ -4,17 +4,14 @@ export const APPLICATION_ID = 0x634d_4350;
 /** Version of the tables below, in `user_version`. */
 export const SCHEMA_VERSION = 4;
 
-/** The kinds that every call writes. Nobody asks for all of one, and nearly every segment has one. */
-export const FREQUENT_KINDS: ReadonlySet<string> = new Set(["intent", "entry"]);
-
 /** A tile's row: its level times this, plus its index. */
 export const TILES_OF_LEVEL = 2 ** 40;
 
 /**
  * A segment is a batch as it came, or what several of them were compacted to: together they are the whole log, without
  * gaps. `form` says how `records` is encoded and `length` how many bytes it has decoded; `note` is that of its last
- * batch. The other tables say in which segments a session's records and those of a rare kind are, and which record of a
- * kind is the newest. Each index costs every append a page for each session in it.
+ * batch. `names` says in which segments a session's records and those of a rare kind are (`nameKey`), `kinds` which
+ * record of a kind is the newest. Each index costs every append a page for each session in it.
  */
 export const SCHEMA = `
   CREATE TABLE segments (
@@ -25,17 +22,7 @@ export const SCHEMA = `
     note TEXT NOT NULL,
     records BLOB NOT NULL
   ) STRICT;
-  CREATE TABLE sessions (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-  CREATE TABLE session_segments (
-    session INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    PRIMARY KEY (session, first)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE kind_segments (
-    kind TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    PRIMARY KEY (kind, first)
-  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE names (name INTEGER NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (name, first)) STRICT, WITHOUT ROWID;
   CREATE TABLE kinds (kind TEXT PRIMARY KEY, latest INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE tiles (place INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};

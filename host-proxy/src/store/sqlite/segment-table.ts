@@ -1,48 +1,32 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { LogHead, ScanFilter } from "../log-store.ts";
 import { malformedStore } from "../segment.ts";
+import { filterKeys } from "../segment-names.ts";
 import type { EncodedSegment } from "../segment-codec.ts";
 import { blob, integer, text } from "./log-database.ts";
-import { FREQUENT_KINDS } from "./log-schema.ts";
 
-const COLUMNS = "segments.first, count, form, length, note, records";
-
-/** The next segment at or after an index, by what the filter names: an index table for each. */
-const NEXT = {
-  all: `SELECT ${COLUMNS} FROM segments WHERE first >= ? ORDER BY first LIMIT 1`,
-  session: `SELECT ${COLUMNS} FROM session_segments AS s CROSS JOIN segments ON segments.first = s.first
-    WHERE s.first >= ? AND s.session = ? ORDER BY s.first LIMIT 1`,
-  kind: `SELECT ${COLUMNS} FROM kind_segments AS k CROSS JOIN segments ON segments.first = k.first
-    WHERE k.first >= ? AND k.kind = ? ORDER BY k.first LIMIT 1`,
-  both: `SELECT ${COLUMNS} FROM session_segments AS s
-    CROSS JOIN kind_segments AS k ON k.kind = ?3 AND k.first = s.first CROSS JOIN segments ON segments.first = s.first
-    WHERE s.first >= ?1 AND s.session = ?2 ORDER BY s.first LIMIT 1`,
-} as const;
-
-/** The statement that finds the next segment of a scan, by name. */
-export function nextSegmentSql(which: keyof typeof NEXT): string {
-  return NEXT[which];
-}
+/** The next segment from an index on, by how many names it must have. */
+export const NEXT_SEGMENT_SQL = [
+  "SELECT * FROM segments WHERE first >= ? ORDER BY first LIMIT 1",
+  `SELECT segments.* FROM names CROSS JOIN segments ON segments.first = names.first
+    WHERE names.first >= ? AND names.name = ? ORDER BY names.first LIMIT 1`,
+  `SELECT segments.* FROM names CROSS JOIN names AS others ON others.name = ?3 AND others.first = names.first
+    CROSS JOIN segments ON segments.first = names.first
+    WHERE names.first >= ?1 AND names.name = ?2 ORDER BY names.first LIMIT 1`,
+] as const;
 
 /** Reads the segments of a database. */
 export class SegmentTable {
-  readonly #next: Readonly<Record<keyof typeof NEXT, StatementSync>>;
+  readonly #next: readonly StatementSync[];
   readonly #last: StatementSync;
   readonly #holding: StatementSync;
   readonly #form: StatementSync;
-  readonly #session: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#next = {
-      all: database.prepare(NEXT.all),
-      session: database.prepare(NEXT.session),
-      kind: database.prepare(NEXT.kind),
-      both: database.prepare(NEXT.both),
-    };
+    this.#next = NEXT_SEGMENT_SQL.map((sql) => database.prepare(sql));
     this.#last = database.prepare("SELECT first + count AS size, note FROM segments ORDER BY first DESC LIMIT 1");
     this.#holding = database.prepare("SELECT max(first) AS first FROM segments WHERE first <= ?");
     this.#form = database.prepare("SELECT form FROM segments WHERE first <= ? ORDER BY first DESC LIMIT 1");
-    this.#session = database.prepare("SELECT number FROM sessions WHERE name = ?");
   }
 
   /** Size of the log and its newest note. */
@@ -86,14 +70,10 @@ export class SegmentTable {
     }
   }
 
-  #row(index: number, { session, kind }: ScanFilter): Record<string, SQLOutputValue> | undefined {
+  #row(index: number, filter: ScanFilter): Record<string, SQLOutputValue> | undefined {
     const holding = this.#holding.get(index)?.["first"] ?? 0;
-    const rare = kind !== undefined && !FREQUENT_KINDS.has(kind) ? kind : undefined;
-    if (session === undefined)
-      return rare === undefined ? this.#next.all.get(holding) : this.#next.kind.get(holding, rare);
-    const number = this.#session.get(session)?.["number"];
-    if (number === undefined) return undefined;
-    return rare === undefined ? this.#next.session.get(holding, number) : this.#next.both.get(holding, number, rare);
+    const keys = filterKeys(filter);
+    return this.#next[keys.length]?.get(holding, ...keys);
   }
 }
 

@@ -5,10 +5,11 @@ import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WID
 import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
 import { LogThread } from "../log-thread.ts";
 import { decodeSegment, decodeSegmentSync, FORM_PLAIN, type EncodedSegment } from "../segment-codec.ts";
-import { compareHeld, encodeSegment, segmentNames, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
+import { segmentNames } from "../segment-names.ts";
+import { compareHeld, encodeSegment, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { openingError, storeError } from "../store-error.ts";
 import { blob, integer, openDatabase } from "./log-database.ts";
-import { FREQUENT_KINDS, TILES_OF_LEVEL } from "./log-schema.ts";
+import { TILES_OF_LEVEL } from "./log-schema.ts";
 import { SegmentTable } from "./segment-table.ts";
 
 /** Pages of the write-ahead log that a compacted segment takes, about. */
@@ -146,15 +147,9 @@ export class SqliteStore implements CompactingStore {
     const bytes = encodeSegment(records);
     const statements = this.#statements;
     statements.segment.run(first, records.length, FORM_PLAIN, bytes.length, note, bytes);
-    const { sessions, kinds } = segmentNames({ first, count: records.length, bytes });
-    for (const session of sessions) {
-      statements.enter.run(session);
-      statements.sessionSegment.run(first, session);
-    }
-    for (const [kind, latest] of kinds) {
-      statements.kind.run(kind, latest);
-      if (!FREQUENT_KINDS.has(kind)) statements.kindSegment.run(kind, first);
-    }
+    const { keys, kinds } = segmentNames({ first, count: records.length, bytes });
+    for (const key of keys) statements.name.run(key, first);
+    for (const [kind, latest] of kinds) statements.kind.run(kind, latest);
     for (const { level, index, hashes } of tiles) statements.tile.run(level * TILES_OF_LEVEL + index, hashes);
   }
 
@@ -167,14 +162,9 @@ export class SqliteStore implements CompactingStore {
       statements.remove.run(by.first, end);
       statements.compacted.run(by.count, by.form, by.length, by.note, by.bytes, by.first);
       for (const segment of old) {
-        const { sessions, kinds } = segmentNames(decodeSegmentSync(segment));
-        for (const session of sessions) {
-          statements.leaveSession.run(segment.first, session);
-          statements.sessionSegment.run(by.first, session);
-        }
-        for (const kind of kinds.keys()) {
-          statements.leaveKind.run(segment.first, kind);
-          if (!FREQUENT_KINDS.has(kind)) statements.kindSegment.run(kind, by.first);
+        for (const key of segmentNames(decodeSegmentSync(segment)).keys) {
+          statements.unname.run(key, segment.first);
+          statements.name.run(key, by.first);
         }
       }
       return this.#tail;
@@ -241,20 +231,15 @@ const STATEMENTS = {
   commit: "COMMIT",
   rollback: "ROLLBACK",
   segment: "INSERT INTO segments (first, count, form, length, note, records) VALUES (?, ?, ?, ?, ?, ?)",
-  enter: "INSERT INTO sessions (name) VALUES (?) ON CONFLICT DO NOTHING",
-  sessionSegment: `INSERT INTO session_segments (first, session) SELECT ?, number FROM sessions WHERE name = ?
-    ON CONFLICT DO NOTHING`,
+  name: "INSERT INTO names (name, first) VALUES (?, ?) ON CONFLICT DO NOTHING",
+  unname: "DELETE FROM names WHERE name = ? AND first = ?",
   kind: "INSERT INTO kinds (kind, latest) VALUES (?, ?) ON CONFLICT DO UPDATE SET latest = excluded.latest",
-  kindSegment: "INSERT INTO kind_segments (kind, first) VALUES (?, ?) ON CONFLICT DO NOTHING",
   latest: "SELECT latest FROM kinds WHERE kind = ?",
   tile: "INSERT INTO tiles (place, hashes) VALUES (?, ?)",
   stored: "SELECT hashes FROM tiles WHERE place = ?",
   plain: "SELECT count(*) FILTER (WHERE form = ?3) AS plain FROM segments WHERE first >= ?1 AND first < ?2",
   remove: "DELETE FROM segments WHERE first > ? AND first < ?",
   compacted: "UPDATE segments SET count = ?, form = ?, length = ?, note = ?, records = ? WHERE first = ?",
-  leaveSession: `DELETE FROM session_segments
-    WHERE first = ? AND session = (SELECT number FROM sessions WHERE name = ?)`,
-  leaveKind: "DELETE FROM kind_segments WHERE first = ? AND kind = ?",
 } as const;
 
 function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {

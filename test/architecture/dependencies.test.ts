@@ -41,6 +41,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "@cmcp/wire",
     "hono",
     "@hono/node-server",
+    "pg",
     "pino",
     "node",
   ],

@@ -42,6 +42,12 @@ export interface SegmentStore {
   replace(old: readonly EncodedSegment[], by: EncodedSegment): Promise<void>;
 }
 
+/** Where a group of segments ends: before an index, and at a number of records. */
+interface GroupLimits {
+  readonly end: number;
+  readonly records: number;
+}
+
 /** Replaces plain segments by compressed ones, the oldest first. */
 export class Compactor {
   readonly #store: SegmentStore;
@@ -87,27 +93,36 @@ export class Compactor {
 
   async #run({ keep = PLAIN_RECORDS, records = SEGMENT_RECORDS }: CompactionLimits): Promise<void> {
     const size = await this.#store.size();
-    this.#from ??= await this.#firstPlain(size);
     for (;;) {
+      this.#from ??= await this.#firstPlain(size);
       const group = await this.#group(this.#from, { end: size - keep, records });
+      if (group === null) {
+        this.#from = null;
+        continue;
+      }
       const [first, last] = [group[0], group.at(-1)];
       if (first === undefined || last === undefined) return;
       const bytes = Buffer.concat(group.map((segment) => segment.bytes));
       const count = last.first + last.count - first.first;
       const compressed = await compressSegment(bytes);
-      const by = { first: first.first, count, form: FORM_ZSTD, length: bytes.length, note: last.note };
-      await this.#store.replace(group, { ...by, bytes: compressed });
+      const by = { ...last, first: first.first, count, form: FORM_ZSTD, length: bytes.length, bytes: compressed };
+      await this.#store.replace(group, by);
       this.#from = first.first + count;
     }
   }
 
-  /** The plain segments from an index that make a complete one and end by `end`; none where they do not yet. */
-  async #group(from: number, { end, records }: { end: number; records: number }): Promise<readonly EncodedSegment[]> {
+  /**
+   * The plain segments from an index that make a complete one and end by `end`; none where they do not yet, and `null`
+   * where another process has compacted there.
+   */
+  async #group(from: number, { end, records }: GroupLimits): Promise<readonly EncodedSegment[] | null> {
     const group: EncodedSegment[] = [];
     let bytes = 0;
     for (let index = from; index - from < records && bytes < SEGMENT_FILL; ) {
       if (this.#closed || index >= end) return [];
       const segment = await this.#store.holding(index);
+      if (segment.form !== FORM_PLAIN || segment.first !== index) return null;
+      if (group[0] !== undefined && segment.part !== group[0].part) return group;
       index = segment.first + segment.count;
       if (index > end) return [];
       bytes += segment.bytes.length;

@@ -32,6 +32,8 @@ export interface EncodedSegment extends Segment {
   readonly length: number;
   /** The note of its last batch. */
   readonly note: string;
+  /** Where the engine keeps it, if not all in one place. Segments of different parts are not put together. */
+  readonly part?: string;
 }
 
 /** Compresses a segment's bytes on a thread of the process's pool. */

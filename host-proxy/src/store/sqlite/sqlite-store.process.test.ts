@@ -22,12 +22,14 @@ const bodies = async (store: LogStore): Promise<string[]> =>
 storeSuite({
   name: "SQLite in memory",
   runs: 50,
+  shared: false,
   create: async () => ({ store: new SqliteStore(null, { durable: false }), again: null }),
 });
 
 storeSuite({
   name: "SQLite in a file",
   runs: 5,
+  shared: true,
   create: async (t) => {
     const path = join(temporaryDirectory(t), "audit.db");
     const open = (): SqliteStore => new SqliteStore(path, { durable: true });

@@ -1,0 +1,49 @@
+import { CmcpError } from "@cmcp/boundary";
+import type { Pool, PoolClient } from "pg";
+import { integer } from "./connection.ts";
+import { CREATION_LOCK, OLDEST_SERVER, originPartition, SCHEMA, SCHEMA_VERSION } from "./log-schema.ts";
+
+/**
+ * Creates the tables and the origin where they are missing.
+ * @returns the origin's number
+ * @throws AUDIT_STORE_UNAVAILABLE for a server that is too old, or tables of another version
+ */
+export async function openLog(pool: Pool, origin: string): Promise<number> {
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    const number = await prepare(client, origin);
+    await client.query("COMMIT");
+    client.release();
+    return number;
+  } catch (thrown) {
+    // Closed, whatever state it is in; that ends its transaction.
+    client.release(true);
+    throw thrown;
+  }
+}
+
+async function prepare(client: PoolClient, origin: string): Promise<number> {
+  const one = async (sql: string, values: unknown[] = []): Promise<Record<string, unknown>> =>
+    (await client.query<Record<string, unknown>>(sql, values)).rows[0] ?? {};
+  await client.query("SELECT pg_advisory_xact_lock($1)", [CREATION_LOCK]);
+  const server = await one("SELECT current_setting('server_version_num')::integer AS version");
+  if (integer(server["version"]) < OLDEST_SERVER) throw unfit("PostgreSQL 15 or newer is needed");
+  const { there } = await one("SELECT to_regnamespace('cmcp_log') IS NOT NULL AS there");
+  if (there !== true) await client.query(SCHEMA);
+  const { known } = await one("SELECT to_regclass('cmcp_log.version') IS NOT NULL AS known");
+  const found = known === true ? await one("SELECT max(version) AS version FROM cmcp_log.version") : {};
+  if (found["version"] !== SCHEMA_VERSION) throw unfit("its schema cmcp_log is not an audit store of this version");
+  const name = Buffer.from(origin);
+  const ORIGIN = "SELECT origin FROM cmcp_log.origins WHERE name = $1";
+  const row = await one(ORIGIN, [name]);
+  if (row["origin"] !== undefined) return integer(row["origin"]);
+  await client.query("INSERT INTO cmcp_log.origins (name) VALUES ($1)", [name]);
+  const number = integer((await one(ORIGIN, [name]))["origin"]);
+  await client.query(originPartition(number));
+  return number;
+}
+
+function unfit(why: string): CmcpError {
+  return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store (PostgreSQL) cannot be opened: ${why}`);
+}

@@ -46,15 +46,17 @@ export async function compressSegment(bytes: Uint8Array): Promise<Uint8Array> {
  * @throws AUDIT_STORE_MISMATCH when they are not what was stored
  */
 export async function decodeSegment(segment: EncodedSegment): Promise<Segment> {
-  if (isPlain(segment)) return checked(segment, segment.bytes);
-  return checked(segment, await decompress(segment.bytes, outputOf(segment)).catch(damaged(segment)));
+  if (isPlain(segment)) return segment;
+  const bytes = await decompress(segment.bytes, outputOf(segment)).catch(damaged(segment));
+  return { first: segment.first, count: segment.count, bytes };
 }
 
 /** The same at once, for who is in a transaction. */
 export function decodeSegmentSync(segment: EncodedSegment): Segment {
-  if (isPlain(segment)) return checked(segment, segment.bytes);
+  if (isPlain(segment)) return segment;
   try {
-    return checked(segment, zstdDecompressSync(segment.bytes, outputOf(segment)));
+    const bytes = zstdDecompressSync(segment.bytes, outputOf(segment));
+    return { first: segment.first, count: segment.count, bytes };
   } catch (thrown) {
     return damaged(segment)(thrown);
   }
@@ -69,11 +71,6 @@ function isPlain({ first, form, length }: EncodedSegment): boolean {
   if (form !== FORM_PLAIN && form !== FORM_ZSTD) throw malformedStore(`a segment of an unknown form at ${first}`);
   if (length < 1 || length > SEGMENT_BYTES) throw malformedStore(`a segment of ${length} bytes at ${first}`);
   return form === FORM_PLAIN;
-}
-
-function checked({ first, count, length }: EncodedSegment, bytes: Uint8Array): Segment {
-  if (bytes.length !== length) throw malformedStore(`a segment of another length at ${first}`);
-  return { first, count, bytes };
 }
 
 function damaged({ first }: EncodedSegment): (thrown: unknown) => never {

@@ -1,91 +1,17 @@
 /** What every engine of a log store holds to. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import * as fc from "fast-check";
-import type { CompactingStore } from "../store/compaction.ts";
-import type { Batch, IndexedRecord, LogStore, ScanFilter, StoredRecord } from "../store/log-store.ts";
-
-/** One engine, as the suite opens it. */
-export interface StoreEngine {
-  readonly name: string;
-  /** Runs of the property, each with a store of its own. */
-  readonly runs: number;
-  /** Whether a second opening sees the same log. */
-  readonly shared: boolean;
-  /** An empty store. `again` opens it once more, beside the first or after it; `null` where none is shared. */
-  create(
-    test: TestContext,
-  ): Promise<{ readonly store: CompactingStore; readonly again: (() => Promise<CompactingStore>) | null }>;
-}
-
-export const record = (body: string | Uint8Array, session = "s", kind = "entry"): StoredRecord => ({
-  session,
-  kind,
-  header: Buffer.from(`{"of":${JSON.stringify(typeof body === "string" ? body : body.length)}}`),
-  body: typeof body === "string" ? Buffer.from(body) : body,
-});
-
-export const batch = (first: number, ...records: StoredRecord[]): Batch => ({
-  first,
-  note: `log.example/1\n${first + records.length}\n`,
-  records,
-});
-
-export async function read(store: LogStore, filter: ScanFilter = {}): Promise<readonly IndexedRecord[]> {
-  const records: IndexedRecord[] = [];
-  for await (const piece of store.scan(filter)) records.push(...piece.map((one) => plain(one)));
-  return records;
-}
-
-const plain = ({ index, ...one }: IndexedRecord): IndexedRecord => ({ index, ...copied(one) });
-const copied = ({ session, kind, header, body }: StoredRecord): StoredRecord => ({
-  session,
-  kind,
-  header: Buffer.from(header),
-  body: Buffer.from(body),
-});
-const bodies = async (store: LogStore, filter: ScanFilter = {}): Promise<string[]> =>
-  (await read(store, filter)).map(({ body }) => Buffer.from(body).toString());
-
-/** MTH of RFC 9162, section 2.1.1, by its recursive definition. */
-function treeHash(leaves: readonly Uint8Array[]): Buffer {
-  const [only] = leaves;
-  if (leaves.length === 1 && only !== undefined) return sha256(Buffer.of(0), only);
-  let split = 1;
-  while (split * 2 < leaves.length) split *= 2;
-  return sha256(Buffer.of(1), treeHash(leaves.slice(0, split)), treeHash(leaves.slice(split)));
-}
-
-function sha256(...parts: readonly Uint8Array[]): Buffer {
-  return createHash("sha256").update(Buffer.concat(parts)).digest();
-}
-
-/** The hashes that the tile has, by their definition: each the root over 256^level leaves. */
-function expectedTile(headers: readonly Uint8Array[], level: number, index: number): Buffer {
-  const span = 256 ** level;
-  const roots: Buffer[] = [];
-  for (let at = index * 256; at < (index + 1) * 256 && (at + 1) * span <= headers.length; at += 1)
-    roots.push(treeHash(headers.slice(at * span, (at + 1) * span)));
-  return Buffer.concat(roots);
-}
-
-/** Compares tiles with those of the tree over the headers. */
-async function checkTiles(
-  store: LogStore,
-  headers: readonly Uint8Array[],
-  tiles: readonly (readonly [level: number, index: number])[],
-): Promise<void> {
-  for (const [level, index] of tiles) {
-    const tile = Buffer.from(await store.tile(level, index));
-    assert.ok(tile.equals(expectedTile(headers, level, index)), `tile ${level}/${index} of ${headers.length}`);
-  }
-}
+import type { IndexedRecord } from "../store/log-store.ts";
+import { compactionSuite } from "./compaction-suite.ts";
+import { batch, bodies, checkTiles, plain, read, record } from "./log-records.ts";
+import type { StoreEngine } from "./store-engine.ts";
 
 /** Runs the suite over one engine. */
 export function storeSuite(engine: StoreEngine): void {
   const it = (what: string, run: (t: TestContext) => Promise<void>): Promise<void> =>
     test(`${engine.name}: ${what}`, run);
+  compactionSuite(engine);
 
   void it("what a filter asks for comes back in the order of the log", async (t) => {
     const session = fc.constantFrom("a", "b", "ä");
@@ -201,64 +127,6 @@ export function storeSuite(engine: StoreEngine): void {
       count += 1;
     }
     assert.equal(count, 6);
-  });
-
-  void it("what is compacted is the same log", async (t) => {
-    const { store, again } = await engine.create(t);
-    const batches = Array.from({ length: 50 }, (_, index) =>
-      batch(
-        index * 7,
-        ...Array.from({ length: 7 }, (__, at) => record(`${index}/${at}`, `s${at % 3}`, at === 6 ? "claim" : "entry")),
-      ),
-    );
-    for (const each of batches) await store.append(each);
-    const records = [...(await read(store))];
-    const scan = store.scan({ session: "s1" });
-    await store.compact({ keep: 20, records: 30 });
-    await store.compact({ keep: 20, records: 30 });
-    let seen = 0;
-    for await (const piece of scan) {
-      seen += piece.length;
-      await store.compact({ keep: 0, records: 30 });
-    }
-    assert.equal(seen, 100);
-    const check = async (opening: CompactingStore): Promise<void> => {
-      const size = records.length;
-      assert.deepEqual(await opening.head(), { size, note: `log.example/1\n${size}\n` });
-      assert.deepEqual(await read(opening), records);
-      for (const session of ["s0", "s1", "s2"])
-        assert.deepEqual(
-          await read(opening, { session, kind: "claim", from: 50 }),
-          records.filter((one) => one.index >= 50 && one.session === session && one.kind === "claim"),
-        );
-      assert.deepEqual(
-        await read(opening, { kind: "claim", to: 300 }),
-        records.filter((one) => one.index < 300 && one.kind === "claim"),
-      );
-      const headers = records.map(({ header }) => header);
-      await checkTiles(opening, headers, [
-        [0, 0],
-        [0, 1],
-        [1, 0],
-      ]);
-      for (const each of batches) await opening.append(each);
-      const [first] = batches;
-      const changed = (first?.records ?? []).with(3, record("other", "s0"));
-      await assert.rejects(opening.append(batch(0, ...changed)), { code: "AUDIT_STORE_MISMATCH" });
-    };
-    await check(store);
-    await store.close();
-    if (again === null) return;
-    const later = await again();
-    await check(later);
-    for (let index = 350; index < 400; index += 1) {
-      const added = record(String(index));
-      await later.append(batch(index, added));
-      records.push(plain({ index, ...added }));
-    }
-    await later.compact({ keep: 0, records: 30 });
-    assert.deepEqual(await read(later), records);
-    await later.close();
   });
 
   void it("hash tiles are those of the tree", async (t) => {

@@ -3,7 +3,8 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { PostgresServer, postgresPrograms } from "../../testing/postgres-server.ts";
-import { batch, read, record, storeSuite } from "../../testing/store-suite.ts";
+import { batch, bodies, read, record } from "../../testing/log-records.ts";
+import { storeSuite } from "../../testing/store-suite.ts";
 import type { LogStore } from "../log-store.ts";
 import { PostgresStore } from "./postgres-store.ts";
 
@@ -19,9 +20,6 @@ if (programs === null) {
   await server.start();
   withServer(server);
 }
-
-const bodies = async (store: LogStore): Promise<string[]> =>
-  (await read(store)).map(({ body }) => Buffer.from(body).toString());
 
 /** Appends one batch after the other, each again until it is acknowledged. */
 class Load {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { batch } from "../../testing/store-suite.ts";
+import { batch } from "../../testing/log-records.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 

@@ -5,19 +5,18 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
+import { setImmediate as immediate } from "node:timers";
 import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { CmcpError } from "@cmcp/boundary";
-import { batch, read, record, storeSuite } from "../../testing/store-suite.ts";
+import { batch, bodies, read, record } from "../../testing/log-records.ts";
+import { storeSuite } from "../../testing/store-suite.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
-import type { LogStore } from "../log-store.ts";
 import { SCHEMA } from "./log-schema.ts";
 import { NEXT_SEGMENT_SQL } from "./segment-table.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 const STORE = JSON.stringify(new URL("./sqlite-store.ts", import.meta.url).href);
-const bodies = async (store: LogStore): Promise<string[]> =>
-  (await read(store)).map(({ body }) => Buffer.from(body).toString());
 
 storeSuite({
   name: "SQLite in memory",
@@ -208,10 +207,10 @@ await test("another process that holds the file ends an append in bounded time",
   await store.close();
 });
 
-for (const [what, change] of [
+for (const [what, change, why = /./] of [
   ["a segment that is cut", "UPDATE segments SET records = substr(records, 1, 10)"],
   ["a segment with more", "UPDATE segments SET records = CAST(records || x'00' AS BLOB)"],
-  ["a segment of an unknown form", "UPDATE segments SET form = 9"],
+  ["a segment of an unknown form", "UPDATE segments SET form = 9", /unknown form/],
   ["a segment without records", "UPDATE segments SET count = 0"],
   ["a segment that is gone", "DELETE FROM segments WHERE first = 1"],
 ] as const)
@@ -224,15 +223,16 @@ for (const [what, change] of [
     database.exec(change);
     database.close();
     const changed = new SqliteStore(path, { durable: false });
-    await assert.rejects(bodies(changed), { code: "AUDIT_STORE_MISMATCH" });
+    await assert.rejects(bodies(changed), { code: "AUDIT_STORE_MISMATCH", message: why });
     await changed.close();
   });
 
 async function compacted(t: TestContext): Promise<string> {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new SqliteStore(path, { durable: false });
-  for (let first = 0; first < 9; first += 1) await store.append(batch(first, record("x".repeat(1_000))));
-  await store.compact({ keep: 3, records: 3 });
+  for (let first = 0; first < 6; first += 1) await store.append(batch(first, record("x".repeat(1_000))));
+  await store.append(batch(6, record("six"), record("seven"), record("eight")));
+  await store.compact({ keep: 2, records: 3 });
   await store.close();
   return path;
 }
@@ -245,10 +245,28 @@ await test("the newest batches stay as they came, and the others are compacted b
     [
       [0, 3, 1],
       [3, 3, 1],
-      [6, 1, 0],
-      [7, 1, 0],
-      [8, 1, 0],
+      [6, 3, 0],
     ],
+  );
+  database.close();
+});
+
+await test("who finds that another has compacted leaves no batch out", async (t) => {
+  const path = join(temporaryDirectory(t), "audit.db");
+  const [one, two] = [new SqliteStore(path, { durable: false }), new SqliteStore(path, { durable: false })];
+  for (let first = 0; first < 12; first += 1) await one.append(batch(first, record(String(first))));
+  await two.compact({ keep: 0, records: 20 });
+  await one.compact({ keep: 0, records: 4 });
+  await one.append(batch(12, record("12")));
+  await two.compact({ keep: 0, records: 13 });
+  await one.append(batch(13, record("13")));
+  await two.compact({ keep: 0, records: 2 });
+  await Promise.all([one.close(), two.close()]);
+  const database = new DatabaseSync(path);
+  const rows = database.prepare("SELECT first, count, form FROM segments ORDER BY first").all();
+  assert.deepEqual(
+    rows.map(({ first, count, form }) => [first, count, form]),
+    [0, 4, 8, 12].map((first) => [first, first === 12 ? 2 : 4, 1]),
   );
   database.close();
 });
@@ -274,13 +292,34 @@ for (const [what, change] of [
     await store.close();
   });
 
-await test("a segment that claims more bytes than any is AUDIT_STORE_MISMATCH", async (t) => {
+await test("a segment that says it has more bytes than any is refused before it is decompressed", async (t) => {
   const path = await compacted(t);
   const database = new DatabaseSync(path);
-  database.exec("UPDATE segments SET length = 1 << 40 WHERE first = 3");
+  database
+    .prepare("UPDATE segments SET length = ?, records = ? WHERE first = 3")
+    .run(2 ** 30, zstdCompressSync(Buffer.alloc(2 ** 30)));
   database.close();
   const store = new SqliteStore(path, { durable: false });
-  await assert.rejects(bodies(store), { code: "AUDIT_STORE_MISMATCH" });
+  await assert.rejects(bodies(store), {
+    code: "AUDIT_STORE_MISMATCH",
+    message: "the audit store holds a segment of 1073741824 bytes at 3",
+  });
+  await store.close();
+});
+
+await test("a scan lets others have their turn after each segment", async () => {
+  const store = new SqliteStore(null, { durable: false });
+  for (let first = 0; first < 50; first += 1) await store.append(batch(first, record("one")));
+  let turns = 0;
+  const others = new AbortController();
+  const turn = (): void => {
+    turns += 1;
+    if (!others.signal.aborted) immediate(turn);
+  };
+  turn();
+  assert.equal((await read(store)).length, 50);
+  others.abort();
+  assert.ok(turns >= 50, `${turns} turns`);
   await store.close();
 });
 

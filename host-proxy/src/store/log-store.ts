@@ -50,6 +50,8 @@ export interface ScanFilter {
   readonly to?: number;
   readonly session?: string;
   readonly kind?: string;
+  /** `false` leaves all bodies out, which are then empty: headers are there where bodies are archived and gone. */
+  readonly bodies?: boolean;
 }
 
 /** Size of the log and the note of its last batch. */

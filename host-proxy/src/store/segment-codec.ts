@@ -6,6 +6,9 @@ import { malformedStore, type Segment } from "./segment.ts";
 /** How a stored segment is encoded. */
 export const FORM_PLAIN = 0;
 export const FORM_ZSTD = 1;
+/** SHA-256 of a file that has the segment as it was compacted, and the same compressed without bodies. */
+export const FORM_ARCHIVED = 2;
+export const DIGEST_BYTES = 32;
 
 /** Records, or bytes, at which a compacted segment is complete; the batch that reaches either is its last. */
 export const SEGMENT_RECORDS = 256;
@@ -36,6 +39,9 @@ export interface EncodedSegment extends Segment {
   readonly part?: string;
 }
 
+/** Reads the compressed records of an archived segment. */
+export type ArchiveReader = (segment: EncodedSegment) => Promise<Uint8Array>;
+
 /** Compresses a segment's bytes on a thread of the process's pool. */
 export async function compressSegment(bytes: Uint8Array): Promise<Uint8Array> {
   return compress(bytes, { params: PARAMS, chunkSize: CHUNK_BYTES });
@@ -43,23 +49,36 @@ export async function compressSegment(bytes: Uint8Array): Promise<Uint8Array> {
 
 /**
  * The segment's records, decompressed on a thread of the process's pool. No more than {@link SEGMENT_BYTES} are made.
- * @throws AUDIT_STORE_MISMATCH when they are not what was stored
+ * @param archived reads the compressed records of an archived one; `null` where the bodies are not asked for
+ * @throws AUDIT_STORE_MISMATCH when they are not what was stored; what `archived` throws
  */
-export async function decodeSegment(segment: EncodedSegment): Promise<Segment> {
-  if (isPlain(segment)) return segment;
-  const bytes = await decompress(segment.bytes, outputOf(segment)).catch(damaged(segment));
+export async function decodeSegment(segment: EncodedSegment, archived: ArchiveReader | null): Promise<Segment> {
+  checkSegment(segment);
+  if (segment.form === FORM_PLAIN) return segment;
+  const input = isArchived(segment) && archived !== null ? await archived(segment) : compressedRecords(segment);
+  const bytes = await decompress(input, outputOf(segment)).catch(damaged(segment));
   return { first: segment.first, count: segment.count, bytes };
 }
 
-/** The same at once, for who is in a transaction. */
+/** The same at once, for who is in a transaction; of an archived segment without the bodies. */
 export function decodeSegmentSync(segment: EncodedSegment): Segment {
-  if (isPlain(segment)) return segment;
+  checkSegment(segment);
+  if (segment.form === FORM_PLAIN) return segment;
   try {
-    const bytes = zstdDecompressSync(segment.bytes, outputOf(segment));
+    const bytes = zstdDecompressSync(compressedRecords(segment), outputOf(segment));
     return { first: segment.first, count: segment.count, bytes };
   } catch (thrown) {
     return damaged(segment)(thrown);
   }
+}
+
+/** Whether the segment's bodies are in a file. */
+export function isArchived({ form }: Pick<EncodedSegment, "form">): boolean {
+  return form === FORM_ARCHIVED;
+}
+
+function compressedRecords(segment: EncodedSegment): Uint8Array {
+  return isArchived(segment) ? segment.bytes.subarray(DIGEST_BYTES) : segment.bytes;
 }
 
 function outputOf({ length }: EncodedSegment): { readonly maxOutputLength: number; readonly chunkSize: number } {
@@ -67,10 +86,10 @@ function outputOf({ length }: EncodedSegment): { readonly maxOutputLength: numbe
   return { maxOutputLength: length, chunkSize: Math.max(64, Math.min(CHUNK_BYTES, length + 1)) };
 }
 
-function isPlain({ first, form, length }: EncodedSegment): boolean {
-  if (form !== FORM_PLAIN && form !== FORM_ZSTD) throw malformedStore(`a segment of an unknown form at ${first}`);
+function checkSegment({ first, form, length }: EncodedSegment): void {
+  if (![FORM_PLAIN, FORM_ZSTD, FORM_ARCHIVED].includes(form))
+    throw malformedStore(`a segment of an unknown form at ${first}`);
   if (length < 1 || length > SEGMENT_BYTES) throw malformedStore(`a segment of ${length} bytes at ${first}`);
-  return form === FORM_PLAIN;
 }
 
 function damaged({ first }: EncodedSegment): (thrown: unknown) => never {

@@ -31,6 +31,8 @@ export function encodeSegment(records: readonly StoredRecord[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Consecutive records of a store, not compressed. */
 export interface Segment {
   /** Index of the first record. */
@@ -54,7 +56,7 @@ export function* segmentRecords({ first, count, bytes }: Segment, filter: ScanFi
     const header = reader.take(reader.u16());
     const body = reader.take(reader.u32());
     if (index < from || index >= to || !matches(kind, wanted.kind) || !matches(session, wanted.session)) continue;
-    yield { index, kind: text(kind), session: text(session), header, body };
+    yield { index, kind: text(kind), session: text(session), header, body: filter.bodies === false ? NO_BYTES : body };
   }
   reader.end();
 }

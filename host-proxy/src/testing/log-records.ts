@@ -38,7 +38,7 @@ export const bodies = async (store: LogStore, filter: ScanFilter = {}): Promise<
   (await read(store, filter)).map(({ body }) => Buffer.from(body).toString());
 
 /** MTH of RFC 9162, section 2.1.1, by its recursive definition. */
-function treeHash(leaves: readonly Uint8Array[]): Buffer {
+export function treeHash(leaves: readonly Uint8Array[]): Buffer {
   const [only] = leaves;
   if (leaves.length === 1 && only !== undefined) return sha256(Buffer.of(0), only);
   let split = 1;

@@ -74,6 +74,17 @@ export class PostgresServer {
     return stdout.trim();
   }
 
+  /** Copies a store's schema to another database, as `pg_dump` and `psql` do. */
+  copy(from: string, to: string): void {
+    const [dump, restore] = ["pg_dump", "psql"].map((name) => join(this.#programs, name));
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", `"$1" -n cmcp_log "$3" | "$2" -q -v ON_ERROR_STOP=1 "$4"`, "sh", dump ?? "", restore ?? "", from, to],
+      { cwd: this.#folder, encoding: "utf8", env: { ...process.env, PGHOST: this.#folder, PGUSER: USER } },
+    );
+    if (status !== 0) throw new Error(stderr);
+  }
+
   #psql(statements: string, database: string): SpawnSyncReturns<string> {
     return spawnSync(
       join(this.#programs, "psql"),

@@ -15,6 +15,8 @@ export interface PostgresStoreOptions {
    * `false`: loss of power, or death of the server, may take the newest batches, never a part of one.
    */
   readonly durable: boolean;
+  /** Folder of old bodies; without one they stay in the store. */
+  readonly archive?: string;
   /** Milliseconds that a connection, and an answer, may take; 10 000 where it is left out. */
   readonly answerMs?: number;
 }

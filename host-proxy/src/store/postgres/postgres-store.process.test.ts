@@ -3,8 +3,10 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { PostgresServer, postgresPrograms } from "../../testing/postgres-server.ts";
+import { archiveSuite } from "../../testing/archive-suite.ts";
 import { batch, bodies, read, record } from "../../testing/log-records.ts";
 import { storeSuite } from "../../testing/store-suite.ts";
+import { checkLog } from "../check-log.ts";
 import type { LogStore } from "../log-store.ts";
 import { PostgresStore } from "./postgres-store.ts";
 
@@ -79,6 +81,31 @@ function withServer(server: PostgresServer): void {
       };
       return { store: await again(), again };
     },
+  });
+
+  archiveSuite({
+    name: "PostgreSQL",
+    create: async (_, archive) => {
+      const options = archive === undefined ? {} : { archive };
+      return PostgresStore.open({ url: server.url(), origin: origin(), durable: true, ...options });
+    },
+  });
+
+  void test("a dump that is restored elsewhere is a store again", async () => {
+    const store = await open("dumped.example/1");
+    for (let first = 0; first < 600; first += 60)
+      await store.append(batch(first, ...Array.from({ length: 60 }, (_, at) => record(String(first + at)))));
+    await store.compact({ keep: 100, records: 100 });
+    const [records, checked] = [await read(store), await checkLog(store)];
+    server.sql("CREATE DATABASE restored");
+    server.copy("postgres", "restored");
+    await store.append(batch(600, record("after the dump")));
+    await store.close();
+    const url = server.url("restored");
+    const restored = await PostgresStore.open({ url, origin: "dumped.example/1", durable: true });
+    assert.deepEqual([await read(restored), await checkLog(restored)], [records, checked]);
+    await restored.append(batch(600, record("goes on")));
+    await restored.close();
   });
 
   void test("origins in one database do not see each other", async () => {

@@ -1,8 +1,9 @@
 import type { Pool } from "pg";
-import { Compactor, type CompactingStore, type CompactionLimits } from "../compaction.ts";
+import { Archive, type ArchivingStore } from "../archive.ts";
+import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
 import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH } from "../hash-tiles.ts";
 import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
-import { decodeSegment, type EncodedSegment } from "../segment-codec.ts";
+import { decodeSegment, type ArchiveReader, type EncodedSegment } from "../segment-codec.ts";
 import { filterKeys, segmentNames } from "../segment-names.ts";
 import { compareHeld, encodeSegment, malformedStore, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { bytes, connections, integer, text, type PostgresStoreOptions, type Row } from "./connection.ts";
@@ -15,10 +16,12 @@ import { APPEND, FORM_AT, HEAD, LAST_DAY, LATEST, NEXT_SEGMENT, REPLACE, TILES }
  * A log in a PostgreSQL database, 15 or newer, beside those of other origins. One process appends to a log: another is
  * refused by the index of its first batch.
  */
-export class PostgresStore implements CompactingStore {
+export class PostgresStore implements CompactingStore, ArchivingStore {
   readonly #pool: Pool;
   readonly #origin: number;
   readonly #compactor: Compactor;
+  readonly #archive: Archive;
+  readonly #rows: SegmentStore;
   /** The append that was asked for last: each waits for the one before. */
   #last: Promise<void> = Promise.resolve();
   #tail: TileTail | null = null;
@@ -26,15 +29,17 @@ export class PostgresStore implements CompactingStore {
   #day: string | null = null;
   #closed = false;
 
-  private constructor(pool: Pool, origin: number) {
+  private constructor(pool: Pool, origin: number, archive: string | null) {
     this.#pool = pool;
     this.#origin = origin;
-    this.#compactor = new Compactor({
+    this.#archive = new Archive(archive);
+    this.#rows = {
       size: async () => (await this.head())?.size ?? 0,
       formAt: async (index) => integer((await this.#one(FORM_AT, [index]))["form"]),
       holding: async (index) => this.#holding(index),
       replace: async (old, by) => this.#replace(old, by),
-    });
+    };
+    this.#compactor = new Compactor(this.#rows);
   }
 
   /**
@@ -45,7 +50,7 @@ export class PostgresStore implements CompactingStore {
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const pool = connections(options);
     try {
-      return new PostgresStore(pool, await openLog(pool, options.origin));
+      return new PostgresStore(pool, await openLog(pool, options.origin), options.archive ?? null);
     } catch (thrown) {
       await pool.end();
       throw postgresError(thrown);
@@ -102,6 +107,10 @@ export class PostgresStore implements CompactingStore {
     this.#compactor.start(failed);
   }
 
+  async archive(before: number): Promise<number> {
+    return this.#archive.fill(this.#rows, before);
+  }
+
   async #append(batch: Batch): Promise<void> {
     const { first, note, records } = batch;
     const end = first + records.length;
@@ -142,7 +151,7 @@ export class PostgresStore implements CompactingStore {
 
   async #compare(batch: Batch, end: number): Promise<void> {
     const segments: Segment[] = [];
-    for await (const segment of this.#between(batch.first, end)) segments.push(segment);
+    for await (const segment of this.#between(batch.first, end, this.#read)) segments.push(segment);
     compareHeld(batch, segments);
   }
 
@@ -151,7 +160,8 @@ export class PostgresStore implements CompactingStore {
     for (let from = filter.from ?? 0; from < to; ) {
       const next = await this.#next(from, filter);
       if (next === null || next.first >= to) return;
-      yield* segmentPieces(await decodeSegment(next), { ...filter, from, to });
+      const archived = filter.bodies === false ? null : this.#read;
+      yield* segmentPieces(await decodeSegment(next, archived), { ...filter, from, to });
       from = next.first + next.count;
     }
   }
@@ -175,9 +185,12 @@ export class PostgresStore implements CompactingStore {
     return segment;
   }
 
-  async *#between(from: number, to: number): AsyncGenerator<Segment> {
+  readonly #read: ArchiveReader = async (segment) => this.#archive.read(segment);
+
+  /** @param archived `null` leaves out the bodies of archived segments */
+  async *#between(from: number, to: number, archived: ArchiveReader | null): AsyncGenerator<Segment> {
     for (let index = from; index < to; ) {
-      const segment = await decodeSegment(await this.#holding(index));
+      const segment = await decodeSegment(await this.#holding(index), archived);
       yield segment;
       index = segment.first + segment.count;
     }
@@ -187,14 +200,14 @@ export class PostgresStore implements CompactingStore {
     const names: number[] = [];
     const firsts: number[] = [];
     for (const segment of old)
-      for (const key of segmentNames(await decodeSegment(segment)).keys) {
+      for (const key of segmentNames(await decodeSegment(segment, null)).keys) {
         names.push(key);
         firsts.push(segment.first);
       }
     const { first, count, form, length, note } = by;
     const before = old[0]?.count ?? 0;
     const after = [count, form, length, Buffer.from(note), by.bytes];
-    await this.#query(REPLACE, [by.part, first, first + count, before, ...after, names, firsts]);
+    await this.#query(REPLACE, [by.part, first, first + count, before, ...after, names, firsts, old[0]?.form]);
   }
 
   async #tiles(level: number, from: number, to: number): Promise<readonly Uint8Array[]> {
@@ -207,7 +220,7 @@ export class PostgresStore implements CompactingStore {
     if (this.#tail?.size === size) return this.#tail;
     const leaves: Uint8Array[] = [];
     const from = size - (size % TILE_WIDTH);
-    for await (const segment of this.#between(from, size))
+    for await (const segment of this.#between(from, size, null))
       for (const { header } of segmentRecords(segment, { from, to: size })) leaves.push(leafHash(header));
     const levels = [leaves];
     for (let level = 1; level < TILE_LEVELS; level += 1) {

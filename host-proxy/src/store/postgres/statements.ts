@@ -57,18 +57,18 @@ export const NEXT_SEGMENT: readonly string[] = [
 ];
 
 /**
- * Puts a segment in the place of several plain ones of one day. Nothing is changed unless the first of them is as it was
+ * Puts a segment in the place of several of one form and day. Nothing is changed unless the first of them is as it was
  * read: whoever compacts, begins with the first plain one, and so waits here for another who does.
- * Parameters: day, first, end, records of the first before, count, form, length, note, records, and names and firsts of
- * the old.
+ * Parameters: day, first, end, records of the first before, count, form, length, note, records, names and firsts of
+ * the old, and their form.
  */
 export const REPLACE = `
   WITH put AS (
     UPDATE cmcp_log.segments SET count = $6, form = $7, length = $8, note = $9, records = $10
-    WHERE origin = $1 AND day = $2::date AND first = $3 AND form = 0 AND count = $5 RETURNING origin
+    WHERE origin = $1 AND day = $2::date AND first = $3 AND form = $13 AND count = $5 RETURNING origin
   ), gone AS (
     DELETE FROM cmcp_log.segments AS old USING put
-    WHERE old.origin = put.origin AND old.day = $2::date AND old.first > $3 AND old.first < $4 AND old.form = 0
+    WHERE old.origin = put.origin AND old.day = $2::date AND old.first > $3 AND old.first < $4 AND old.form = $13
   ), unnamed AS (
     DELETE FROM cmcp_log.names AS old USING put, unnest($11::bigint[], $12::bigint[]) AS name (key, first)
     WHERE old.origin = put.origin AND old.name = name.key AND old.first = name.first AND old.first > $3

@@ -9,9 +9,11 @@ import { setImmediate as immediate } from "node:timers";
 import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import { CmcpError } from "@cmcp/boundary";
+import { archiveSuite } from "../../testing/archive-suite.ts";
 import { batch, bodies, read, record } from "../../testing/log-records.ts";
 import { storeSuite } from "../../testing/store-suite.ts";
 import { temporaryDirectory } from "../../testing/temporary-directory.ts";
+import { checkLog } from "../check-log.ts";
 import { SCHEMA } from "./log-schema.ts";
 import { NEXT_SEGMENT_SQL } from "./segment-table.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -35,6 +37,60 @@ storeSuite({
     return { store: open(), again: async () => open() };
   },
 });
+
+archiveSuite({
+  name: "SQLite in a file",
+  create: async (t, archive) => {
+    const options = archive === undefined ? {} : { archive };
+    return new SqliteStore(join(temporaryDirectory(t), "audit.db"), { durable: false, ...options });
+  },
+});
+
+await test("a back-up is the log of one moment, and a store again", async (t) => {
+  const folder = temporaryDirectory(t);
+  const store = new SqliteStore(join(folder, "audit.db"), { durable: true });
+  for (let first = 0; first < 600; first += 2)
+    await store.append(batch(first, record(String(first)), record("x".repeat(3_000))));
+  await store.compact({ keep: 100, records: 100 });
+  const path = join(folder, "copy.db");
+  let size = 600;
+  const copied = store.backUp(path);
+  for (; size < 700; size += 1) {
+    await store.append(batch(size, record(String(size))));
+    await setImmediate();
+  }
+  await copied;
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.equal(existsSync(`${path}-wal`), false, "the file is all of it");
+  const records = await read(store);
+  await store.close();
+  const restored = new SqliteStore(path, { durable: true });
+  const checked = await checkLog(restored);
+  assert.ok(checked !== null && checked.size >= 600);
+  assert.deepEqual(await read(restored), records.slice(0, checked.size));
+  await restored.append(batch(checked.size, record("goes on")));
+  await assert.rejects(restored.backUp(path), { code: "AUDIT_STORE_UNAVAILABLE" });
+  await restored.close();
+});
+
+for (const [what, change] of [
+  ["a hash tile", "UPDATE tiles SET hashes = zeroblob(8192)"],
+  ["a record", "UPDATE segments SET records = CAST(replace(records, 'of', 'fo') AS BLOB) WHERE first = 256"],
+] as const)
+  await test(`a check finds ${what} that was changed`, async (t) => {
+    const path = join(temporaryDirectory(t), "audit.db");
+    const store = new SqliteStore(path, { durable: false });
+    for (let first = 0; first < 600; first += 256)
+      await store.append(batch(first, ...Array.from({ length: 256 }, (_, at) => record(String(first + at)))));
+    await checkLog(store);
+    await store.close();
+    const database = new DatabaseSync(path);
+    database.exec(change);
+    database.close();
+    const changed = new SqliteStore(path, { durable: false });
+    await assert.rejects(checkLog(changed), { code: "AUDIT_STORE_MISMATCH" });
+    await changed.close();
+  });
 
 await test("the file is private to this user, whatever the umask", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");

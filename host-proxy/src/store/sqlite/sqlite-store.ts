@@ -1,10 +1,20 @@
 import { setImmediate } from "node:timers/promises";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { Compactor, type CompactingStore, type CompactionLimits } from "../compaction.ts";
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
+import { CmcpError } from "@cmcp/boundary";
+import { Archive, type ArchivingStore } from "../archive.ts";
+import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
 import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH, type Tile } from "../hash-tiles.ts";
 import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
 import { LogThread } from "../log-thread.ts";
-import { decodeSegment, decodeSegmentSync, FORM_PLAIN, type EncodedSegment } from "../segment-codec.ts";
+import {
+  decodeSegment,
+  decodeSegmentSync,
+  FORM_PLAIN,
+  isArchived,
+  type ArchiveReader,
+  type EncodedSegment,
+} from "../segment-codec.ts";
 import { segmentNames } from "../segment-names.ts";
 import { compareHeld, encodeSegment, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { openingError, storeError } from "../store-error.ts";
@@ -23,15 +33,19 @@ export interface SqliteStoreOptions {
    * suffix and never a part of a batch.
    */
   readonly durable: boolean;
+  /** Folder of old bodies; without one they stay in the store. */
+  readonly archive?: string;
 }
 
 /** A log in one SQLite file (mode 0600), or in memory. */
-export class SqliteStore implements CompactingStore {
+export class SqliteStore implements CompactingStore, ArchivingStore {
   readonly #path: string | null;
   readonly #database: DatabaseSync;
   readonly #segments: SegmentTable;
   readonly #statements: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
   readonly #compactor: Compactor;
+  readonly #archive: Archive;
+  readonly #rows: SegmentStore;
   #tail: TileTail | null = null;
   #log: LogThread | null = null;
 
@@ -39,7 +53,7 @@ export class SqliteStore implements CompactingStore {
    * @param path the file, created when absent; `null` keeps the log in memory
    * @throws AUDIT_STORE_UNAVAILABLE naming the path when it cannot be opened, written or is not a store of this version
    */
-  constructor(path: string | null, { durable }: SqliteStoreOptions) {
+  constructor(path: string | null, { durable, archive }: SqliteStoreOptions) {
     this.#path = path;
     try {
       const database = openDatabase(path, durable);
@@ -49,12 +63,14 @@ export class SqliteStore implements CompactingStore {
     } catch (thrown) {
       throw openingError(path ?? ":memory:", thrown);
     }
-    this.#compactor = new Compactor({
+    this.#archive = new Archive(archive ?? null);
+    this.#rows = {
       size: async () => this.#size(),
       formAt: async (index) => this.#attempt(() => this.#segments.formAt(index)),
       holding: async (index) => this.#attempt(() => this.#segments.holding(index)),
       replace: async (old, by) => this.#replace(old, by),
-    });
+    };
+    this.#compactor = new Compactor(this.#rows);
   }
 
   async append(batch: Batch): Promise<void> {
@@ -64,7 +80,7 @@ export class SqliteStore implements CompactingStore {
       const size = this.#size();
       refuseGap(batch.first, size);
       if (batch.first < size) {
-        compareHeld(batch, this.#decodedBetween(batch.first, Math.min(size, batch.first + batch.records.length)));
+        compareHeld(batch, this.#heldBetween(batch.first, Math.min(size, batch.first + batch.records.length)));
         return this.#tail;
       }
       const { tail, tiles } = this.#tailOf(size).append(leaves);
@@ -114,6 +130,24 @@ export class SqliteStore implements CompactingStore {
     this.#compactor.start(failed);
   }
 
+  async archive(before: number): Promise<number> {
+    return this.#archive.fill(this.#rows, before);
+  }
+
+  /**
+   * Copies the store as it is at one moment into a file that must not exist (mode 0600), beside the appends.
+   * @throws AUDIT_STORE_UNAVAILABLE naming the file
+   */
+  async backUp(path: string): Promise<void> {
+    try {
+      closeSync(openSync(path, "wx", 0o600));
+      await backup(this.#database, path);
+      syncFile(path);
+    } catch (thrown) {
+      throw openingError(path, thrown);
+    }
+  }
+
   /**
    * From here on a thread of its own moves the write-ahead log into the file; {@link close} ends it. A log in memory
    * has none.
@@ -136,7 +170,8 @@ export class SqliteStore implements CompactingStore {
     for (let from = filter.from; from < filter.to; ) {
       const next = this.#attempt(() => this.#segments.next(from, filter));
       if (next === null || next.first >= filter.to) return;
-      yield* segmentPieces(await decodeSegment(next), { ...filter, from });
+      const archived = filter.bodies === false ? null : this.#read;
+      yield* segmentPieces(await decodeSegment(next, archived), { ...filter, from });
       from = next.first + next.count;
       // Whoever else waits for this process has a turn.
       await setImmediate();
@@ -158,7 +193,8 @@ export class SqliteStore implements CompactingStore {
     const statements = this.#statements;
     this.#transaction(() => {
       // Another process may have compacted them.
-      if (integer(statements.plain.get(by.first, end, FORM_PLAIN)?.["plain"]) !== old.length) return this.#tail;
+      if (integer(statements.plain.get(by.first, end, old[0]?.form ?? FORM_PLAIN)?.["plain"]) !== old.length)
+        return this.#tail;
       statements.remove.run(by.first, end);
       statements.compacted.run(by.count, by.form, by.length, by.note, by.bytes, by.first);
       for (const segment of old) {
@@ -172,12 +208,22 @@ export class SqliteStore implements CompactingStore {
     this.#log?.appended(COMPACTION_PAGES);
   }
 
+  readonly #read: ArchiveReader = async (segment) => this.#archive.read(segment);
+
   #size(): number {
     return this.#attempt(() => this.#segments.head()?.size ?? 0);
   }
 
   #tile(level: number, index: number): Uint8Array {
     return blob(this.#statements.stored.get(level * TILES_OF_LEVEL + index)?.["hashes"]);
+  }
+
+  *#heldBetween(from: number, to: number): Generator<Segment> {
+    for (const segment of this.#segments.between(from, to)) {
+      // Its sender has had the answer long ago.
+      if (isArchived(segment)) throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store has archived the batch");
+      yield decodeSegmentSync(segment);
+    }
   }
 
   *#decodedBetween(from: number, to: number): Generator<Segment> {
@@ -223,6 +269,16 @@ export class SqliteStore implements CompactingStore {
     } catch (thrown) {
       throw storeError(thrown);
     }
+  }
+}
+
+/** A copy that is not on the disk is none. */
+function syncFile(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -20,33 +20,44 @@ export function setOf(path: string): TestSet {
 
 /**
  * Folders whose fast tests share one process: they change nothing that the others see, and starting a process for each file takes
- * longer than most of them.
+ * longer than most of them. Those that take longest come first.
  */
 export const SHARED_PROCESS: readonly string[] = [
+  "test/e2e",
+  "packages/policy",
+  "packages/mcp",
+  "test/attacks",
+  "packages/enclave",
+  "packages/inspection",
   "packages/appraise",
+  "packages/verify",
   "packages/audit",
+  "packages/boundary",
   "packages/catalog",
   "packages/claim",
   "packages/cli",
-  "packages/enclave/src/access",
-  "packages/enclave/src/call",
-  "packages/enclave/src/http",
-  "packages/enclave/src/instance",
   "packages/findings",
   "packages/flows",
   "packages/identity",
-  "packages/inspection",
   "packages/launch",
   "packages/limits",
   "packages/log",
   "packages/measure",
   "packages/session",
   "packages/spawner",
-  "packages/verify",
   "packages/wire",
   "attestation",
   "enclave-image",
+  "host-proxy",
+  "test/docs",
+  "test/gates",
 ];
+
+/** Test files in those folders that need a process of their own, for the state of the policy engine is the process's. */
+const OWN_PROCESS: ReadonlySet<string> = new Set([
+  "packages/policy/src/evaluate/engine.test.ts",
+  "packages/policy/src/evaluate/engine-trap.test.ts",
+]);
 
 /** Test files that one run of the test runner takes. */
 export interface TestRun {
@@ -54,10 +65,14 @@ export interface TestRun {
   readonly files: readonly string[];
 }
 
-/** How files are run: those of each shared folder together, the others each in a process of its own. */
+/** How files are run: those of each shared folder together, the others each in a process of its own. What takes longest comes first. */
 export function runsOf(files: readonly string[]): TestRun[] {
-  const folderOf = (path: string): string | undefined =>
-    setOf(path) === "fast" ? SHARED_PROCESS.find((folder) => path.startsWith(`${folder}/`)) : undefined;
-  const groups = Map.groupBy(files, (path) => folderOf(path) ?? "");
-  return [...groups].map(([folder, members]) => ({ isolation: folder === "" ? "process" : "none", files: members }));
+  const isShared = (path: string): boolean => setOf(path) === "fast" && !OWN_PROCESS.has(path);
+  const folderOf = (path: string): string =>
+    (isShared(path) ? SHARED_PROCESS.find((folder) => path.startsWith(`${folder}/`)) : undefined) ?? "";
+  const groups = Map.groupBy(files, folderOf);
+  return ["", ...SHARED_PROCESS].flatMap((folder) => {
+    const members = groups.get(folder);
+    return members === undefined ? [] : [{ isolation: folder === "" ? "process" : "none", files: members } as const];
+  });
 }

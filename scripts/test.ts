@@ -28,8 +28,10 @@ const [set] = words;
 const wanted =
   set === "fast" || set === "rest" ? every.filter((path) => (setOf(path) === "fast") === (set === "fast")) : words;
 const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
-/** Runs that are under way at one time, and files of a run that has a process for each. Some tests wait, and take no processor. */
+/** Files at one time of a run that has a process for each. Some tests wait, and take no processor. */
 const CONCURRENCY = availableParallelism() * 2;
+/** Runs at one time. One more than processors: a run of one process leaves its processor idle where a test waits. */
+const RUNS = availableParallelism() + 1;
 
 /** Runs the test runner over some files. Resolves to its exit code. */
 async function runTests({ isolation, files }: TestRun, log: string): Promise<number> {
@@ -54,7 +56,7 @@ async function takeRuns(): Promise<void> {
     worst = Math.max(worst, await runTests(next, file));
   }
 }
-await Promise.all(Array.from({ length: availableParallelism() }, takeRuns));
+await Promise.all(Array.from({ length: RUNS }, takeRuns));
 
 const log = logs.map((file) => readFileSync(file, "utf8")).join("\n");
 writeFileSync(LOG, log);

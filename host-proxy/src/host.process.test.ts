@@ -44,7 +44,7 @@ async function host(
   return { host: started, log: text, call };
 }
 
-await test("the enclave is launched and provisioned before the first request, with an environment of two variables", async (t) => {
+test("the enclave is launched and provisioned before the first request, with an environment of two variables", async (t) => {
   const { host: running, call } = await host(t);
   const { status, text } = await call("secret-body");
   assert.equal(status, 200);
@@ -54,7 +54,7 @@ await test("the enclave is launched and provisioned before the first request, wi
   assert.equal(answer.pid, running.enclavePid);
 });
 
-await test("a record the enclave appends is in the store's file after the host has closed", async (t) => {
+test("a record the enclave appends is in the store's file after the host has closed", async (t) => {
   const storePath = join(temporaryDirectory(t), "audit.db");
   const { host: running, call } = await host(t, { storePath });
   assert.equal((await call("append")).status, 200);
@@ -68,7 +68,7 @@ await test("a record the enclave appends is in the store's file after the host h
   store.close();
 });
 
-await test("kill -9 of the enclave mid-request: typed failure, restart, launch and provision again, next request works", async (t) => {
+test("kill -9 of the enclave mid-request: typed failure, restart, launch and provision again, next request works", async (t) => {
   const { host: running, log, call } = await host(t);
   const first = running.enclavePid;
   assert.ok(first !== undefined);
@@ -105,7 +105,7 @@ async function killedUnderSecondPolicy(t: TestContext, refusals: number) {
   return { ...made, untaken: () => made.log().match(/accepted policy bundle not taken/g)?.length ?? 0 };
 }
 
-await test("an enclave started again serves nobody before it has the policy accepted last", async (t) => {
+test("an enclave started again serves nobody before it has the policy accepted last", async (t) => {
   const { call, untaken } = await killedUnderSecondPolicy(t, 2);
   let answered = await call("x");
   for (; answered.status !== 200; answered = await call("x")) {
@@ -120,7 +120,7 @@ await test("an enclave started again serves nobody before it has the policy acce
   assert.equal(untaken(), 2);
 });
 
-await test("closing while an enclave does not take the policy accepted last ends the attempts", async (t) => {
+test("closing while an enclave does not take the policy accepted last ends the attempts", async (t) => {
   const { host: running, log, untaken } = await killedUnderSecondPolicy(t, 1_000);
   while (untaken() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const attempts = untaken();
@@ -134,14 +134,14 @@ for (const [provision, drained, logged] of [
   ["leave 2 sessions", false, /"sessions":2,"msg":"sessions were not closed and have no claim"/],
   ["refuse to drain", false, /"code":"INTERNAL","msg":"the enclave did not drain"/],
 ] as const) {
-  await test(`whether every session was closed is told by close, and what was not by the log: ${provision}`, async (t) => {
+  test(`whether every session was closed is told by close, and what was not by the log: ${provision}`, async (t) => {
     const { host: running, log } = await host(t, { provision: Buffer.from(provision) });
     assert.deepEqual(await running.close(), { drained });
     assert.match(log(), logged);
   });
 }
 
-await test("nothing secret is in the log of a whole life", async (t) => {
+test("nothing secret is in the log of a whole life", async (t) => {
   const { host: running, log, call } = await host(t);
   await call("secret-body");
   await running.close();
@@ -150,13 +150,13 @@ await test("nothing secret is in the log of a whole life", async (t) => {
   assert.doesNotMatch(log(), /secret/);
 });
 
-await test("a refused launch document fails the start and leaves nothing behind", async (t) => {
+test("a refused launch document fails the start and leaves nothing behind", async (t) => {
   const before = leftovers();
   await assert.rejects(host(t, { launch: Buffer.from("bad") }), { code: "INTERNAL" });
   assert.deepEqual(leftovers(), before);
 });
 
-await test("a port in use fails the start and stops the enclave", async (t) => {
+test("a port in use fails the start and stops the enclave", async (t) => {
   const { host: running } = await host(t);
   const before = leftovers();
   await assert.rejects(host(t, { listen: { host: "127.0.0.1", port: running.address.port } }), {
@@ -165,7 +165,7 @@ await test("a port in use fails the start and stops the enclave", async (t) => {
   assert.deepEqual(leftovers(), before);
 });
 
-await test("closing stops the enclave and removes the sockets; closing twice is closing once", async (t) => {
+test("closing stops the enclave and removes the sockets; closing twice is closing once", async (t) => {
   const before = leftovers();
   const { host: running } = await host(t);
   const pid = running.enclavePid;
@@ -179,7 +179,7 @@ function leftovers(): string[] {
   return readdirSync(tmpdir()).filter((name) => name.startsWith("cmcp-") && !name.startsWith("cmcp-test-"));
 }
 
-await test("closing while a crashed enclave is being restarted ends the restarting", async (t) => {
+test("closing while a crashed enclave is being restarted ends the restarting", async (t) => {
   const { host: running } = await host(t);
   const down = once(running.events, "down");
   process.kill(running.enclavePid ?? 0, "SIGKILL");

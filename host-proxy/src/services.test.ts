@@ -45,7 +45,7 @@ async function collected(body: OutgoingExchange["body"]): Promise<Buffer> {
 const append = (seq: number): Opening => ({ t: "append", instance: "i", seq });
 const record = (bytes: Uint8Array, session = "s"): Uint8Array => encodeRecords([{ session, kind: "k", bytes }]);
 
-await test("an append is answered after the record can be read back; a scan frames records by length", async (t) => {
+test("an append is answered after the record can be read back; a scan frames records by length", async (t) => {
   const { pool, store } = await services(t);
   const large = Buffer.alloc(100_000, 7);
   for (const [seq, body] of [Buffer.from("one"), large, Buffer.from("other")].entries()) {
@@ -61,7 +61,7 @@ await test("an append is answered after the record can be read back; a scan fram
   assert.deepEqual(bytes.subarray(11), large);
 });
 
-await test("a record stored twice, or too large, is refused with its code, and the next append works", async (t) => {
+test("a record stored twice, or too large, is refused with its code, and the next append works", async (t) => {
   const { pool, log } = await services(t);
   await (await exchange(pool, append(1), record(Buffer.from("a")))).head;
   await assert.rejects((await exchange(pool, append(1), record(Buffer.from("b")))).head, {
@@ -79,7 +79,7 @@ await test("a record stored twice, or too large, is refused with its code, and t
   assert.match(log(), /"code":"AUDIT_STORE_MISMATCH"/);
 });
 
-await test("records of one append are stored in their order or, when one is refused, none is, and its code is the answer", async (t) => {
+test("records of one append are stored in their order or, when one is refused, none is, and its code is the answer", async (t) => {
   const { pool, store } = await services(t);
   const three = encodeRecords(["a", "b", "c"].map((text) => ({ session: "s", kind: "k", bytes: Buffer.from(text) })));
   assert.equal((await (await exchange(pool, append(5), three)).head).status, 200);
@@ -97,7 +97,7 @@ await test("records of one append are stored in their order or, when one is refu
   assert.equal([...store.scan({ instance: "i" })].flat().length, 3);
 });
 
-await test("a store that fails says so to the enclave, for reading and for writing", async (t) => {
+test("a store that fails says so to the enclave, for reading and for writing", async (t) => {
   const { pool, store } = await services(t);
   store.close();
   await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, {
@@ -108,7 +108,7 @@ await test("a store that fails says so to the enclave, for reading and for writi
   });
 });
 
-await test("why a store fails is in the log, in fixed words", async (t) => {
+test("why a store fails is in the log, in fixed words", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const { pool, log } = await services(t, path);
   const other = new DatabaseSync(path);
@@ -123,7 +123,7 @@ await test("why a store fails is in the log, in fixed words", async (t) => {
   );
 });
 
-await test("half a record is not stored when the enclave dies in the middle", async (t) => {
+test("half a record is not stored when the enclave dies in the middle", async (t) => {
   const { pool, store } = await services(t);
   const cut = await pool.open(append(1));
   await cut.write(record(Buffer.from("half")).subarray(0, -2));
@@ -135,7 +135,7 @@ await test("half a record is not stored when the enclave dies in the middle", as
   );
 });
 
-await test("only egress, append and scan are served", async (t) => {
+test("only egress, append and scan are served", async (t) => {
   const { pool } = await services(t);
   for (const opening of [
     { t: "launch" },
@@ -147,7 +147,7 @@ await test("only egress, append and scan are served", async (t) => {
   }
 });
 
-await test("bytes that are not frames close their stream and nothing else", async (t) => {
+test("bytes that are not frames close their stream and nothing else", async (t) => {
   const { pool, path } = await services(t);
   const socket = connect(path).resume();
   socket.write("GET / HTTP/1.1\r\n\r\n");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { clientOf, type Client } from "../gateway/client.ts";
 import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
@@ -38,87 +38,94 @@ let folder = "";
 let gateway: Gateway;
 let client: Client;
 
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "cmcp-findings-"));
-  const lookup = await startRawServer("lookup", (socket, { id }) => socket.write(reply(callReply(id, lookedUp))));
-  const record = await startRawServer("record", (socket, { id }) => {
-    const structuredContent = { name: "Anna", card: CARD };
-    const result = { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
-    socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id, result })));
-  });
-  servers.push(lookup, record);
-  const config = await deploy(join(folder, "d"), {
-    tools: [
-      { name: "lookup", url: lookup.url, inputSchema: QUERY },
-      { name: "record", url: record.url, outputSchema: RECORD },
-    ],
-    policies: POLICIES,
-    config: "catalog: {drift_policy: warn_only}\nenclave: {finding_labels: {personal_data: pii}}\n",
-  });
-  gateway = await startInProcess(config, developmentEnvironment(TOKEN));
-  client = clientOf(gateway, TOKEN);
-});
-after(async () => {
-  await gateway?.stop();
-  for (const server of servers) await server.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
 async function entryOf(body: Parameters<typeof receiptOf>[0]) {
   const { call_id: id, session_id: session } = receiptOf(body);
   const { entries } = await client.export(session);
   return entries.find(({ call_id: call }) => call === id);
 }
 
-test("work goes through, and its entry counts nothing", async () => {
-  lookedUp = "fine";
-  const { body } = await client.call("lookup", "work");
-  assert.match(JSON.stringify(body.result), /fine/);
-  const entry = await entryOf(body);
-  assert.equal(entry?.policy_decision, "allow");
-  assert.deepEqual(
-    Object.keys(entry?.detail ?? {}).filter((name) => name.includes("findings_") && !name.endsWith("_score")),
-    [],
-  );
-});
+describe("what detectors find, as rules see it", () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cmcp-findings-"));
+    const lookup = await startRawServer("lookup", (socket, { id }) => socket.write(reply(callReply(id, lookedUp))));
+    const record = await startRawServer("record", (socket, { id }) => {
+      const structuredContent = { name: "Anna", card: CARD };
+      const result = { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
+      socket.write(reply(JSON.stringify({ jsonrpc: "2.0", id, result })));
+    });
+    servers.push(lookup, record);
+    const config = await deploy(join(folder, "d"), {
+      tools: [
+        { name: "lookup", url: lookup.url, inputSchema: QUERY },
+        { name: "record", url: record.url, outputSchema: RECORD },
+      ],
+      policies: POLICIES,
+      config: "catalog: {drift_policy: warn_only}\nenclave: {finding_labels: {personal_data: pii}}\n",
+    });
+    gateway = await startInProcess(config, developmentEnvironment(TOKEN));
+    client = clientOf(gateway, TOKEN);
+  });
+  after(async () => {
+    await gateway?.stop();
+    for (const server of servers) await server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
-test("a secret in the arguments stays in, encoded or not, and is in no record", async () => {
-  for (const [label, q] of [
-    ["plain", SECRET],
-    ["encoded", btoa(`please keep ${SECRET}`)],
-  ] as const) {
-    const { body } = await client.call("lookup", label, { q });
-    assert.equal(body.error?.data?.error_code, "POLICY_DENY", label);
+  test("work goes through, and its entry counts nothing", async () => {
+    lookedUp = "fine";
+    const { body } = await client.call("lookup", "work");
+    assert.match(JSON.stringify(body.result), /fine/);
     const entry = await entryOf(body);
-    assert.deepEqual([entry?.policy_rule_matched, entry?.detail?.["argument_findings_secrets"]], ["secrets-stay", 1]);
-    assert.ok(!JSON.stringify(entry).includes(SECRET));
-  }
-});
+    assert.equal(entry?.policy_decision, "allow");
+    assert.deepEqual(
+      Object.keys(entry?.detail ?? {}).filter((name) => name.includes("findings_") && !name.endsWith("_score")),
+      [],
+    );
+  });
 
-test("a result with a card number is withheld; it was sent, and its label counts", async () => {
-  lookedUp = `paid with ${CARD}`;
-  const { body, status } = await client.call("lookup", "card");
-  assert.deepEqual([body.error?.data?.error_code, status], ["RESULT_WITHHELD", 403]);
-  assert.doesNotMatch(JSON.stringify(body), /4111/);
-  const entry = await entryOf(body);
-  assert.deepEqual(
-    [entry?.policy_decision, entry?.policy_rule_matched, entry?.detail?.["outcome"], entry?.session_sensitivity_after],
-    ["deny", "no-cards", "withheld", "pii"],
-  );
-  assert.equal(entry?.detail?.["result_findings_personal_data"], 1);
-});
+  test("a secret in the arguments stays in, encoded or not, and is in no record", async () => {
+    for (const [label, q] of [
+      ["plain", SECRET],
+      ["encoded", btoa(`please keep ${SECRET}`)],
+    ] as const) {
+      const { body } = await client.call("lookup", label, { q });
+      assert.equal(body.error?.data?.error_code, "POLICY_DENY", label);
+      const entry = await entryOf(body);
+      assert.deepEqual([entry?.policy_rule_matched, entry?.detail?.["argument_findings_secrets"]], ["secrets-stay", 1]);
+      assert.ok(!JSON.stringify(entry).includes(SECRET));
+    }
+  });
 
-test("a result is redacted by the rule that delivers it", async () => {
-  const { body } = await client.call("record", "redacted");
-  const text = JSON.stringify(body.result);
-  assert.match(text, /Anna/);
-  assert.doesNotMatch(text, /4111/);
-  assert.equal((await entryOf(body))?.policy_decision, "redact");
-});
+  test("a result with a card number is withheld; it was sent, and its label counts", async () => {
+    lookedUp = `paid with ${CARD}`;
+    const { body, status } = await client.call("lookup", "card");
+    assert.deepEqual([body.error?.data?.error_code, status], ["RESULT_WITHHELD", 403]);
+    assert.doesNotMatch(JSON.stringify(body), /4111/);
+    const entry = await entryOf(body);
+    assert.deepEqual(
+      [
+        entry?.policy_decision,
+        entry?.policy_rule_matched,
+        entry?.detail?.["outcome"],
+        entry?.session_sensitivity_after,
+      ],
+      ["deny", "no-cards", "withheld", "pii"],
+    );
+    assert.equal(entry?.detail?.["result_findings_personal_data"], 1);
+  });
 
-test("a hostile text of 1 MB is refused in bounded time", async () => {
-  const started = Date.now();
-  const { body } = await client.call("lookup", "long", { q: "a".repeat(1_000_000) });
-  assert.equal(body.error?.data?.error_code, "POLICY_DENY");
-  assert.ok(Date.now() - started < 10_000);
+  test("a result is redacted by the rule that delivers it", async () => {
+    const { body } = await client.call("record", "redacted");
+    const text = JSON.stringify(body.result);
+    assert.match(text, /Anna/);
+    assert.doesNotMatch(text, /4111/);
+    assert.equal((await entryOf(body))?.policy_decision, "redact");
+  });
+
+  test("a hostile text of 1 MB is refused in bounded time", async () => {
+    const started = Date.now();
+    const { body } = await client.call("lookup", "long", { q: "a".repeat(1_000_000) });
+    assert.equal(body.error?.data?.error_code, "POLICY_DENY");
+    assert.ok(Date.now() - started < 10_000);
+  });
 });

@@ -1,6 +1,6 @@
 /** Every test file is found, and is in the set that its name says. */
 import assert from "node:assert/strict";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "../gateway/deployment.ts";
@@ -30,4 +30,12 @@ test("each file is in one run, and each shared folder has tests", () => {
   const runs = runsOf(files);
   assert.deepEqual(runs.flatMap((run) => run.files).toSorted(), files.toSorted());
   assert.equal(runs.filter(({ isolation }) => isolation === "none").length, SHARED_PROCESS.length);
+});
+
+test("no file that shares a process awaits a test at its top level, which would wait for the files after it", () => {
+  const shared = runsOf(files).flatMap((run) => (run.isolation === "none" ? run.files : []));
+  const awaiting = shared.filter((path) =>
+    /^(?: {2}){0,2}await (?:test|describe|it)\(/m.test(readFileSync(join(ROOT, path), "utf8")),
+  );
+  assert.deepEqual(awaiting, []);
 });

@@ -53,7 +53,7 @@ async function collected(body: OutgoingExchange["body"]): Promise<string> {
   return text;
 }
 
-await test("bytes pass in both directions at once and each direction ends on its own", async (t) => {
+test("bytes pass in both directions at once and each direction ends on its own", async (t) => {
   const { port } = await upstream(t, (socket) => {
     socket.write("hello ");
     socket.on("data", (chunk) => socket.write(chunk.toString().toUpperCase()));
@@ -69,7 +69,7 @@ await test("bytes pass in both directions at once and each direction ends on its
   assert.deepEqual(relay.counters, { open: 0, connected: 1, refused: 0, bytesUp: 3, bytesDown: 13 });
 });
 
-await test("an upstream that ends first can still be sent to (half-open)", async (t) => {
+test("an upstream that ends first can still be sent to (half-open)", async (t) => {
   const received = Promise.withResolvers<string>();
   const { port } = await upstream(t, (socket) => {
     let text = "";
@@ -85,7 +85,7 @@ await test("an upstream that ends first can still be sent to (half-open)", async
   await settled(relay);
 });
 
-await test("only exact addresses of the list are connected to", async (t) => {
+test("only exact addresses of the list are connected to", async (t) => {
   let connections = 0;
   const { port } = await upstream(t, () => (connections += 1));
   const { relay, open } = await harness(t, [`127.0.0.1:${port}`, "tools.example:443"]);
@@ -106,7 +106,7 @@ await test("only exact addresses of the list are connected to", async (t) => {
   assert.equal(relay.counters.refused, others.length);
 });
 
-await test("a name is resolved by the host", async (t) => {
+test("a name is resolved by the host", async (t) => {
   const { port } = await upstream(t, (socket) => socket.end("x"));
   const { open } = await harness(t, [`localhost:${port}`]);
   const exchange = await open("localhost", port);
@@ -114,7 +114,7 @@ await test("a name is resolved by the host", async (t) => {
   assert.equal(await collected(exchange.body), "x");
 });
 
-await test("a refused connection is UPSTREAM_UNAVAILABLE, and the next good one works", async (t) => {
+test("a refused connection is UPSTREAM_UNAVAILABLE, and the next good one works", async (t) => {
   const { server, port } = await upstream(t, () => undefined);
   server.close();
   await once(server, "close");
@@ -124,7 +124,7 @@ await test("a refused connection is UPSTREAM_UNAVAILABLE, and the next good one 
   assert.equal((await (await open("127.0.0.1", alive.port)).head).status, 200);
 });
 
-await test("a connection that is not made in time is UPSTREAM_TIMEOUT", async (t) => {
+test("a connection that is not made in time is UPSTREAM_TIMEOUT", async (t) => {
   // A process that listens and never accepts: once its queue of two is full, the kernel drops further SYNs.
   const source = `
     const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
@@ -145,7 +145,7 @@ await test("a connection that is not made in time is UPSTREAM_TIMEOUT", async (t
   await assert.rejects(exchange.head, { code: "UPSTREAM_TIMEOUT" });
 });
 
-await test("connections over the limit are refused, and a freed one is usable", async (t) => {
+test("connections over the limit are refused, and a freed one is usable", async (t) => {
   const { port } = await upstream(t, (socket) => socket.on("end", () => socket.end()).resume());
   const { relay, open } = await harness(t, [`127.0.0.1:${port}`], { connections: 1 });
   const first = await open("127.0.0.1", port);
@@ -157,7 +157,7 @@ await test("connections over the limit are refused, and a freed one is usable", 
   assert.equal((await (await open("127.0.0.1", port)).head).status, 200);
 });
 
-await test("an enclave that goes away closes the connection to the tool server", async (t) => {
+test("an enclave that goes away closes the connection to the tool server", async (t) => {
   const closed = Promise.withResolvers<undefined>();
   const { port } = await upstream(t, (socket) => socket.on("end", () => closed.resolve(undefined)).resume());
   const { relay, open } = await harness(t, [`127.0.0.1:${port}`]);
@@ -168,7 +168,7 @@ await test("an enclave that goes away closes the connection to the tool server",
   await settled(relay);
 });
 
-await test("an enclave that goes away while a silent tool server is to answer closes the connection too", async (t) => {
+test("an enclave that goes away while a silent tool server is to answer closes the connection too", async (t) => {
   const ended = Promise.withResolvers<undefined>();
   const { port } = await upstream(t, (socket) => socket.on("end", () => ended.resolve(undefined)).resume());
   const { relay, open } = await harness(t, [`127.0.0.1:${port}`]);
@@ -180,7 +180,7 @@ await test("an enclave that goes away while a silent tool server is to answer cl
   await settled(relay);
 });
 
-await test("a reset by the tool server reaches the enclave as an error, not as an end", async (t) => {
+test("a reset by the tool server reaches the enclave as an error, not as an end", async (t) => {
   const { port } = await upstream(t, (socket) => {
     socket.write("part");
     socket.once("data", () => socket.resetAndDestroy());
@@ -193,7 +193,7 @@ await test("a reset by the tool server reaches the enclave as an error, not as a
   await settled(relay);
 });
 
-await test("a tool server that has ended and then resets ends the exchange at the next byte", async (t) => {
+test("a tool server that has ended and then resets ends the exchange at the next byte", async (t) => {
   const { port } = await upstream(t, (socket) => {
     socket.end("done");
     socket.once("data", () => socket.resetAndDestroy());
@@ -207,14 +207,14 @@ await test("a tool server that has ended and then resets ends the exchange at th
   }
 });
 
-await test("an idle connection is given up", async (t) => {
+test("an idle connection is given up", async (t) => {
   const { port } = await upstream(t, (socket) => socket.resume());
   const { open } = await harness(t, [`127.0.0.1:${port}`], { idleMs: 50 });
   const exchange = await open("127.0.0.1", port);
   await assert.rejects(collected(exchange.body), { code: "UPSTREAM_TIMEOUT" });
 });
 
-await test("a tool server that does not read holds the enclave back, and is given up", async (t) => {
+test("a tool server that does not read holds the enclave back, and is given up", async (t) => {
   const { port } = await upstream(t, (socket) => socket.pause());
   const { relay, open } = await harness(t, [`127.0.0.1:${port}`], { idleMs: 1_000 });
   const exchange = await open("127.0.0.1", port);
@@ -232,7 +232,7 @@ await test("a tool server that does not read holds the enclave back, and is give
   await settled(relay);
 });
 
-await test("an enclave that does not read holds the tool server back", async (t) => {
+test("an enclave that does not read holds the tool server back", async (t) => {
   let socket: Socket | undefined;
   const { port } = await upstream(t, (opened) => {
     socket = opened;

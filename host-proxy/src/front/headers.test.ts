@@ -10,7 +10,7 @@ const name = fc.oneof(
 );
 const value = fc.oneof(fc.stringMatching(/^[ -~]{0,40}$/), fc.string({ unit: "binary", maxLength: 10 }));
 
-await test("what is forwarded was sent, once and on the list, in bounded ASCII; or the request is refused", () => {
+test("what is forwarded was sent, once and on the list, in bounded ASCII; or the request is refused", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), (fields) => {
       let forwarded: Record<string, string>;
@@ -36,7 +36,7 @@ await test("what is forwarded was sent, once and on the list, in bounded ASCII; 
   );
 });
 
-await test("response headers that frame the hop are dropped, the rest is passed", () => {
+test("response headers that frame the hop are dropped, the rest is passed", () => {
   assert.deepEqual(
     responseHeaders({
       "content-type": "a/b",

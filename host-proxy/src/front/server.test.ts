@@ -16,7 +16,7 @@ async function raw(port: number, bytes: string): Promise<string> {
   return text(socket);
 }
 
-await test("a target that needs normalising to match is refused, not normalised", async (t) => {
+test("a target that needs normalising to match is refused, not normalised", async (t) => {
   let exchanges = 0;
   const { port } = await startFrontHarness(t, (exchange) => {
     exchanges += 1;
@@ -31,7 +31,7 @@ await test("a target that needs normalising to match is refused, not normalised"
   assert.equal(exchanges, 0);
 });
 
-await test("a request whose Host is no host is refused, on the route of calls too", async (t) => {
+test("a request whose Host is no host is refused, on the route of calls too", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const host of ["a/b", "a@b", "h:99999", "h h"]) {
     assert.match(
@@ -42,20 +42,20 @@ await test("a request whose Host is no host is refused, on the route of calls to
   }
 });
 
-await test("methods outside the list are refused here", async (t) => {
+test("methods outside the list are refused here", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const method of ["PUT", "PATCH", "TRACE", "HEAD"])
     assert.equal((await send(port, { path: "/mcp", method })).status, 405, method);
 });
 
-await test("health is answered by the host and says whether it reaches the enclave", async (t) => {
+test("health is answered by the host and says whether it reaches the enclave", async (t) => {
   const { port, link } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   assert.deepEqual(json((await send(port, { path: "/health" })).text), { status: "ok", enclave: "up" });
   await link.lost();
   assert.deepEqual(json((await send(port, { path: "/health" })).text), { status: "ok", enclave: "down" });
 });
 
-await test("a repeated header is refused unless it is a list", async (t) => {
+test("a repeated header is refused unless it is a list", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   const head = "POST /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n";
   for (const name of [
@@ -74,7 +74,7 @@ await test("a repeated header is refused unless it is a list", async (t) => {
   assert.match(lists, /"accept":"a\/b, c\/d"/);
 });
 
-await test("a page's preflight reaches the enclave whole, and the answer's words about origins reach the page", async (t) => {
+test("a page's preflight reaches the enclave whole, and the answer's words about origins reach the page", async (t) => {
   const asked = {
     origin: "https://app.example",
     "access-control-request-method": "POST",
@@ -99,7 +99,7 @@ await test("a page's preflight reaches the enclave whole, and the answer's words
   assert.deepEqual([status, others], [204, answered]);
 });
 
-await test("what the host refuses by itself says nothing of origins, which are the enclave's to let in", async (t) => {
+test("what the host refuses by itself says nothing of origins, which are the enclave's to let in", async (t) => {
   const { port, link } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   await link.lost();
   for (const [method, expected] of [
@@ -120,7 +120,7 @@ await test("what the host refuses by itself says nothing of origins, which are t
   }
 });
 
-await test("header values are bounded ASCII", async (t) => {
+test("header values are bounded ASCII", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   const head = "POST /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n";
   assert.match(await raw(port, `${head}Authorization: Bearer \u00e9\r\n\r\n`), /^HTTP\/1\.1 400 [^]*outside ASCII/);
@@ -130,7 +130,7 @@ await test("header values are bounded ASCII", async (t) => {
   );
 });
 
-await test("oversized and too many headers are refused, and the next request works", async (t) => {
+test("oversized and too many headers are refused, and the next request works", async (t) => {
   const { port } = await startFrontHarness(t, echo);
   assert.match(await raw(port, `GET /mcp HTTP/1.1\r\nHost: h\r\nX: ${"a".repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
   const many = Array.from({ length: 63 }, (_, index) => `X-${index}: 1\r\n`).join("");
@@ -138,7 +138,7 @@ await test("oversized and too many headers are refused, and the next request wor
   assert.equal((await send(port, MCP, "{}")).status, 200);
 });
 
-await test("a declared length over the cap is refused before any of the body has come", async (t) => {
+test("a declared length over the cap is refused before any of the body has come", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"), { bodyBytes: 1_000 });
   const outgoing = request({ host: "127.0.0.1", port, ...MCP, headers: { "content-length": 1_001 } });
   outgoing.flushHeaders();
@@ -158,7 +158,7 @@ await test("a declared length over the cap is refused before any of the body has
   outgoing.once("error", () => undefined).destroy();
 });
 
-await test("a refusal reaches an agent that sends everything before it reads", async (t) => {
+test("a refusal reaches an agent that sends everything before it reads", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"), { bodyBytes: 1_000 });
   const socket = connect(port, "127.0.0.1").pause();
   socket.write(`POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n`);
@@ -168,7 +168,7 @@ await test("a refusal reaches an agent that sends everything before it reads", a
   assert.match(await text(socket), /^HTTP\/1\.1 413 /);
 });
 
-await test("a chunked body over the cap is cut off: 413 reaches the sender, the exchange is cancelled", async (t) => {
+test("a chunked body over the cap is cut off: 413 reaches the sender, the exchange is cancelled", async (t) => {
   const began = Promise.withResolvers<undefined>();
   const cancelled = Promise.withResolvers<undefined>();
   let ended = false;
@@ -194,7 +194,7 @@ await test("a chunked body over the cap is cut off: 413 reaches the sender, the 
   assert.equal(ended, false, "the enclave must not take a cut body for a whole one");
 });
 
-await test("Slowloris: headers and bodies that trickle are timed out while others are served", async (t) => {
+test("Slowloris: headers and bodies that trickle are timed out while others are served", async (t) => {
   const slowHeaders = await startFrontHarness(t, echo, { headersMs: 150 });
   const slowBody = await startFrontHarness(t, echo, { headersMs: 150, requestMs: 300 });
   const slow: [number, string][] = [
@@ -206,7 +206,7 @@ await test("Slowloris: headers and bodies that trickle are timed out while other
   for (const ending of await Promise.all(endings)) assert.match(ending, /^HTTP\/1\.1 408 /);
 });
 
-await test("connections over the limit are closed", async (t) => {
+test("connections over the limit are closed", async (t) => {
   const { port } = await startFrontHarness(t, echo, { connections: 2 });
   const held = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
   await Promise.all(held.map((socket) => once(socket, "connect")));
@@ -214,7 +214,7 @@ await test("connections over the limit are closed", async (t) => {
   for (const socket of held) socket.destroy();
 });
 
-await test("conflicting lengths are not forwarded (request smuggling)", async (t) => {
+test("conflicting lengths are not forwarded (request smuggling)", async (t) => {
   const { port } = await startFrontHarness(t, () => assert.fail("must not be forwarded"));
   for (const framing of ["Content-Length: 3\r\nTransfer-Encoding: chunked", "Content-Length: 3\r\nContent-Length: 4"]) {
     assert.match(
@@ -225,7 +225,7 @@ await test("conflicting lengths are not forwarded (request smuggling)", async (t
   }
 });
 
-await test("closing lets an open response finish and refuses new ones", async (t) => {
+test("closing lets an open response finish and refuses new ones", async (t) => {
   const go = Promise.withResolvers<undefined>();
   const { port, front, link } = await startFrontHarness(
     t,
@@ -249,7 +249,7 @@ await test("closing lets an open response finish and refuses new ones", async (t
   await closing;
 });
 
-await test("closing cuts a response that does not finish in time", async (t) => {
+test("closing cuts a response that does not finish in time", async (t) => {
   const { port, front } = await startFrontHarness(
     t,
     async (exchange) => {

@@ -53,7 +53,7 @@ async function printed({ process, log }: Started): Promise<string[]> {
   return lines().flatMap(({ line }) => (line === undefined ? [] : [line]));
 }
 
-await test("the process has two variables, its arguments, no code generation, no children and only its own files", async (t) => {
+test("the process has two variables, its arguments, no code generation, no children and only its own files", async (t) => {
   const started = await start(
     t,
     `const attempt = (name, action) => { try { action(); console.log(name, "works"); } catch (error) { console.log(name, error.code ?? error.name); } };
@@ -79,7 +79,7 @@ await test("the process has two variables, its arguments, no code generation, no
   ]);
 });
 
-await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (t) => {
+test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (t) => {
   const means = await findIsolation(true);
   if (means.isolation === "none")
     return t.skip("user namespaces are forbidden here: the process cannot be kept from the network");
@@ -118,26 +118,26 @@ await test("TCP, UDP and DNS fail from inside, while Unix sockets work", async (
     assert.match(line, / (ENETUNREACH|ECONNREFUSED|EAI_AGAIN|ENOTFOUND|EADDRNOTAVAIL)$/);
 });
 
-await test("without network isolation it starts only in development", async () => {
+test("without network isolation it starts only in development", async () => {
   assert.deepEqual(await findIsolation(true, "/nonexistent/unshare"), { isolation: "none", prefix: [] });
   await assert.rejects(findIsolation(false, "/nonexistent/unshare"), { code: "ISOLATION_UNAVAILABLE" });
   // A program that is there and refuses, as unshare does where user namespaces are forbidden.
   await assert.rejects(findIsolation(false, "/bin/false"), { code: "ISOLATION_UNAVAILABLE" });
 });
 
-await test("the runtime directory is private and removed", async () => {
+test("the runtime directory is private and removed", async () => {
   const directory = await makeRuntimeDirectory();
   assert.equal(statSync(directory.path).mode & 0o777, 0o700);
   await directory.remove();
   assert.equal(existsSync(directory.path), false);
 });
 
-await test("a process that ends before it listens is ENCLAVE_UNAVAILABLE", async (t) => {
+test("a process that ends before it listens is ENCLAVE_UNAVAILABLE", async (t) => {
   await assert.rejects(start(t, "process.exit(3);"), { code: "ENCLAVE_UNAVAILABLE" });
   await assert.rejects(start(t, "throw new Error('x');"), { code: "ENCLAVE_UNAVAILABLE" });
 });
 
-await test("signals to stop do not end the process: its host does", async (t) => {
+test("signals to stop do not end the process: its host does", async (t) => {
   const { process, log } = await start(t, `${LISTEN} process.on("SIGUSR2", () => console.log("still here"));`);
   for (const name of ["SIGINT", "SIGTERM", "SIGUSR2"]) globalThis.process.kill(process.pid, name);
   while (!log().includes("still here")) {
@@ -147,12 +147,12 @@ await test("signals to stop do not end the process: its host does", async (t) =>
   assert.deepEqual(await process.stop(), { exitCode: 0, exitSignal: undefined });
 });
 
-await test("a process that reads neither its input nor its signals is killed", async (t) => {
+test("a process that reads neither its input nor its signals is killed", async (t) => {
   const { process } = await start(t, `${LISTEN} dialled.then(() => { for (;;); });`);
   assert.deepEqual(await process.stop(), { exitCode: undefined, exitSignal: "SIGKILL" });
 });
 
-await test("output is logged line by line, bounded in length and number", async (t) => {
+test("output is logged line by line, bounded in length and number", async (t) => {
   const started = await start(
     t,
     `process.stdout.write("a".repeat(100_000) + "\\nsplit "); process.stdout.write("line\\n");
@@ -168,7 +168,7 @@ await test("output is logged line by line, bounded in length and number", async 
   while (!started.log().includes("enclave output dropped")) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-await test("the process does not outlive a host that is killed", async (t) => {
+test("the process does not outlive a host that is killed", async (t) => {
   const entry = join(temporaryDirectory(t), "entry.cjs");
   writeFileSync(entry, LISTEN);
   const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);

@@ -10,7 +10,7 @@ import { startEnclaveProcess } from "./process/process.ts";
 import { makeRuntimeDirectory } from "./runtime-directory.ts";
 import { EnclaveSupervisor } from "./supervisor.ts";
 
-await test("a restart whose launch fails is tried again with growing delays until it succeeds", async (t) => {
+test("a restart whose launch fails is tried again with growing delays until it succeeds", async (t) => {
   const entry = join(temporaryDirectory(t), "entry.cjs");
   writeFileSync(entry, 'require("node:net").createServer().listen(process.env.CMCP_ENCLAVE_LISTEN);');
   const directory = await makeRuntimeDirectory();
@@ -54,7 +54,7 @@ await test("a restart whose launch fails is tried again with growing delays unti
   assert.match(text(), /"code":"TEE_FAULT"/);
 });
 
-await test("a first launch that fails is the caller's, and is not tried again", async (t) => {
+test("a first launch that fails is the caller's, and is not tried again", async (t) => {
   const entry = join(temporaryDirectory(t), "entry.cjs");
   writeFileSync(entry, 'require("node:net").createServer().listen(process.env.CMCP_ENCLAVE_LISTEN);');
   const directory = await makeRuntimeDirectory();

@@ -21,7 +21,7 @@ async function link(t: TestContext, accept: (exchange: IncomingExchange) => Prom
 const request = { t: "request", method: "GET", path: "/mcp", headers: {} } as const;
 const { signal } = new AbortController();
 
-await test("control messages carry their document and return the answer", async (t) => {
+test("control messages carry their document and return the answer", async (t) => {
   const made = await link(t, async (exchange) => {
     const body = await bodyText(exchange);
     await exchange.respond({ status: 200, headers: {} });
@@ -33,7 +33,7 @@ await test("control messages carry their document and return the answer", async 
   assert.equal(Buffer.from(await made.provision(Buffer.from("abc"))).toString(), "provision:3");
 });
 
-await test("what the enclave could not close is in its answer to drain; an answer that does not say is a fault", async (t) => {
+test("what the enclave could not close is in its answer to drain; an answer that does not say is a fault", async (t) => {
   let answer = "";
   const made = await link(t, async (exchange) => {
     await exchange.respond({ status: 200, headers: {} });
@@ -62,7 +62,7 @@ await test("what the enclave could not close is in its answer to drain; an answe
     await assert.rejects(made.drain(), { code: "TEE_FAULT" }, answer);
 });
 
-await test("draining may take as long as the number of open sessions falls, and no longer without that", async (t) => {
+test("draining may take as long as the number of open sessions falls, and no longer without that", async (t) => {
   const ended = Promise.withResolvers<void>();
   const path = join(temporaryDirectory(t), "enclave.sock");
   let lines = 0;
@@ -103,7 +103,7 @@ await test("draining may take as long as the number of open sessions falls, and 
   await assert.rejects(made.drain(), { code: "ENCLAVE_UNAVAILABLE", message: /drain within 1000 ms/ });
 });
 
-await test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {
+test("the enclave's refusal passes with its own code, even before it has read the document", async (t) => {
   const made = await link(t, async (exchange) => {
     await exchange.fail("LAUNCH_DOCUMENT_INVALID", "not canonical");
   });
@@ -115,7 +115,7 @@ await test("the enclave's refusal passes with its own code, even before it has r
 });
 
 for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const) {
-  await test(`a launch document or policy bundle that is too large is refused for what it is: ${code}`, async (t) => {
+  test(`a launch document or policy bundle that is too large is refused for what it is: ${code}`, async (t) => {
     const made = await link(t, async (exchange) => {
       await exchange.fail(code, "a control message is larger than 9 bytes");
     });
@@ -131,7 +131,7 @@ for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const)
   });
 }
 
-await test("an answer of another status, or without bound, is a fault; no answer is the enclave not being there", async (t) => {
+test("an answer of another status, or without bound, is a fault; no answer is the enclave not being there", async (t) => {
   const made = await link(t, async (exchange) => {
     const wanted = await bodyText(exchange);
     if (wanted === "silent") {
@@ -154,7 +154,7 @@ await test("an answer of another status, or without bound, is a fault; no answer
   });
 });
 
-await test("requests are opened only while the link is up", async (t) => {
+test("requests are opened only while the link is up", async (t) => {
   const made = await link(t, async (exchange) => {
     await exchange.respond({ status: 200, headers: {} });
     await exchange.end();
@@ -171,7 +171,7 @@ await test("requests are opened only while the link is up", async (t) => {
   assert.equal(made.state, "down");
 });
 
-await test("losing the enclave fails what is in flight, and the next process is reached", async (t) => {
+test("losing the enclave fails what is in flight, and the next process is reached", async (t) => {
   const made = await link(t, async (exchange) => {
     if ((await bodyText(exchange)) === "hang") {
       await once(exchange.signal, "abort");

@@ -20,7 +20,7 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 const read = (store: BlobStore, filter: RecordFilter = {}): string[] =>
   [...store.scan(filter)].flat().map((body) => Buffer.from(body).toString());
 
-await test("records come back filtered by any combination of fields, each instance in its own order, the one that came first before others", () => {
+test("records come back filtered by any combination of fields, each instance in its own order, the one that came first before others", () => {
   const field = fc.constantFrom("a", "b", "c");
   const kind = fc.constantFrom("intent", "entry", "claim");
   const given = fc.record({ instance: field, session: field, kind, body: fc.string() });
@@ -45,7 +45,7 @@ await test("records come back filtered by any combination of fields, each instan
   );
 });
 
-await test("records are kept in the file, private to this user, across opening and closing", (t) => {
+test("records are kept in the file, private to this user, across opening and closing", (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const first = new BlobStore(path);
   first.append("i", 1, [record("one")]);
@@ -57,7 +57,7 @@ await test("records are kept in the file, private to this user, across opening a
   second.close();
 });
 
-await test("what was appended survives kill -9 of the process", async (t) => {
+test("what was appended survives kill -9 of the process", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const source = `
     const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
@@ -79,7 +79,7 @@ await test("what was appended survives kill -9 of the process", async (t) => {
   store.close();
 });
 
-await test("a number is stored once an instance", () => {
+test("a number is stored once an instance", () => {
   const store = new BlobStore(null);
   store.append("i", 1, [record("first")]);
   assert.throws(() => store.append("i", 1, [record("first", "other")]), { code: "AUDIT_STORE_MISMATCH" });
@@ -96,7 +96,7 @@ await test("a number is stored once an instance", () => {
   assert.deepEqual(read(store, { instance: "j" }), ["third", "last"]);
 });
 
-await test("records that come together are stored together, or none is, and no instance for them", () => {
+test("records that come together are stored together, or none is, and no instance for them", () => {
   const store = new BlobStore(null);
   store.append("i", 2, [record("taken")]);
   assert.throws(() => store.append("i", 1, [record("one"), record("two"), record("three")]), {
@@ -111,7 +111,7 @@ await test("records that come together are stored together, or none is, and no i
   assert.deepEqual(read(store, { instance: "j" }), []);
 });
 
-await test("a record is bounded", () => {
+test("a record is bounded", () => {
   const store = new BlobStore(null);
   assert.throws(() => store.append("i", 1, [record(new Uint8Array(RECORD_BYTES + 1))]), {
     code: "AUDIT_RECORD_TOO_LARGE",
@@ -124,7 +124,7 @@ await test("a record is bounded", () => {
   );
 });
 
-await test("a scan goes in bounded batches and leaves out what is appended meanwhile", () => {
+test("a scan goes in bounded batches and leaves out what is appended meanwhile", () => {
   const store = new BlobStore(null);
   for (let seq = 0; seq < 200; seq += 1) store.append("i", seq, [record(String(seq))]);
   const seen: string[] = [];
@@ -145,7 +145,7 @@ await test("a scan goes in bounded batches and leaves out what is appended meanw
   for (const batch of large.scan({})) assert.ok(batch.length <= 2);
 });
 
-await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its path and why", (t) => {
+test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its path and why", (t) => {
   const folder = temporaryDirectory(t);
   mkdirSync(join(folder, "directory"));
   writeFileSync(join(folder, "file"), "");
@@ -165,7 +165,7 @@ await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its pa
   });
 });
 
-await test("a full disk refuses the append and keeps what was there", (t) => {
+test("a full disk refuses the append and keeps what was there", (t) => {
   if (spawnSync("unshare", ["-Urm", "true"]).status !== 0)
     return t.skip("user namespaces are forbidden here, so no small file system can be mounted");
   const source = `
@@ -195,7 +195,7 @@ await test("a full disk refuses the append and keeps what was there", (t) => {
   });
 });
 
-await test("another file is not taken for a store", (t) => {
+test("another file is not taken for a store", (t) => {
   const folder = temporaryDirectory(t);
   const text = join(folder, "notes.txt");
   writeFileSync(text, "not a database, but long enough to have a header of one hundred bytes".repeat(4));

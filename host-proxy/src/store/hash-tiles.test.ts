@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { leafHash, tileRoot, TileTail } from "./hash-tiles.ts";
 
-await test("a tail has as many hashes as its size asks for", () => {
+test("a tail has as many hashes as its size asks for", () => {
   const hash = leafHash(Buffer.from("leaf"));
   assert.equal(new TileTail(257, [[hash], [hash]]).size, 257);
   for (const [size, levels] of [
@@ -15,7 +15,7 @@ await test("a tail has as many hashes as its size asks for", () => {
     assert.throws(() => new TileTail(size, levels), { code: "AUDIT_STORE_MISMATCH" });
 });
 
-await test("only a complete tile has a root", () => {
+test("only a complete tile has a root", () => {
   assert.equal(tileRoot(new Uint8Array(8192)).length, 32);
   for (const length of [0, 32, 8160, 8224])
     assert.throws(() => tileRoot(new Uint8Array(length)), { code: "AUDIT_STORE_MISMATCH" });

@@ -28,7 +28,7 @@ function count(store: BlobStore): number {
   return [...store.scan({})].flat().length;
 }
 
-await test("the log is moved while others append, begins anew, and is gone with the store", async (t) => {
+test("the log is moved while others append, begins anew, and is gone with the store", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new BlobStore(path);
   const thread = store.moveLogAside(fail);
@@ -57,7 +57,7 @@ await test("the log is moved while others append, begins anew, and is gone with 
   again.close();
 });
 
-await test("a process that dies while its log is moved has lost nothing", async (t) => {
+test("a process that dies while its log is moved has lost nothing", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const source = `
     const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
@@ -90,7 +90,7 @@ await test("a process that dies while its log is moved has lost nothing", async 
   }
 });
 
-await test("a thread that fails says so, and is asked for nothing more", async (t) => {
+test("a thread that fails says so, and is asked for nothing more", async (t) => {
   const failed = Promise.withResolvers<void>();
   // The thread holds no process.
   const held = setInterval(() => undefined, 1_000);
@@ -105,7 +105,7 @@ await test("a thread that fails says so, and is asked for nothing more", async (
   await thread.close();
 });
 
-await test("without a thread appends move the log themselves", (t) => {
+test("without a thread appends move the log themselves", (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new BlobStore(path);
   for (let seq = 0; seq < APPENDS; seq += 1) append(store, seq);
@@ -114,6 +114,6 @@ await test("without a thread appends move the log themselves", (t) => {
   store.close();
 });
 
-await test("a store in memory has no log to move", () => {
+test("a store in memory has no log to move", () => {
   assert.equal(new BlobStore(null).moveLogAside(fail), null);
 });

@@ -39,6 +39,6 @@ for (const { what, filter, plan } of [
     plan: /^SEARCH records USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)$/,
   },
 ]) {
-  await test(`${what} are found without looking at other records, and without sorting`, () =>
+  test(`${what} are found without looking at other records, and without sorting`, () =>
     assert.match(planOf(filter), plan));
 }

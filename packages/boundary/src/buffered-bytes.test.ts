@@ -19,7 +19,7 @@ function left(act: string, held: number, bytes: number): number {
   return act === "keep" ? Math.min(held, bytes) : 0;
 }
 
-await test("what is held is what was taken and not given, never more than the bound, and whoever comes next finds room", () => {
+test("what is held is what was taken and not given, never more than the bound, and whoever comes next finds room", () => {
   holds(
     property(array(step, { maxLength: 60 }), (steps) => {
       const buffered = new BufferedBytes(MAX);
@@ -55,7 +55,7 @@ await test("what is held is what was taken and not given, never more than the bo
   );
 });
 
-await test("alone a holder has half, with another a third; nothing is refused to who holds nothing more", () => {
+test("alone a holder has half, with another a third; nothing is refused to who holds nothing more", () => {
   const buffered = new BufferedBytes(900);
   const [first, second, third] = [buffered.share("first"), buffered.share("second"), buffered.share("third")];
   first.take(450);
@@ -69,14 +69,14 @@ await test("alone a holder has half, with another a third; nothing is refused to
   assert.equal(new BufferedBytes().max, MAX_BUFFERED_BYTES);
 });
 
-await test("one share's bytes count for all of its holder's", () => {
+test("one share's bytes count for all of its holder's", () => {
   const buffered = new BufferedBytes(900);
   buffered.share("one").take(400);
   assert.throws(() => buffered.share("one").take(100), { code: "OVERLOADED" });
   buffered.share("other").take(100);
 });
 
-await test("a share becomes another's with all it holds, or is refused to it and holds nothing", () => {
+test("a share becomes another's with all it holds, or is refused to it and holds nothing", () => {
   const buffered = new BufferedBytes(900);
   const share = buffered.share("nobody");
   share.take(200);

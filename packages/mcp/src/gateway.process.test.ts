@@ -166,7 +166,7 @@ function contentOf(result: unknown): unknown {
   return (result as { content?: unknown }).content;
 }
 
-await test("agents of both eras through the gateway to servers of both", async (t) => {
+test("agents of both eras through the gateway to servers of both", async (t) => {
   t.after(async () => {
     for (const close of closers.toReversed()) await close();
   });

@@ -13,7 +13,7 @@ import { PostgresStore } from "./postgres-store.ts";
 const programs = postgresPrograms();
 if (programs === null) {
   const why = "PostgreSQL is missing (apt-get install postgresql)";
-  await test("PostgreSQL keeps a log", { skip: process.env["CMCP_REQUIRE_ALL"] === undefined ? why : false }, () =>
+  test("PostgreSQL keeps a log", { skip: process.env["CMCP_REQUIRE_ALL"] === undefined ? why : false }, () =>
     assert.fail(why),
   );
 } else {

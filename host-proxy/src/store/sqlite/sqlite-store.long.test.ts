@@ -11,7 +11,7 @@ const BODY = 600;
 /** Far below the entries' 600 MB. */
 const MEMORY = 192 * 1024 * 1024;
 
-await test("a session of a million entries is compacted and scanned in bounded memory, in order", async (t) => {
+test("a session of a million entries is compacted and scanned in bounded memory, in order", async (t) => {
   const store = new SqliteStore(join(temporaryDirectory(t), "audit.db"), { durable: false });
   store.moveLogAside(() => assert.fail("the thread failed"));
   const records = (first: number): ReturnType<typeof batch> =>

@@ -46,7 +46,7 @@ archiveSuite({
   },
 });
 
-await test("a back-up is the log of one moment, and a store again", async (t) => {
+test("a back-up is the log of one moment, and a store again", async (t) => {
   const folder = temporaryDirectory(t);
   const store = new SqliteStore(join(folder, "audit.db"), { durable: true });
   for (let first = 0; first < 600; first += 2)
@@ -77,7 +77,7 @@ for (const [what, change] of [
   ["a hash tile", "UPDATE tiles SET hashes = zeroblob(8192)"],
   ["a record", "UPDATE segments SET records = CAST(replace(records, 'of', 'fo') AS BLOB) WHERE first = 256"],
 ] as const)
-  await test(`a check finds ${what} that was changed`, async (t) => {
+  test(`a check finds ${what} that was changed`, async (t) => {
     const path = join(temporaryDirectory(t), "audit.db");
     const store = new SqliteStore(path, { durable: false });
     for (let first = 0; first < 600; first += 256)
@@ -92,7 +92,7 @@ for (const [what, change] of [
     await changed.close();
   });
 
-await test("the file is private to this user, whatever the umask", async (t) => {
+test("the file is private to this user, whatever the umask", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new SqliteStore(path, { durable: true });
   await store.append(batch(0, record("one")));
@@ -100,7 +100,7 @@ await test("the file is private to this user, whatever the umask", async (t) => 
   await store.close();
 });
 
-await test("a durable store syncs each append, and another none", (t) => {
+test("a durable store syncs each append, and another none", (t) => {
   if (spawnSync("strace", ["-V"]).status !== 0) return t.skip("strace is missing, which counts the syncs");
   const syncs = (durable: boolean): number => {
     const folder = temporaryDirectory(t);
@@ -121,7 +121,7 @@ await test("a durable store syncs each append, and another none", (t) => {
   assert.ok(syncs(false) < 10);
 });
 
-await test("what was appended survives kill -9 of the process", async (t) => {
+test("what was appended survives kill -9 of the process", async (t) => {
   for (const durable of [true, false]) {
     const path = join(temporaryDirectory(t), "audit.db");
     const source = `
@@ -154,7 +154,7 @@ await test("what was appended survives kill -9 of the process", async (t) => {
   }
 });
 
-await test("a thread moves the write-ahead log, which is gone with the store", async (t) => {
+test("a thread moves the write-ahead log, which is gone with the store", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new SqliteStore(path, { durable: false });
   store.moveLogAside(() => assert.fail("the thread failed"));
@@ -180,7 +180,7 @@ await test("a thread moves the write-ahead log, which is gone with the store", a
   await again.close();
 });
 
-await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its path and why", (t) => {
+test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its path and why", (t) => {
   const folder = temporaryDirectory(t);
   mkdirSync(join(folder, "directory"));
   writeFileSync(join(folder, "file"), "");
@@ -196,7 +196,7 @@ await test("a file that cannot be opened is AUDIT_STORE_UNAVAILABLE, with its pa
     });
 });
 
-await test("another file is not taken for a store, and nothing is written to it", (t) => {
+test("another file is not taken for a store, and nothing is written to it", (t) => {
   const folder = temporaryDirectory(t);
   const notes = join(folder, "notes.txt");
   writeFileSync(notes, "not a database, but long enough to have a header of one hundred bytes".repeat(4));
@@ -216,7 +216,7 @@ await test("another file is not taken for a store, and nothing is written to it"
   assert.deepEqual([statSync(other).mtimeMs, existsSync(`${other}-wal`)], [before, false]);
 });
 
-await test("a full disk refuses the append and keeps what was there", async (t) => {
+test("a full disk refuses the append and keeps what was there", async (t) => {
   if (spawnSync("unshare", ["-Urm", "true"]).status !== 0)
     return t.skip("user namespaces are forbidden here, so no small file system can be mounted");
   const source = `
@@ -248,7 +248,7 @@ await test("a full disk refuses the append and keeps what was there", async (t) 
   });
 });
 
-await test("another process that holds the file ends an append in bounded time", async (t) => {
+test("another process that holds the file ends an append in bounded time", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new SqliteStore(path, { durable: false });
   const other = new DatabaseSync(path);
@@ -270,7 +270,7 @@ for (const [what, change, why = /./] of [
   ["a segment without records", "UPDATE segments SET count = 0"],
   ["a segment that is gone", "DELETE FROM segments WHERE first = 1"],
 ] as const)
-  await test(`${what} is AUDIT_STORE_MISMATCH`, async (t) => {
+  test(`${what} is AUDIT_STORE_MISMATCH`, async (t) => {
     const path = join(temporaryDirectory(t), "audit.db");
     const store = new SqliteStore(path, { durable: false });
     for (const [first, text] of ["one", "two", "three"].entries()) await store.append(batch(first, record(text)));
@@ -293,7 +293,7 @@ async function compacted(t: TestContext): Promise<string> {
   return path;
 }
 
-await test("the newest batches stay as they came, and the others are compacted by records", async (t) => {
+test("the newest batches stay as they came, and the others are compacted by records", async (t) => {
   const database = new DatabaseSync(await compacted(t));
   const rows = database.prepare("SELECT first, count, form, length FROM segments ORDER BY first").all();
   assert.deepEqual(
@@ -307,7 +307,7 @@ await test("the newest batches stay as they came, and the others are compacted b
   database.close();
 });
 
-await test("who finds that another has compacted leaves no batch out", async (t) => {
+test("who finds that another has compacted leaves no batch out", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const [one, two] = [new SqliteStore(path, { durable: false }), new SqliteStore(path, { durable: false })];
   for (let first = 0; first < 12; first += 1) await one.append(batch(first, record(String(first))));
@@ -333,7 +333,7 @@ for (const [what, change] of [
   ["that decompresses to a gigabyte", () => zstdCompressSync(Buffer.alloc(2 ** 30))],
   ["that is not compressed", () => Buffer.alloc(100)],
 ] as const)
-  await test(`a compacted segment ${what} is AUDIT_STORE_MISMATCH`, async (t) => {
+  test(`a compacted segment ${what} is AUDIT_STORE_MISMATCH`, async (t) => {
     const path = await compacted(t);
     const database = new DatabaseSync(path);
     const held = database.prepare("SELECT records FROM segments WHERE first = 3").get()?.["records"];
@@ -348,7 +348,7 @@ for (const [what, change] of [
     await store.close();
   });
 
-await test("a segment that says it has more bytes than any is refused before it is decompressed", async (t) => {
+test("a segment that says it has more bytes than any is refused before it is decompressed", async (t) => {
   const path = await compacted(t);
   const database = new DatabaseSync(path);
   database
@@ -363,7 +363,7 @@ await test("a segment that says it has more bytes than any is refused before it 
   await store.close();
 });
 
-await test("a scan lets others have their turn after each segment", async () => {
+test("a scan lets others have their turn after each segment", async () => {
   const store = new SqliteStore(null, { durable: false });
   for (let first = 0; first < 50; first += 1) await store.append(batch(first, record("one")));
   let turns = 0;
@@ -379,7 +379,7 @@ await test("a scan lets others have their turn after each segment", async () => 
   await store.close();
 });
 
-await test("old batches are compacted while others are appended, and a failure is said and tried again", async (t) => {
+test("old batches are compacted while others are appended, and a failure is said and tried again", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const store = new SqliteStore(path, { durable: false });
   const failure = Promise.withResolvers<unknown>();
@@ -408,7 +408,7 @@ await test("old batches are compacted while others are appended, and a failure i
   await again.close();
 });
 
-await test("the next segment is found without looking at others, and without sorting", () => {
+test("the next segment is found without looking at others, and without sorting", () => {
   const database = new DatabaseSync(":memory:");
   database.exec(SCHEMA);
   for (const sql of NEXT_SEGMENT_SQL) {

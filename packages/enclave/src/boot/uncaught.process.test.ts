@@ -14,7 +14,7 @@ const ENDS: Readonly<Record<string, string>> = {
 };
 
 for (const [what, code] of Object.entries(ENDS))
-  await test(`${what} that nothing caught ends the process without a word of what it says`, () => {
+  test(`${what} that nothing caught ends the process without a word of what it says`, () => {
     const script = `import(${JSON.stringify(MODULE)}).then(({ endOnUncaught }) => { endOnUncaught(); ${code} });setInterval(() => {}, 1000);`;
     const { status, stdout, stderr } = spawnSync(
       process.execPath,

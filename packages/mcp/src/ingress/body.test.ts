@@ -26,7 +26,7 @@ const unparsable: Record<string, { body: Body; cause: string }> = {
   "more values than allowed": { body: `[${"0,".repeat(250_000)}0]`, cause: "JSON_TOO_MANY_ITEMS" },
 };
 for (const [name, { body, cause }] of Object.entries(unparsable)) {
-  await test(`a body with ${name} is a parse error that names its cause`, async () => {
+  test(`a body with ${name} is a parse error that names its cause`, async () => {
     const { endpoint, gateway } = start();
     const answer = await ask(endpoint, post(body));
     assertRefused(answer, { status: 400, rpc: -32700, code: "MCP_PARSE_FAILURE" });
@@ -36,7 +36,7 @@ for (const [name, { body, cause }] of Object.entries(unparsable)) {
   });
 }
 
-await test("any body gets a JSON-RPC answer and never an exception", async () => {
+test("any body gets a JSON-RPC answer and never an exception", async () => {
   const { endpoint } = start();
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => {
@@ -48,7 +48,7 @@ await test("any body gets a JSON-RPC answer and never an exception", async () =>
   );
 });
 
-await test("a body over the limit is 413, whether its length is declared, hidden or a lie; it is read no further", async () => {
+test("a body over the limit is 413, whether its length is declared, hidden or a lie; it is read no further", async () => {
   const { gateway } = start();
   const endpoint = webEndpoint(gateway, { maxBodyBytes: 1000, maxInFlight: 64 });
   const tooLarge = { status: 413, rpc: -32600, code: "MCP_PAYLOAD_TOO_LARGE" };
@@ -69,7 +69,7 @@ await test("a body over the limit is 413, whether its length is declared, hidden
   assert.equal(gateway.calls.length, 0);
 });
 
-await test("a body that is there whole is held to the limit as one that comes in pieces, which is not asked for", async () => {
+test("a body that is there whole is held to the limit as one that comes in pieces, which is not asked for", async () => {
   const { gateway } = start();
   const endpoint = webEndpoint(gateway, { maxBodyBytes: 1000, maxInFlight: 64 });
   const request = (text: string): HttpRequest => {
@@ -85,13 +85,13 @@ await test("a body that is there whole is held to the limit as one that comes in
   assert.deepEqual((await ask(endpoint, request(JSON.stringify(rpc("ping"))))).body.result, {});
 });
 
-await test("a body that breaks off is answered, not thrown", async () => {
+test("a body that breaks off is answered, not thrown", async () => {
   const { endpoint } = start();
   const broken = new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error("gone")) });
   assertRefused(await ask(endpoint, post(broken)), { status: 499, rpc: -32000, code: "REQUEST_CANCELLED" });
 });
 
-await test("an invalid message is 400 with the id it has", async () => {
+test("an invalid message is 400 with the id it has", async () => {
   const { endpoint } = start();
   const invalid = { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST" };
   assertRefused(await ask(endpoint, post({ ...rpc("ping", undefined, "a"), jsonrpc: "1.0" })), { ...invalid, id: "a" });
@@ -108,7 +108,7 @@ for (const [name, headers, status] of [
   ["an Accept without JSON", { accept: "text/event-stream" }, 406],
   ["an Accept that refuses JSON", { accept: "text/html, application/json;q=0" }, 406],
 ] as const) {
-  await test(`${name} is refused with ${status}`, async () => {
+  test(`${name} is refused with ${status}`, async () => {
     const { endpoint } = start();
     assertRefused(await ask(endpoint, post(rpc("ping"), headers)), {
       status,
@@ -118,7 +118,7 @@ for (const [name, headers, status] of [
   });
 }
 
-await test("Accept and charset as clients send them are taken", async () => {
+test("Accept and charset as clients send them are taken", async () => {
   const { endpoint } = start();
   for (const accept of ["application/json, text/event-stream", "*/*", "application/*;q=0.5", "Application/JSON"]) {
     assert.equal(

@@ -34,7 +34,7 @@ async function turns(): Promise<void> {
   for (let n = 0; n < 20; n += 1) await turn();
 }
 
-await test("a body counts while it comes and while its request runs", async () => {
+test("a body counts while it comes and while its request runs", async () => {
   const { gateway, endpoint } = start();
   const buffered = new BufferedBytes();
   const more = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ await test("a body counts while it comes and while its request runs", async () =
   assert.equal(buffered.held, 0);
 });
 
-await test("a body beyond the bound is refused as OVERLOADED and read no further", async () => {
+test("a body beyond the bound is refused as OVERLOADED and read no further", async () => {
   const { gateway, endpoint } = start();
   const buffered = new BufferedBytes(2 * CALL.length - 2);
   const share = buffered.share("alice");
@@ -71,7 +71,7 @@ await test("a body beyond the bound is refused as OVERLOADED and read no further
   assert.equal(buffered.held, 0);
 });
 
-await test("events count until the agent has read them, those it never reads until it leaves", async () => {
+test("events count until the agent has read them, those it never reads until it leaves", async () => {
   for (const leaves of [false, true]) {
     const { gateway, endpoint } = start();
     const buffered = new BufferedBytes();
@@ -95,7 +95,7 @@ await test("events count until the agent has read them, those it never reads unt
   }
 });
 
-await test("a refused tool call finds room where a result finds none: it is short, and says how it stands", async () => {
+test("a refused tool call finds room where a result finds none: it is short, and says how it stands", async () => {
   const buffered = new BufferedBytes(4_000);
   const stream = new ReplyStream(() => undefined, buffered.share("alice"));
   stream.open();
@@ -110,7 +110,7 @@ await test("a refused tool call finds room where a result finds none: it is shor
   assert.deepEqual(events, [`event: message\ndata: ${JSON.stringify({ jsonrpc: "2.0", id: 1, ...body })}\n\n`]);
 });
 
-await test("a result there is no room for becomes a refusal, as the stream's last event", async () => {
+test("a result there is no room for becomes a refusal, as the stream's last event", async () => {
   const { gateway, endpoint } = start();
   const buffered = new BufferedBytes(4_000);
   gateway.reply = async (_call, _session, _signal, peer) => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { alice, bob, ask, post, rpc, call, start, initialized, assertRefused } from "../testing/ask.ts";
 
-await test("GET and other methods are 405 and say what is allowed", async () => {
+test("GET and other methods are 405 and say what is allowed", async () => {
   const { endpoint } = start();
   for (const method of ["PUT", "HEAD", "OPTIONS"]) {
     const response = await endpoint(new Request("http://gateway/mcp", { method }), alice);
@@ -12,7 +12,7 @@ await test("GET and other methods are 405 and say what is allowed", async () => 
   }
 });
 
-await test("notifications and answers to nothing are accepted", async () => {
+test("notifications and answers to nothing are accepted", async () => {
   const { endpoint, gateway } = start();
   const session = await initialized(endpoint);
   for (const message of [
@@ -31,7 +31,7 @@ await test("notifications and answers to nothing are accepted", async () => {
   assert.equal(gateway.calls.length, 0);
 });
 
-await test("a resource is followed in a session only, as nothing else has a stream to hear of changes", async () => {
+test("a resource is followed in a session only, as nothing else has a stream to hear of changes", async () => {
   const { endpoint, gateway } = start();
   const follow = (context: object = {}): object => rpc("resources/subscribe", { uri: "memo://one", ...context });
   for (const message of [follow(), follow({ _cmcp: { session_id: "label" } })]) {
@@ -44,7 +44,7 @@ await test("a resource is followed in a session only, as nothing else has a stre
   assert.equal(gateway.calls.length, 1);
 });
 
-await test("what is not implemented is refused by name", async () => {
+test("what is not implemented is refused by name", async () => {
   const { endpoint } = start();
   const session = await initialized(endpoint);
   for (const method of ["tasks/update", "subscriptions/other", "no/such"]) {
@@ -61,7 +61,7 @@ await test("what is not implemented is refused by name", async () => {
   assertRefused(await ask(endpoint, post(rpc("ping", { other: 1 }), session)), params);
 });
 
-await test("tools are listed as the gateway approved them", async () => {
+test("tools are listed as the gateway approved them", async () => {
   const { endpoint, gateway } = start();
   const tools = [
     { name: "tool", description: "approved", inputSchema: { type: "object" }, outputSchema: { type: "object" } },
@@ -70,7 +70,7 @@ await test("tools are listed as the gateway approved them", async () => {
   assert.deepEqual((await ask(endpoint, post(rpc("tools/list")))).body.result, { tools });
 });
 
-await test("the legacy era is shown no output schema but an object's, and structured content of another kind as text", async () => {
+test("the legacy era is shown no output schema but an object's, and structured content of another kind as text", async () => {
   const { endpoint, gateway } = start();
   const tool = { name: "tool", description: "approved", inputSchema: { type: "object" } };
   gateway.tools = [
@@ -96,7 +96,7 @@ await test("the legacy era is shown no output schema but an object's, and struct
   }
 });
 
-await test("a call goes on with what it is made of, without what was meant for the gateway", async () => {
+test("a call goes on with what it is made of, without what was meant for the gateway", async () => {
   const { endpoint, gateway } = start();
   const params = {
     arguments: { a: [1] },
@@ -133,7 +133,7 @@ await test("a call goes on with what it is made of, without what was meant for t
   });
 });
 
-await test("without a handle the label chooses among the caller's own sessions", async () => {
+test("without a handle the label chooses among the caller's own sessions", async () => {
   const { endpoint, gateway } = start();
   const labelled = { _cmcp: { session_id: "mine" } };
   for (const [params, caller] of [
@@ -149,7 +149,7 @@ await test("without a handle the label chooses among the caller's own sessions",
   );
 });
 
-await test("the workflow header may repeat the body and never differ from it", async () => {
+test("the workflow header may repeat the body and never differ from it", async () => {
   const { endpoint, gateway } = start();
   const inBody = { _cmcp: { workflow_id: "w" } };
   await ask(endpoint, post(call(inBody), { "x-mcp-workflow-id": "w" }));
@@ -164,7 +164,7 @@ await test("the workflow header may repeat the body and never differ from it", a
   assert.equal(gateway.calls.length, 2);
 });
 
-await test("wrong parameters of a call never reach the gateway", async () => {
+test("wrong parameters of a call never reach the gateway", async () => {
   const { endpoint, gateway } = start();
   const session = await initialized(endpoint);
   const wrong: object[] = [
@@ -192,7 +192,7 @@ await test("wrong parameters of a call never reach the gateway", async () => {
   assert.equal(gateway.calls.length, 0);
 });
 
-await test("a denied call is an error and 403 for a single POST, and a result inside a session", async () => {
+test("a denied call is an error and 403 for a single POST, and a result inside a session", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({
     kind: "error",
@@ -215,7 +215,7 @@ await test("a denied call is an error and 403 for a single POST, and a result in
   });
 });
 
-await test("what the gateway throws becomes its code; the text of anything unexpected stays inside", async () => {
+test("what the gateway throws becomes its code; the text of anything unexpected stays inside", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => {
     throw new Error("secret path");

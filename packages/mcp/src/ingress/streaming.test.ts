@@ -46,7 +46,7 @@ for (const era of ["legacy", "modern"] as const) {
       alice,
     );
 
-  await test(`${era}: what precedes the result reaches the agent before it, event by event`, async () => {
+  test(`${era}: what precedes the result reaches the agent before it, event by event`, async () => {
     const { gateway, endpoint } = start();
     const go = Promise.withResolvers<void>();
     gateway.reply = async (_call, _session, _signal, peer) => {
@@ -69,7 +69,7 @@ for (const era of ["legacy", "modern"] as const) {
     assert.equal((await stream.next()).done, true);
   });
 
-  await test(`${era}: a refusal after events ends the stream as its last event`, async () => {
+  test(`${era}: a refusal after events ends the stream as its last event`, async () => {
     const { gateway, endpoint } = start();
     gateway.reply = async (_call, _session, _signal, peer) => {
       await peer.notify("notifications/progress", { progress: 1 });
@@ -85,7 +85,7 @@ for (const era of ["legacy", "modern"] as const) {
     );
   });
 
-  await test(`${era}: an agent that leaves in the middle cancels its request`, async () => {
+  test(`${era}: an agent that leaves in the middle cancels its request`, async () => {
     const { gateway, endpoint } = start();
     const cancelled = Promise.withResolvers<void>();
     gateway.reply = async (_call, _session, signal, peer) => {
@@ -99,7 +99,7 @@ for (const era of ["legacy", "modern"] as const) {
     await cancelled.promise;
   });
 
-  await test(`${era}: a sender waits for an agent that does not read`, async () => {
+  test(`${era}: a sender waits for an agent that does not read`, async () => {
     const { gateway, endpoint } = start();
     let sent = 0;
     gateway.reply = async (_call, _session, _signal, peer) => {
@@ -113,7 +113,7 @@ for (const era of ["legacy", "modern"] as const) {
   });
 }
 
-await test("an agent that takes no event stream is told nothing and asked nothing", async () => {
+test("an agent that takes no event stream is told nothing and asked nothing", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint, { elicitation: {} });
   gateway.reply = (_call, _session, _signal, peer) => {
@@ -124,7 +124,7 @@ await test("an agent that takes no event stream is told nothing and asked nothin
   assert.deepEqual([response.headers.get("content-type"), gateway.calls.length], ["application/json", 1]);
 });
 
-await test("a server's question reaches the legacy agent on its request's stream, and its answer the server", async () => {
+test("a server's question reaches the legacy agent on its request's stream, and its answer the server", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint, { elicitation: {}, sampling: {} });
   gateway.reply = async (_call, _session, _signal, peer) => {
@@ -153,7 +153,7 @@ await test("a server's question reaches the legacy agent on its request's stream
   assert.deepEqual((await stream.next()).value?.result, { action: "accept" });
 });
 
-await test("what a modern server requires is passed on with its state, and what the agent sends again with it", async () => {
+test("what a modern server requires is passed on with its state, and what the agent sends again with it", async () => {
   const { gateway, endpoint } = start();
   gateway.reply = ({ input }) =>
     input === null
@@ -178,7 +178,7 @@ await test("what a modern server requires is passed on with its state, and what 
   assert.equal(legacy.error?.data.error_code, "UPSTREAM_INPUT_REQUIRED");
 });
 
-await test("modern: a subscription is acknowledged first, names itself in all it says, and ends with the agent", async () => {
+test("modern: a subscription is acknowledged first, names itself in all it says, and ends with the agent", async () => {
   const { gateway, endpoint } = start();
   const wanted = { toolsListChanged: true, resourceSubscriptions: ["file:///a"] };
   const response = await endpoint(
@@ -198,7 +198,7 @@ await test("modern: a subscription is acknowledged first, names itself in all it
   assert.equal(gateway.listeners.size, 0);
 });
 
-await test("modern: a listener that does not read is let go", async () => {
+test("modern: a listener that does not read is let go", async () => {
   const { gateway, endpoint } = start();
   const response = await endpoint(
     modernRequest("subscriptions/listen", { params: { notifications: { toolsListChanged: true } }, headers: BOTH }),
@@ -211,7 +211,7 @@ await test("modern: a listener that does not read is let go", async () => {
   assert.deepEqual(read.at(-1)?.result?.resultType, "complete");
 });
 
-await test("a stream that may stand no longer is ended in order, in both eras, and may be opened anew", async () => {
+test("a stream that may stand no longer is ended in order, in both eras, and may be opened anew", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
   const get = (): Promise<Response> =>
@@ -241,7 +241,7 @@ await test("a stream that may stand no longer is ended in order, in both eras, a
   await again.body?.cancel();
 });
 
-await test("a stream that is ended while it is opened, or refused, is listened to no more, in both eras", async () => {
+test("a stream that is ended while it is opened, or refused, is listened to no more, in both eras", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
   const get = (): Promise<Response> =>
@@ -271,7 +271,7 @@ await test("a stream that is ended while it is opened, or refused, is listened t
   );
 });
 
-await test("legacy: a session has one stream of its own", async () => {
+test("legacy: a session has one stream of its own", async () => {
   const { gateway, endpoint } = start();
   const session = await initialized(endpoint);
   const get = (headers: Record<string, string>): Promise<Response> =>
@@ -304,7 +304,7 @@ await test("legacy: a session has one stream of its own", async () => {
   assert.equal((await get(session)).status, 503, "a stream that could not be opened does not count");
 });
 
-await test("lists are given page by page, and the log level is the session's", async () => {
+test("lists are given page by page, and the log level is the session's", async () => {
   const { gateway, endpoint } = start();
   gateway.lists = (kind, cursor) => ({
     items: [{ name: `${kind}-${cursor ?? "first"}` }],

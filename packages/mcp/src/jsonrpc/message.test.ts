@@ -20,7 +20,7 @@ function assertMessageOrError(bytes: Uint8Array): void {
   if (!(message instanceof CmcpError)) assert.ok(KINDS.includes(message.kind));
 }
 
-await test("any bytes give a message or a typed error", () => {
+test("any bytes give a message or a typed error", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), assertMessageOrError));
 });
 
@@ -30,7 +30,7 @@ const value = fc.oneof(
   fc.jsonValue() as fc.Arbitrary<JsonValue>,
 );
 
-await test("any JSON that looks like JSON-RPC gives a message or MCP_INVALID_REQUEST", () => {
+test("any JSON that looks like JSON-RPC gives a message or MCP_INVALID_REQUEST", () => {
   fc.assert(
     fc.property(fc.dictionary(member, value), (candidate) => {
       const bytes = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", ...candidate }));
@@ -39,7 +39,7 @@ await test("any JSON that looks like JSON-RPC gives a message or MCP_INVALID_REQ
   );
 });
 
-await test("a message with one byte changed gives a message or a typed error", () => {
+test("a message with one byte changed gives a message or a typed error", () => {
   const text = new TextEncoder().encode(
     '{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.5e3}}}',
   );
@@ -50,7 +50,7 @@ await test("a message with one byte changed gives a message or a typed error", (
   );
 });
 
-await test("every kind of message is read with its parts", () => {
+test("every kind of message is read with its parts", () => {
   const id = fc.oneof(fc.string({ maxLength: 256, unit: "grapheme" }), fc.maxSafeInteger());
   fc.assert(
     fc.property(id, fc.string({ minLength: 1, maxLength: 128, unit: "grapheme-ascii" }), (id, method) => {
@@ -100,7 +100,7 @@ const refused: Record<string, JsonValue> = {
   "nothing to do": { jsonrpc: "2.0", id: 1 },
 };
 for (const [name, value] of Object.entries(refused)) {
-  await test(`${name} is refused`, () => {
+  test(`${name} is refused`, () => {
     assert.throws(() => readMessage(value), { code: "MCP_INVALID_REQUEST" });
   });
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { decodeHeaderValue, encodeHeaderValue } from "./header-value.ts";
 
-await test("plain ASCII stands as it is; everything else goes between markers", () => {
+test("plain ASCII stands as it is; everything else goes between markers", () => {
   const cases: [string, string][] = [
     ["us-west1", "us-west1"],
     ["", ""],
@@ -17,7 +17,7 @@ await test("plain ASCII stands as it is; everything else goes between markers", 
     assert.deepEqual([encodeHeaderValue(value), decodeHeaderValue(header)], [header, value]);
 });
 
-await test("what is not canonical base64 of UTF-8 has no value", () => {
+test("what is not canonical base64 of UTF-8 has no value", () => {
   for (const header of [
     "=?base64?%?=",
     "=?base64?YQ?=",
@@ -32,11 +32,11 @@ await test("what is not canonical base64 of UTF-8 has no value", () => {
   assert.equal(decodeHeaderValue("=?base64?="), "=?base64?=", "markers that overlap are none");
 });
 
-await test("a lone surrogate cannot be sent", () => {
+test("a lone surrogate cannot be sent", () => {
   assert.throws(() => encodeHeaderValue("a\ud800"), { code: "JSON_NOT_CANONICALIZABLE" });
 });
 
-await test("property: any text comes back from a header that HTTP takes, blanks at its ends cut off", () => {
+test("property: any text comes back from a header that HTTP takes, blanks at its ends cut off", () => {
   fc.assert(
     fc.property(
       fc.oneof(

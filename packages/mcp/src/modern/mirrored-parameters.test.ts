@@ -7,7 +7,7 @@ import { mirroredParameters, withoutMirroring } from "./mirrored-parameters.ts";
 const marked = (name: JsonValue, type = "string"): JsonObject => ({ type, "x-mcp-header": name });
 const object = (properties: JsonObject): JsonObject => ({ type: "object", properties });
 
-await test("marked arguments that have a value are mirrored, nested ones too, encoded where they must be", () => {
+test("marked arguments that have a value are mirrored, nested ones too, encoded where they must be", () => {
   const schema = object({
     region: marked("Region"),
     deep: object({ n: marked("N", "integer"), on: marked("On", "boolean") }),
@@ -24,7 +24,7 @@ await test("marked arguments that have a value are mirrored, nested ones too, en
   assert.deepEqual(mirroredParameters(schema, { deep: "no object", region: { a: 1 } }), {});
 });
 
-await test("only marks reached through properties count, and only the arguments' own members", () => {
+test("only marks reached through properties count, and only the arguments' own members", () => {
   const schema: JsonObject = {
     ...object({ list: { type: "array", items: marked("Item") }, toString: marked("Inherited") }),
     oneOf: [object({ a: marked("A") })],
@@ -32,7 +32,7 @@ await test("only marks reached through properties count, and only the arguments'
   assert.deepEqual(mirroredParameters(schema, { list: ["x"], a: "x" }), {});
 });
 
-await test("a mark that is no header name, stands twice or makes too many is refused before anything is sent", () => {
+test("a mark that is no header name, stands twice or makes too many is refused before anything is sent", () => {
   const many = object(Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`p${index}`, marked(`H${index}`)])));
   for (const schema of [
     object({ a: marked("") }),
@@ -46,7 +46,7 @@ await test("a mark that is no header name, stands twice or makes too many is ref
   }
 });
 
-await test("property: a schema shown without marks mirrors nothing and keeps everything else", () => {
+test("property: a schema shown without marks mirrors nothing and keeps everything else", () => {
   const leaf = fc.record(
     { type: fc.constantFrom("string", "integer"), "x-mcp-header": fc.stringMatching(/^[A-Za-z]{1,8}$/) },
     { requiredKeys: ["type"] },

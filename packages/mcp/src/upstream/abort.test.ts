@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { raceAbort } from "./abort.ts";
 
-await test("an abort wins over a promise that is settled or never will be", async () => {
+test("an abort wins over a promise that is settled or never will be", async () => {
   const reason = new Error("stop");
   const aborted = AbortSignal.abort(reason);
   for (const promise of [Promise.resolve(1), new Promise(() => undefined)]) {
@@ -14,7 +14,7 @@ await test("an abort wins over a promise that is settled or never will be", asyn
   await waiting;
 });
 
-await test("a promise that fails after the abort is no unhandled rejection", async () => {
+test("a promise that fails after the abort is no unhandled rejection", async () => {
   let fail: (error: Error) => void = () => undefined;
   const promise = new Promise<never>((_, reject) => (fail = reject));
   await assert.rejects(raceAbort(promise, AbortSignal.abort(new Error("stop"))), /stop/);
@@ -22,7 +22,7 @@ await test("a promise that fails after the abort is no unhandled rejection", asy
   await new Promise((resolve) => setImmediate(resolve));
 });
 
-await test("without an abort the promise decides, and the signal is left without listeners", async () => {
+test("without an abort the promise decides, and the signal is left without listeners", async () => {
   const { signal } = new AbortController();
   let listeners = 0;
   const count =

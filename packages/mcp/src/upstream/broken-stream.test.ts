@@ -72,7 +72,7 @@ const BREAKS: Readonly<Record<string, (stream: Duplex) => Promise<void>>> = {
 
 for (const moment of ["the handshake", "a call"] as const)
   for (const [what, breaks] of Object.entries(BREAKS))
-    await test(`in ${moment}, ${what} fails the call and nothing else`, async (t) => {
+    test(`in ${moment}, ${what} fails the call and nothing else`, async (t) => {
       const key = testKey();
       const streams: CarriedStream[] = [];
       let breaking = true;

@@ -48,7 +48,7 @@ function toolOf({ message }: ScriptedRequest): string {
   return (message.params as { name?: string } | undefined)?.name ?? "";
 }
 
-await test("an answer counts from its first byte until it was read whole", async (t) => {
+test("an answer counts from its first byte until it was read whole", async (t) => {
   let end: () => void = () => undefined;
   const { client, buffered } = await start(t, (request, socket) => {
     const whole = json(reply(request, text(5_000)));
@@ -62,7 +62,7 @@ await test("an answer counts from its first byte until it was read whole", async
   assert.equal(buffered.held, 0);
 });
 
-await test("an event that does not end counts, one that was taken does not", async (t) => {
+test("an event that does not end counts, one that was taken does not", async (t) => {
   let go: () => void = () => undefined;
   const { client, buffered } = await start(t, (request, socket) => {
     if (request.method === "GET") return void socket.write(http(405, {}, ""));
@@ -98,7 +98,7 @@ await test("an event that does not end counts, one that was taken does not", asy
   assert.equal(buffered.held, 0);
 });
 
-await test("an answer beyond the bound ends its call alone", async (t) => {
+test("an answer beyond the bound ends its call alone", async (t) => {
   const { client, buffered } = await start(
     t,
     (request, socket) => socket.write(json(reply(request, text(Number(toolOf(request)))))),
@@ -110,7 +110,7 @@ await test("an answer beyond the bound ends its call alone", async (t) => {
   assert.deepEqual(await client.callTool("s", toolNamed("5000"), {}, forever), text(5_000));
 });
 
-await test("whatever ends a call, nothing of it stays counted", async (t) => {
+test("whatever ends a call, nothing of it stays counted", async (t) => {
   const ways: Record<string, Script> = {
     cut: (request, socket) => socket.end(json(reply(request, text(5_000))).slice(0, -10)),
     refused: (_, socket) => socket.write(http(500, { "content-type": "application/json" }, "x".repeat(5_000))),

@@ -16,7 +16,7 @@ import { faultOf, forever, start, toolNamed } from "../testing/upstream.ts";
 
 const OK: JsonObject = { content: [{ type: "text", text: "fine" }] };
 
-await test("a call carries exactly the decided arguments, in the negotiated session", async (t) => {
+test("a call carries exactly the decided arguments, in the negotiated session", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   const args = { path: "/a", nested: { list: [1, 2.5, "ü", null, true] } };
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), args, forever), OK);
@@ -27,7 +27,7 @@ await test("a call carries exactly the decided arguments, in the negotiated sess
   assert.equal(call?.headers.get("accept-encoding"), "identity");
 });
 
-await test("initialize comes first and once for concurrent calls; gateway sessions do not share an upstream session", async (t) => {
+test("initialize comes first and once for concurrent calls; gateway sessions do not share an upstream session", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   await Promise.all([
     client.callTool("a", toolNamed("tool"), {}, forever),
@@ -39,7 +39,7 @@ await test("initialize comes first and once for concurrent calls; gateway sessio
   assert.equal(new Set(ids).size, 2);
 });
 
-await test("sequential calls reuse connections, event streams included", async (t) => {
+test("sequential calls reuse connections, event streams included", async (t) => {
   const { client, server } = await start(
     t,
     (request, socket) => void socket.write(EVENT_STREAM + event(reply(request, OK)) + "0\r\n\r\n"),
@@ -50,7 +50,7 @@ await test("sequential calls reuse connections, event streams included", async (
   assert.ok(server.accepted <= 2, `${server.accepted} connections`);
 });
 
-await test("bytes go only to the catalog's host and port, through dial", async () => {
+test("bytes go only to the catalog's host and port, through dial", async () => {
   const seen: string[] = [];
   const client = new UpstreamClient({
     url: new URL("http://tools.example.test:8080/mcp"),
@@ -67,7 +67,7 @@ await test("bytes go only to the catalog's host and port, through dial", async (
   assert.deepEqual([fault.code, fault.detail.sent, fault.message], ["UPSTREAM_UNAVAILABLE", 0, "refused by the relay"]);
 });
 
-await test("a session the server lost (404) is opened again once, because the call did not run", async (t) => {
+test("a session the server lost (404) is opened again once, because the call did not run", async (t) => {
   const lose = new Set(["session-1"]);
   const { client, server } = await start(t, (request, socket) => {
     const known = !lose.has(request.headers.get("mcp-session-id") ?? "");
@@ -80,13 +80,13 @@ await test("a session the server lost (404) is opened again once, because the ca
   );
 });
 
-await test("a server that loses every session is asked no more than twice", async (t) => {
+test("a server that loses every session is asked no more than twice", async (t) => {
   const { client, server } = await start(t, (_, socket) => void socket.write(http(404, {}, "")));
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_PROTOCOL_ERROR", 1, 2]);
 });
 
-await test("a fault after a lost session still says that the call was sent", async (t) => {
+test("a fault after a lost session still says that the call was sent", async (t) => {
   const { client, server } = await start(t, (_, socket) => {
     server.reachable = false;
     socket.end(http(404, { connection: "close" }, ""));
@@ -95,7 +95,7 @@ await test("a fault after a lost session still says that the call was sent", asy
   assert.equal(fault.detail.sent, 1);
 });
 
-await test("the server's own requests are answered with nothing but method-not-found, and the call goes on", async (t) => {
+test("the server's own requests are answered with nothing but method-not-found, and the call goes on", async (t) => {
   const { client, server } = await start(t, (request, socket) => {
     const asks = event({ jsonrpc: "2.0", id: "ask-1", method: "sampling/createMessage", params: { messages: [] } });
     socket.write(
@@ -115,7 +115,7 @@ await test("the server's own requests are answered with nothing but method-not-f
   });
 });
 
-await test("an answer split at every byte is read the same", async (t) => {
+test("an answer split at every byte is read the same", async (t) => {
   const { client } = await start(t, (request, socket) => {
     socket.setNoDelay(true);
     socket.write(EVENT_STREAM);
@@ -135,7 +135,7 @@ for (const [name, goOn] of [
   ["stays open", ""],
   ["goes on", chunk(": more\n\n")],
 ] as const) {
-  await test(`a stream that ${name} after the answer does not hold the call, and is dropped`, async (t) => {
+  test(`a stream that ${name} after the answer does not hold the call, and is dropped`, async (t) => {
     let dropped: Promise<unknown> = Promise.resolve();
     const { client } = await start(t, (request, socket) => {
       socket.write(EVENT_STREAM + event(reply(request, OK)));
@@ -147,7 +147,7 @@ for (const [name, goOn] of [
   });
 }
 
-await test("an abort closes the stream, tells the server, and says the outcome is unknown", async (t) => {
+test("an abort closes the stream, tells the server, and says the outcome is unknown", async (t) => {
   const { client, server } = await start(t, (_, socket) => void socket.write(EVENT_STREAM));
   const going = new AbortController();
   const call = faultOf(client.callTool("s", toolNamed("tool"), {}, going.signal));
@@ -159,14 +159,14 @@ await test("an abort closes the stream, tells the server, and says the outcome i
   assert.deepEqual(cancelled.message.params, { requestId: arrived.message.id });
 });
 
-await test("a call that was never started because its caller is gone has sent nothing", async (t) => {
+test("a call that was never started because its caller is gone has sent nothing", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   await client.callTool("s", toolNamed("tool"), {}, forever);
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, AbortSignal.abort()));
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["REQUEST_CANCELLED", 0, 1]);
 });
 
-await test("a call cancelled while it waits for a connection never leaves", async (t) => {
+test("a call cancelled while it waits for a connection never leaves", async (t) => {
   const held: (() => void)[] = [];
   const { client, server } = await start(
     t,
@@ -194,7 +194,7 @@ await test("a call cancelled while it waits for a connection never leaves", asyn
   assert.equal(server.calls().length, 2);
 });
 
-await test("too many calls at once are refused before anything is sent", async (t) => {
+test("too many calls at once are refused before anything is sent", async (t) => {
   const { client } = await start(t, () => undefined, { maxExchanges: 1, totalMs: 300 });
   const hanging = faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   const refused = await faultOf(client.callTool("other", toolNamed("tool"), {}, forever));
@@ -202,7 +202,7 @@ await test("too many calls at once are refused before anything is sent", async (
   await hanging;
 });
 
-await test("tools are listed over all pages; a list with a name twice, without end or of nothing is refused", async (t) => {
+test("tools are listed over all pages; a list with a name twice, without end or of nothing is refused", async (t) => {
   const { client } = await start(t, (request, socket) => {
     const params = request.message.params as JsonObject;
     const mode = request.headers.get("mcp-session-id");
@@ -230,7 +230,7 @@ await test("tools are listed over all pages; a list with a name twice, without e
   }
 });
 
-await test("closing a session deletes it at the server; the next call opens another", async (t) => {
+test("closing a session deletes it at the server; the next call opens another", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   await client.callTool("s", toolNamed("tool"), {}, forever);
   await client.closeSession("s");
@@ -240,7 +240,7 @@ await test("closing a session deletes it at the server; the next call opens anot
   assert.equal(server.calls()[1]?.headers.get("mcp-session-id"), "session-2");
 });
 
-await test("close leaves no stream open", async (t) => {
+test("close leaves no stream open", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(json(reply(request, OK))));
   await Promise.all(["a", "b", "c"].map((key) => client.callTool(key, toolNamed("tool"), {}, forever)));
   await client.close();
@@ -254,7 +254,7 @@ for (const [name, url, pinBytes] of [
   ["a pin of another length", "https://127.0.0.1/mcp", 31],
   ["credentials in the URL", "https://user:pw@127.0.0.1/mcp", 32],
 ] as const) {
-  await test(`a client for ${name} is not made`, () => {
+  test(`a client for ${name} is not made`, () => {
     const tls =
       pinBytes === null ? { mode: "none" as const } : { mode: "pinned" as const, spkiSha256: new Uint8Array(pinBytes) };
     assert.throws(

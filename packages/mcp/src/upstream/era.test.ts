@@ -61,7 +61,7 @@ const call = (client: UpstreamClient, name = "tool", key = "s"): Promise<JsonObj
   client.callTool(key, toolNamed(name), {}, forever);
 const methods = (server: ScriptedServer): unknown[] => server.requests.map(({ message }) => message.method);
 
-await test("a modern server gets the whole envelope and its headers with every request, and no session", async (t) => {
+test("a modern server gets the whole envelope and its headers with every request, and no session", async (t) => {
   const { client, server } = await start(t, answer(COMPLETE));
   const schema = { type: "object", properties: { region: { type: "string", "x-mcp-header": "Region" } } };
   const args = { region: "us", n: 1.5 };
@@ -102,7 +102,7 @@ await test("a modern server gets the whole envelope and its headers with every r
   );
 });
 
-await test("concurrent first calls share one probe", async (t) => {
+test("concurrent first calls share one probe", async (t) => {
   const { client, server } = await start(t, answer(COMPLETE));
   await Promise.all(["a", "b", "c"].map((key) => call(client, "tool", key)));
   assert.equal(methods(server).filter((method) => method === "server/discover").length, 1);
@@ -124,7 +124,7 @@ const legacyAnswers: Record<string, NonNullable<Handshake["discover"]>> = {
   "something that is not MCP": () => http(200, JSON_TYPE, "<html>"),
 };
 for (const [name, discover] of Object.entries(legacyAnswers)) {
-  await test(`a server that answers the probe with ${name} is spoken to in the legacy era, and asked once`, async (t) => {
+  test(`a server that answers the probe with ${name} is spoken to in the legacy era, and asked once`, async (t) => {
     const { client, server } = await start(t, answer(OK), { discover });
     assert.deepEqual(await call(client), OK);
     assert.deepEqual(await call(client), OK);
@@ -146,13 +146,13 @@ for (const [name, discover] of Object.entries(legacyAnswers)) {
   });
 }
 
-await test("a server that never answers the probe is spoken to in the legacy era, and nothing hangs", async (t) => {
+test("a server that never answers the probe is spoken to in the legacy era, and nothing hangs", async (t) => {
   const { client, server } = await start(t, answer(OK), { discover: () => "" }, { headersMs: 200 });
   assert.deepEqual(await call(client), OK);
   assert.equal(server.calls().length, 1);
 });
 
-await test("a server that cannot be reached for the probe gets no call, and is asked again by the next", async (t) => {
+test("a server that cannot be reached for the probe gets no call, and is asked again by the next", async (t) => {
   const { client, server } = await start(t, answer(COMPLETE));
   server.reachable = false;
   const fault = await faultOf(call(client));
@@ -165,7 +165,7 @@ await test("a server that cannot be reached for the probe gets no call, and is a
   assert.deepEqual(await call(client), OK);
 });
 
-await test("a relay that does not connect in time is waited for once, not for each era", async (t) => {
+test("a relay that does not connect in time is waited for once, not for each era", async (t) => {
   let dialled = 0;
   const dial = (): Promise<never> => {
     dialled += 1;
@@ -175,7 +175,7 @@ await test("a relay that does not connect in time is waited for once, not for ea
   assert.deepEqual([fault.code, fault.detail.sent, dialled], ["UPSTREAM_TIMEOUT", 0, 1]);
 });
 
-await test("a caller that leaves during the probe leaves the others waiting for it in peace", async (t) => {
+test("a caller that leaves during the probe leaves the others waiting for it in peace", async (t) => {
   const { client, server } = await start(t, answer(COMPLETE), { discover: () => "" });
   const going = new AbortController();
   const left = faultOf(client.callTool("s", toolNamed("tool"), {}, going.signal));
@@ -189,7 +189,7 @@ await test("a caller that leaves during the probe leaves the others waiting for 
   assert.equal(server.calls().length, 1);
 });
 
-await test("a result without a type is complete; what is asked of the agent, or of a type nobody knows, is a fault", async (t) => {
+test("a result without a type is complete; what is asked of the agent, or of a type nobody knows, is a fault", async (t) => {
   let result: JsonObject = OK;
   const { client } = await start(t, (request, socket) => void socket.write(json(reply(request, result))));
   assert.deepEqual(await call(client), OK);
@@ -274,7 +274,7 @@ const modernFaults: Record<string, { script: Script; code: string; rpc?: number 
   "a closed connection": { script: (_, socket) => void socket.end(), code: "UPSTREAM_UNAVAILABLE" },
 };
 for (const [name, { script, code, rpc }] of Object.entries(modernFaults)) {
-  await test(`a modern server that answers a call with ${name}: one call, its fault, and the next one works`, async (t) => {
+  test(`a modern server that answers a call with ${name}: one call, its fault, and the next one works`, async (t) => {
     let met = false;
     const { client, server } = await start(
       t,
@@ -294,7 +294,7 @@ for (const [name, { script, code, rpc }] of Object.entries(modernFaults)) {
   });
 }
 
-await test("the connection of a modern answer that was refused is dropped", async (t) => {
+test("the connection of a modern answer that was refused is dropped", async (t) => {
   let dropped: Promise<unknown> = Promise.resolve();
   const { client } = await start(t, (request, socket) => {
     dropped = gone(socket);
@@ -304,7 +304,7 @@ await test("the connection of a modern answer that was refused is dropped", asyn
   await dropped;
 });
 
-await test("progress before the answer is passed over", async (t) => {
+test("progress before the answer is passed over", async (t) => {
   const { client } = await start(
     t,
     (request, socket) =>
@@ -318,7 +318,7 @@ await test("progress before the answer is passed over", async (t) => {
   assert.deepEqual(await call(client), OK);
 });
 
-await test("an abort closes the stream and says no more, for that is how this era cancels", async (t) => {
+test("an abort closes the stream and says no more, for that is how this era cancels", async (t) => {
   let dropped: Promise<unknown> = Promise.resolve();
   const { client, server } = await start(t, (_, socket) => {
     dropped = gone(socket);
@@ -335,7 +335,7 @@ await test("an abort closes the stream and says no more, for that is how this er
   assert.deepEqual(methods(server), ["server/discover", "tools/call"]);
 });
 
-await test("modern tools are listed over all pages, in requests that each stand alone", async (t) => {
+test("modern tools are listed over all pages, in requests that each stand alone", async (t) => {
   const { client, server } = await start(t, (request, socket) => {
     const { cursor } = request.message.params as JsonObject;
     const page = cursor === undefined ? { tools: [{ name: "a" }], nextCursor: "2" } : { tools: [{ name: "b" }] };
@@ -352,7 +352,7 @@ await test("modern tools are listed over all pages, in requests that each stand 
 });
 
 for (const status of [400, 200]) {
-  await test(`a legacy server that comes back as a modern one and says so under HTTP ${status} is asked again, and the call it refused is sent once more`, async (t) => {
+  test(`a legacy server that comes back as a modern one and says so under HTTP ${status} is asked again, and the call it refused is sent once more`, async (t) => {
     let modern = false;
     const { client, server } = await start(
       t,
@@ -371,7 +371,7 @@ for (const status of [400, 200]) {
   });
 }
 
-await test("a legacy server that comes back as a modern one is found out by a session that cannot be opened", async (t) => {
+test("a legacy server that comes back as a modern one is found out by a session that cannot be opened", async (t) => {
   const { client, server } = await start(t, answer(COMPLETE), {});
   await call(client);
   server.handshake = { discover: discovered, initialize: (request) => refusal(request, 200, -32601) };
@@ -379,7 +379,7 @@ await test("a legacy server that comes back as a modern one is found out by a se
   assert.deepEqual(methods(server).slice(4), ["initialize", "server/discover", "tools/call"]);
 });
 
-await test("who listens at a legacy server without a stream of its own listens in the modern era once the server comes back so", async (t) => {
+test("who listens at a legacy server without a stream of its own listens in the modern era once the server comes back so", async (t) => {
   const { client, server } = await start(
     t,
     (request, socket) =>
@@ -405,7 +405,7 @@ for (const [name, id] of [
   ["with the request's id", undefined],
   ["without an id", null],
 ] as const) {
-  await test(`a modern server that comes back as a legacy one and refuses ${name} is asked again`, async (t) => {
+  test(`a modern server that comes back as a legacy one and refuses ${name} is asked again`, async (t) => {
     let legacy = false;
     const { client, server } = await start(t, (request, socket) => {
       const error = {
@@ -434,7 +434,7 @@ for (const [name, id] of [
   });
 }
 
-await test("a call that may have run is not sent again: the era is asked for by the next one", async (t) => {
+test("a call that may have run is not sent again: the era is asked for by the next one", async (t) => {
   let legacy = false;
   const { client, server } = await start(t, (request, socket) => {
     socket.write(legacy && !request.headers.has("mcp-session-id") ? http(404, {}, "") : json(reply(request, COMPLETE)));
@@ -448,14 +448,14 @@ await test("a call that may have run is not sent again: the era is asked for by 
   assert.deepEqual(await call(client), COMPLETE);
 });
 
-await test("a server that refuses its own era is believed: one call, one more question, no loop", async (t) => {
+test("a server that refuses its own era is believed: one call, one more question, no loop", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(refusal(request, 400, -32022)));
   const fault = await faultOf(call(client));
   assert.deepEqual([fault.code, fault.detail.rpc_code, fault.detail.sent], ["UPSTREAM_CALL_REFUSED", -32022, 1]);
   assert.deepEqual(methods(server), ["server/discover", "tools/call", "server/discover"]);
 });
 
-await test("a fault after a change of era still says that the call was sent", async (t) => {
+test("a fault after a change of era still says that the call was sent", async (t) => {
   const { client, server } = await start(t, (request, socket) => {
     server.handshake = { initialize: () => http(500, {}, "") };
     socket.write(refusal(request, 400, -32022));
@@ -464,7 +464,7 @@ await test("a fault after a change of era still says that the call was sent", as
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_PROTOCOL_ERROR", 1]);
 });
 
-await test("a refused call that shows no other era asks nothing again", async (t) => {
+test("a refused call that shows no other era asks nothing again", async (t) => {
   const { client, server } = await start(t, (request, socket) => void socket.write(refusal(request, 400, -32602)));
   await faultOf(call(client));
   await faultOf(call(client));

@@ -6,7 +6,7 @@ import { DEFAULT_UPSTREAM_LIMITS } from "../index.ts";
 import { EVENT_STREAM, ScriptedServer, http } from "../testing/scripted-server.ts";
 import { HttpExchange } from "./exchange.ts";
 
-await test("an exchange whose caller is already gone is never dispatched", async (t) => {
+test("an exchange whose caller is already gone is never dispatched", async (t) => {
   const server = await ScriptedServer.start((_, socket) => void socket.write(http(200, {}, "")));
   const pool = new Pool(server.url.origin);
   t.after(async () => {
@@ -29,7 +29,7 @@ await test("an exchange whose caller is already gone is never dispatched", async
   assert.equal(server.requests.length, 1);
 });
 
-await test("the time of what is waited for at the same time counts once", async (t) => {
+test("the time of what is waited for at the same time counts once", async (t) => {
   const server = await ScriptedServer.start((_, socket) => void socket.write(EVENT_STREAM));
   const pool = new Pool(server.url.origin);
   t.after(async () => {

@@ -47,7 +47,7 @@ const wrong: Record<string, Handshake> = {
   "a refused notifications/initialized": { initialized: http(500, {}, "") },
 };
 for (const [name, handshake] of Object.entries(wrong)) {
-  await test(`a server that opens a session with ${name}: no call leaves, and the next one tries again`, async (t) => {
+  test(`a server that opens a session with ${name}: no call leaves, and the next one tries again`, async (t) => {
     const { client, server } = await start(t, handshake);
     await assert.rejects(
       client.callTool("s", toolNamed("tool"), {}, forever),
@@ -62,7 +62,7 @@ for (const [name, handshake] of Object.entries(wrong)) {
   });
 }
 
-await test("the newest version is offered with no capabilities, and any legacy one taken", async (t) => {
+test("the newest version is offered with no capabilities, and any legacy one taken", async (t) => {
   for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) {
     const { client, server } = await start(t, { initialize: initialize(version) });
     await client.callTool("s", toolNamed("tool"), {}, forever);
@@ -76,21 +76,21 @@ await test("the newest version is offered with no capabilities, and any legacy o
   }
 });
 
-await test("a session id of 4096 characters is sent back as it came", async (t) => {
+test("a session id of 4096 characters is sent back as it came", async (t) => {
   const id = "x".repeat(4_096);
   const { client, server } = await start(t, { initialize: initialize("2025-11-25", { "mcp-session-id": id }) });
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
   assert.equal(server.calls()[0]?.headers.get("mcp-session-id"), id);
 });
 
-await test("a server without sessions is called without a handle, and a 404 of it is not tried again", async (t) => {
+test("a server without sessions is called without a handle, and a 404 of it is not tried again", async (t) => {
   const { client, server } = await start(t, { initialize: initialize("2025-11-25") }, () => http(404, {}, ""));
   await assert.rejects(client.callTool("s", toolNamed("tool"), {}, forever), { code: "UPSTREAM_PROTOCOL_ERROR" });
   assert.equal(server.calls().length, 1);
   assert.equal(server.calls()[0]?.headers.has("mcp-session-id"), false);
 });
 
-await test("a caller that leaves while a session is opened leaves the others waiting for it in peace", async (t) => {
+test("a caller that leaves while a session is opened leaves the others waiting for it in peace", async (t) => {
   const { client, server } = await start(t, { initialize: () => "" });
   const opening = server.arrival(({ message }) => message.method === "initialize");
   const going = new AbortController();
@@ -105,7 +105,7 @@ await test("a caller that leaves while a session is opened leaves the others wai
   assert.equal(server.calls().length, 1);
 });
 
-await test("closing a session that is still being opened does not wait for it; it is deleted once it is open", async (t) => {
+test("closing a session that is still being opened does not wait for it; it is deleted once it is open", async (t) => {
   const { client, server } = await start(t, { initialize: () => "" });
   const going = new AbortController();
   const left = assert.rejects(client.callTool("s", toolNamed("tool"), {}, going.signal), { code: "REQUEST_CANCELLED" });
@@ -119,7 +119,7 @@ await test("closing a session that is still being opened does not wait for it; i
   assert.equal(deleted.headers.get("mcp-session-id"), "late");
 });
 
-await test("a server that is gone or refuses does not keep a session from closing", async (t) => {
+test("a server that is gone or refuses does not keep a session from closing", async (t) => {
   const { client, server } = await start(t, {});
   await client.callTool("s", toolNamed("tool"), {}, forever);
   server.reachable = false;

@@ -44,7 +44,7 @@ async function assertFault(
   return fault;
 }
 
-await test("a server that is down: nothing was sent", async (t) => {
+test("a server that is down: nothing was sent", async (t) => {
   const server = await ScriptedServer.start(() => undefined);
   const { url, dial } = server;
   await server.close();
@@ -52,7 +52,7 @@ await test("a server that is down: nothing was sent", async (t) => {
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
-await test("a stream that breaks as soon as it is there: nothing was sent, and nothing else breaks", async (t) => {
+test("a stream that breaks as soon as it is there: nothing was sent, and nothing else breaks", async (t) => {
   const broken = async (): Promise<Duplex> => new Duplex({ read: () => undefined }).destroy(new Error("reset"));
   const fault = await faultOf(
     plainClient(t, new URL("http://127.0.0.1:9/mcp"), broken).callTool("s", toolNamed("tool"), {}, forever),
@@ -60,7 +60,7 @@ await test("a stream that breaks as soon as it is there: nothing was sent, and n
   assert.deepEqual([fault.code, fault.detail.sent], ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
-await test("a relay that connects too late: nothing was sent, and its stream is closed", async (t) => {
+test("a relay that connects too late: nothing was sent, and its stream is closed", async (t) => {
   const late = new Duplex({ read: () => undefined });
   let arrive: (stream: Duplex) => void = () => undefined;
   const dial = (): Promise<Duplex> => new Promise((resolve) => (arrive = resolve));
@@ -78,7 +78,7 @@ await test("a relay that connects too late: nothing was sent, and its stream is 
   assert.ok(late.destroyed);
 });
 
-await test("slow headers time out even while they drip", async (t) => {
+test("slow headers time out even while they drip", async (t) => {
   const drip: Script = (_, socket) => {
     socket.write("HTTP/1.1 200 OK\r\n");
     const timer = setInterval(() => socket.write("x: y\r\n"), 10);
@@ -87,7 +87,7 @@ await test("slow headers time out even while they drip", async (t) => {
   await assertFault(t, drip, { code: "UPSTREAM_TIMEOUT", sent: 1, limits: { headersMs: 150 } });
 });
 
-await test("interim answers do not extend the wait for headers", async (t) => {
+test("interim answers do not extend the wait for headers", async (t) => {
   const endless: Script = (_, socket) => {
     const timer = setInterval(() => socket.write("HTTP/1.1 103 Early Hints\r\n\r\n"), 10);
     socket.once("close", () => clearInterval(timer));
@@ -99,7 +99,7 @@ for (const [name, begun] of [
   ["after the headers", ""],
   ["in mid-stream", chunk("event: message\nda")],
 ] as const) {
-  await test(`a stall ${name} times out`, async (t) => {
+  test(`a stall ${name} times out`, async (t) => {
     await assertFault(t, (_, socket) => void socket.write(EVENT_STREAM + begun), {
       code: "UPSTREAM_TIMEOUT",
       sent: 1,
@@ -108,7 +108,7 @@ for (const [name, begun] of [
   });
 }
 
-await test("an answer that takes longer than the idle time, and never idles, is read", async (t) => {
+test("an answer that takes longer than the idle time, and never idles, is read", async (t) => {
   const { client } = await start(
     t,
     (request, socket) => {
@@ -126,7 +126,7 @@ await test("an answer that takes longer than the idle time, and never idles, is 
   assert.deepEqual(await client.callTool("s", toolNamed("tool"), {}, forever), OK);
 });
 
-await test("an endless stream ends at the deadline of the whole exchange, though it never idles", async (t) => {
+test("an endless stream ends at the deadline of the whole exchange, though it never idles", async (t) => {
   const endless: Script = (_, socket) => {
     socket.write(EVENT_STREAM);
     const timer = setInterval(() => socket.write(chunk(": still here\n\n")), 10);
@@ -136,7 +136,7 @@ await test("an endless stream ends at the deadline of the whole exchange, though
   assert.match(fault.message, /took too long/);
 });
 
-await test("an endless stream of notifications ends at the size cap", async (t) => {
+test("an endless stream of notifications ends at the size cap", async (t) => {
   const note = event({
     jsonrpc: "2.0",
     method: "notifications/message",
@@ -153,7 +153,7 @@ await test("an endless stream of notifications ends at the size cap", async (t) 
   await assertFault(t, flood, { code: "RESPONSE_SIZE_EXCEEDED", sent: 1, limits: { maxResponseBytes: 64 * 1024 } });
 });
 
-await test("a 10 MB answer is refused by its declared length before it is read", async (t) => {
+test("a 10 MB answer is refused by its declared length before it is read", async (t) => {
   const big: Script = (_, socket) =>
     void socket.write(
       `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${10 * 1024 * 1024}\r\n\r\n`,
@@ -161,7 +161,7 @@ await test("a 10 MB answer is refused by its declared length before it is read",
   await assertFault(t, big, { code: "RESPONSE_SIZE_EXCEEDED", sent: 1 });
 });
 
-await test("a 10 MB answer without a length is read no further than the cap", async (t) => {
+test("a 10 MB answer without a length is read no further than the cap", async (t) => {
   let written = 0;
   const big: Script = (_, socket) => {
     socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -310,12 +310,12 @@ const garbage: Record<string, { bad: Script; code?: string }> = {
   },
 };
 for (const [name, { bad, code = "UPSTREAM_PROTOCOL_ERROR" }] of Object.entries(garbage)) {
-  await test(`a server that answers with ${name}: outcome unknown, and the next call works`, async (t) => {
+  test(`a server that answers with ${name}: outcome unknown, and the next call works`, async (t) => {
     await assertFault(t, bad, { code, sent: 1 });
   });
 }
 
-await test("a JSON-RPC error of the server is a definite refusal, and its text stays out of the message", async (t) => {
+test("a JSON-RPC error of the server is a definite refusal, and its text stays out of the message", async (t) => {
   const refuse: Script = ({ message }, socket) =>
     void socket.write(
       json({ jsonrpc: "2.0", id: message.id ?? null, error: { code: -32602, message: "secret text" } }),
@@ -325,7 +325,7 @@ await test("a JSON-RPC error of the server is a definite refusal, and its text s
   assert.doesNotMatch(fault.message, /secret/);
 });
 
-await test("the connection of an answer that was refused is dropped", async (t) => {
+test("the connection of an answer that was refused is dropped", async (t) => {
   let dropped: Promise<unknown> = Promise.resolve();
   const { client } = await start(t, (request, socket) => {
     socket.write(EVENT_STREAM + event({ ...reply(request, OK), id: 999_999 }));

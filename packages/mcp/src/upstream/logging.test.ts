@@ -53,7 +53,7 @@ const levels = (server: ScriptedServer): unknown[] =>
     .filter(({ message }) => message.method === "logging/setLevel")
     .map(({ message }) => (message.params as JsonObject).level);
 
-await test("an agent's level reaches a legacy server before its call, and the agent hears no less severe message", async (t) => {
+test("an agent's level reaches a legacy server before its call, and the agent hears no less severe message", async (t) => {
   const { server, client } = await start(t, chatty);
   const heard: unknown[] = [];
   await client.request("s", CALL, router("info", heard));
@@ -72,13 +72,13 @@ await test("an agent's level reaches a legacy server before its call, and the ag
   );
 });
 
-await test("a server that does not log is not asked to", async (t) => {
+test("a server that does not log is not asked to", async (t) => {
   const { server, client } = await start(t, chatty, { tools: {} });
   await client.request("s", CALL, router("info", []));
   assert.deepEqual(levels(server), []);
 });
 
-await test("what a legacy server logs on its own stream reaches the call of the agent that named a level", async (t) => {
+test("what a legacy server logs on its own stream reaches the call of the agent that named a level", async (t) => {
   const logged = Promise.withResolvers<void>();
   const { client } = await start(t, (request, socket) => {
     const more = { ...said("error"), params: { level: "error", data: "error", note: "more", _meta: { note: "more" } } };

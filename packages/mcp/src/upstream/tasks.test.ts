@@ -27,7 +27,7 @@ const answering =
     void socket.write(json(reply(request, result)));
 const declaring = (capabilities: JsonObject): Peer => ({ ...silentPeer(forever), capabilities });
 
-await test("a modern server answers a call with a task where the client declared the extension, and nowhere else", async (t) => {
+test("a modern server answers a call with a task where the client declared the extension, and nowhere else", async (t) => {
   const { client, server } = await start(t, MODERN, answering({ resultType: "task", taskId: "t" }));
   const request = { method: "tools/call", params: { name: "tool", arguments: {} } };
   assert.deepEqual(await client.request("s", request, declaring(EXTENSION)), { kind: "task", task: { taskId: "t" } });
@@ -44,13 +44,13 @@ await test("a modern server answers a call with a task where the client declared
   assert.equal(server.requests.at(-1)?.headers.get("mcp-name"), "=?base64?w7w=?=", "the header names the task");
 });
 
-await test("a modern server is not asked for a task: it decides by itself", async (t) => {
+test("a modern server is not asked for a task: it decides by itself", async (t) => {
   const { client, server } = await start(t, MODERN, answering({ content: [] }));
   const fault = await faultOf(client.request("s", AS_TASK, declaring(EXTENSION)));
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["TASK_NOT_SUPPORTED", 0, 0]);
 });
 
-await test("a legacy server is asked for a task only where its version and capabilities have them", async (t) => {
+test("a legacy server is asked for a task only where its version and capabilities have them", async (t) => {
   for (const [handshake, taken] of [
     [legacy("2025-11-25", TAKES), true],
     [legacy("2025-06-18", TAKES), false],
@@ -71,7 +71,7 @@ await test("a legacy server is asked for a task only where its version and capab
   }
 });
 
-await test("over one connection for several requests, a question goes to whoever waits for its task, and to nobody else", async () => {
+test("over one connection for several requests, a question goes to whoever waits for its task, and to nobody else", async () => {
   const sent: JsonObject[] = [];
   const conversation = new Conversation();
   conversation.attach({

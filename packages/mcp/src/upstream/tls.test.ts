@@ -46,18 +46,18 @@ async function call(server: ScriptedServer, pinned: TestKey, url?: URL): Promise
 
 const refused = ["UPSTREAM_IDENTITY_MISMATCH", 0];
 
-await test("a self-signed certificate for 127.0.0.1 with the pinned key is accepted, in TLS 1.3 and 1.2", async (t) => {
+test("a self-signed certificate for 127.0.0.1 with the pinned key is accepted, in TLS 1.3 and 1.2", async (t) => {
   for (const maxVersion of ["TLSv1.3", "TLSv1.2"] as const) {
     assert.deepEqual(await call(await serve(t, { ...selfSigned(key, "127.0.0.1"), maxVersion }), key), OK);
   }
 });
 
-await test("a renewed certificate with the same key still matches", async (t) => {
+test("a renewed certificate with the same key still matches", async (t) => {
   const renewed = selfSigned(key, "127.0.0.1", { from: new Date(Date.now() - 1_000) });
   assert.deepEqual(await call(await serve(t, renewed), key), OK);
 });
 
-await test("another key is refused before a byte of the request leaves", async (t) => {
+test("another key is refused before a byte of the request leaves", async (t) => {
   const server = await serve(t, selfSigned(otherKey, "127.0.0.1"));
   const upstream = client(server, key);
   t.after(() => upstream.close());
@@ -66,14 +66,14 @@ await test("another key is refused before a byte of the request leaves", async (
   assert.ok(server.dialled.length === 1 && server.dialled.every((stream) => stream.destroyed));
 });
 
-await test("the pinned key in a certificate for another host is refused", async (t) => {
+test("the pinned key in a certificate for another host is refused", async (t) => {
   assert.deepEqual(await call(await serve(t, selfSigned(key, "127.0.0.2")), key), refused);
   const named = await serve(t, selfSigned(key, "tools.example.test"));
   assert.deepEqual(await call(named, key, new URL(`https://other.example.test:${named.port}/mcp`)), refused);
   assert.deepEqual(await call(named, key, new URL(`https://tools.example.test:${named.port}/mcp`)), OK);
 });
 
-await test("the pinned key in a certificate outside its dates is refused", async (t) => {
+test("the pinned key in a certificate outside its dates is refused", async (t) => {
   const now = Date.now();
   const over = selfSigned(key, "127.0.0.1", { from: new Date(now - 2 * DAY), to: new Date(now - DAY) });
   const early = selfSigned(key, "127.0.0.1", { from: new Date(now + DAY), to: new Date(now + 2 * DAY) });
@@ -81,7 +81,7 @@ await test("the pinned key in a certificate outside its dates is refused", async
   assert.deepEqual(await call(await serve(t, early), key), refused);
 });
 
-await test("no TLS below 1.2", async (t) => {
+test("no TLS below 1.2", async (t) => {
   const old = await serve(t, {
     ...selfSigned(key, "127.0.0.1"),
     minVersion: "TLSv1",
@@ -91,7 +91,7 @@ await test("no TLS below 1.2", async (t) => {
   assert.deepEqual(await call(old, key), ["UPSTREAM_UNAVAILABLE", 0]);
 });
 
-await test("a server that does not speak TLS is refused", async (t) => {
+test("a server that does not speak TLS is refused", async (t) => {
   const plain = createServer(
     (socket) => void socket.on("error", () => undefined).end("HTTP/1.1 400 Bad Request\r\n\r\n"),
   );
@@ -109,7 +109,7 @@ await test("a server that does not speak TLS is refused", async (t) => {
 });
 
 for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
-  await test(`${version}: a key that changes between two connections is found, although the server offers to resume`, async (t) => {
+  test(`${version}: a key that changes between two connections is found, although the server offers to resume`, async (t) => {
     const ticketKeys = Buffer.alloc(48, 7);
     const options: TlsOptions = { minVersion: version, maxVersion: version, ticketKeys };
     const resumed: boolean[] = [];
@@ -134,7 +134,7 @@ for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
   });
 }
 
-await test("TLS 1.2: a server that renegotiates after the key was checked is cut off", async (t) => {
+test("TLS 1.2: a server that renegotiates after the key was checked is cut off", async (t) => {
   const server = await ScriptedServer.start(
     (request, socket) => {
       (socket as TLSSocket).renegotiate({}, (error) => {
@@ -149,7 +149,7 @@ await test("TLS 1.2: a server that renegotiates after the key was checked is cut
   await assert.rejects(upstream.callTool("s", toolNamed("tool"), {}, AbortSignal.timeout(500)), CmcpError);
 });
 
-await test("a client closed during the handshake leaves no stream open", async (t) => {
+test("a client closed during the handshake leaves no stream open", async (t) => {
   const silent = await ScriptedServer.start(() => undefined);
   t.after(() => silent.close());
   const upstream = client(silent, key, new URL(`https://127.0.0.1:${silent.port}/mcp`));
@@ -162,7 +162,7 @@ await test("a client closed during the handshake leaves no stream open", async (
   assert.ok(silent.dialled.every((stream) => stream.destroyed));
 });
 
-await test("a redirect to another host is not followed, and the key stays with the pinned one", async (t) => {
+test("a redirect to another host is not followed, and the key stays with the pinned one", async (t) => {
   const server = await ScriptedServer.start(
     (_, socket) => void socket.write(http(308, { location: "https://127.0.0.1:1/" }, "")),
     selfSigned(key, "127.0.0.1"),

@@ -75,6 +75,23 @@ const { pattern } = fc.letrec<{ pattern: string; item: string }>((tie) => ({
   ),
 }));
 
+/**
+ * Whether the platform's matcher finds a pattern in a text. It is asked at the start of each character, for by itself V8
+ * finds \B between the halves of a surrogate pair, too (ECMA-262, section 22.2.7.2, goes on by whole characters).
+ */
+function platformTest(source: string): (text: string) => boolean {
+  const sticky = new RegExp(source, "uy");
+  return (text) => {
+    let start = 0;
+    for (const character of [...Array.from(text), ""]) {
+      sticky.lastIndex = start;
+      if (sticky.test(text)) return true;
+      start += character.length;
+    }
+    return false;
+  };
+}
+
 test("property: a pattern that is taken matches what the platform's matcher does, with the u flag", () => {
   let [taken, matched, not] = [0, 0, 0];
   fc.assert(
@@ -85,12 +102,12 @@ test("property: a pattern that is taken matches what the platform's matcher does
         const read = LinearPattern.read(source);
         if (typeof read === "string") return;
         taken += 1;
-        const platform = new RegExp(source, "u");
+        const platform = platformTest(source);
         for (const characters of texts) {
           const text = characters.join("");
           beginWork();
-          assert.equal(read.test(text), platform.test(text), JSON.stringify([source, text]));
-          if (platform.test(text)) matched += 1;
+          assert.equal(read.test(text), platform(text), JSON.stringify([source, text]));
+          if (platform(text)) matched += 1;
           else not += 1;
         }
       },

@@ -26,7 +26,7 @@ function holding(): {
   return { gateway, endpoint: webEndpoint(gateway, { maxBodyBytes: 10_000, maxInFlight: 2 }), release, started };
 }
 
-await test("an id that is still running is refused in its session, and free again afterwards", async () => {
+test("an id that is still running is refused in its session, and free again afterwards", async () => {
   const { endpoint, release, started } = holding();
   const session = await initialized(endpoint);
   const first = ask(endpoint, post(call({}, 1), session));
@@ -44,7 +44,7 @@ await test("an id that is still running is refused in its session, and free agai
   assert.equal((await ask(endpoint, post(rpc("ping", undefined, 1), session))).body.error, undefined);
 });
 
-await test("more requests than a session may run are refused, and other sessions are not affected", async () => {
+test("more requests than a session may run are refused, and other sessions are not affected", async () => {
   const { endpoint, release, started } = holding();
   const session = await initialized(endpoint);
   const running = [1, 2].map((id) => ask(endpoint, post(call({}, id), session)));
@@ -59,7 +59,7 @@ await test("more requests than a session may run are refused, and other sessions
   await Promise.all(running);
 });
 
-await test("notifications/cancelled stops that request of that session and no other", async () => {
+test("notifications/cancelled stops that request of that session and no other", async () => {
   const { endpoint, release, started } = holding();
   const [mine, other] = [await initialized(endpoint), await initialized(endpoint)];
   const cancel = (headers: Record<string, string>, requestId: unknown): Promise<Answer> =>
@@ -78,7 +78,7 @@ await test("notifications/cancelled stops that request of that session and no ot
     assert.deepEqual((await untouched).body.result, { cancelled: false });
 });
 
-await test("an agent that goes away aborts its call, with a session and without", async () => {
+test("an agent that goes away aborts its call, with a session and without", async () => {
   const { endpoint, gateway, started } = holding();
   const headers = [await initialized(endpoint), {}];
   for (const [index, header] of headers.entries()) {

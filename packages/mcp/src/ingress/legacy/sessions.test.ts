@@ -17,7 +17,7 @@ import {
 } from "../../testing/ask.ts";
 
 for (const version of LEGACY_VERSIONS) {
-  await test(`initialize agrees on ${version} and opens a session`, async () => {
+  test(`initialize agrees on ${version} and opens a session`, async () => {
     const { endpoint, gateway } = start();
     const { status, headers, body } = await ask(endpoint, post(rpc("initialize", initializeParams(version))));
     assert.equal(status, 200);
@@ -33,7 +33,7 @@ for (const version of LEGACY_VERSIONS) {
   });
 }
 
-await test("initialize for a version not spoken here is answered with the newest that is", async () => {
+test("initialize for a version not spoken here is answered with the newest that is", async () => {
   const { endpoint } = start();
   for (const version of ["2024-11-05", "2026-07-28", "1"]) {
     const { body } = await ask(endpoint, post(rpc("initialize", initializeParams(version))));
@@ -41,7 +41,7 @@ await test("initialize for a version not spoken here is answered with the newest
   }
 });
 
-await test("initialize with wrong parameters, with _cmcp, or inside a session opens nothing", async () => {
+test("initialize with wrong parameters, with _cmcp, or inside a session opens nothing", async () => {
   const { endpoint, gateway } = start();
   const params = { status: 400, rpc: -32602, code: "MCP_INVALID_REQUEST", id: 1 };
   const good = initializeParams("2025-11-25");
@@ -65,7 +65,7 @@ await test("initialize with wrong parameters, with _cmcp, or inside a session op
   assert.equal(gateway.open.size, 1);
 });
 
-await test("no room for a session is said with its own code and status", async () => {
+test("no room for a session is said with its own code and status", async () => {
   const { endpoint, gateway } = start();
   gateway.sessions.open = () => {
     throw new CmcpError("SESSION_LIMIT_REACHED", "too many sessions");
@@ -78,7 +78,7 @@ await test("no room for a session is said with its own code and status", async (
   });
 });
 
-await test("versions that are not spoken are refused by name, with those that are and the request's id", async () => {
+test("versions that are not spoken are refused by name, with those that are and the request's id", async () => {
   const { endpoint } = start();
   for (const version of ["2024-11-05", "2027-01-01", "nonsense"]) {
     const answer = await ask(endpoint, post(rpc("ping"), { "mcp-protocol-version": version }));
@@ -89,7 +89,7 @@ await test("versions that are not spoken are refused by name, with those that ar
   }
 });
 
-await test("a version header other than the one negotiated is refused; without one the negotiated holds", async () => {
+test("a version header other than the one negotiated is refused; without one the negotiated holds", async () => {
   const { endpoint } = start();
   const session = await initialized(endpoint, "2025-06-18");
   const other = await ask(endpoint, post(rpc("ping"), { ...session, "mcp-protocol-version": "2025-11-25" }));
@@ -101,7 +101,7 @@ await test("a version header other than the one negotiated is refused; without o
   );
 });
 
-await test("a handle that is unknown, empty, ended or another principal's is 404", async () => {
+test("a handle that is unknown, empty, ended or another principal's is 404", async () => {
   const { endpoint } = start();
   const session = await initialized(endpoint);
   const unknown = { status: 404, rpc: -32000, code: "MCP_SESSION_UNKNOWN", id: 1 };
@@ -112,7 +112,7 @@ await test("a handle that is unknown, empty, ended or another principal's is 404
   assertRefused(await ask(endpoint, post(rpc("ping"), session)), unknown);
 });
 
-await test("a session that initialize did not open has no handle here", async () => {
+test("a session that initialize did not open has no handle here", async () => {
   const { endpoint, gateway } = start();
   const { handle } = gateway.sessions.open(alice);
   assertRefused(await ask(endpoint, post(rpc("ping"), { "mcp-session-id": handle })), {
@@ -123,7 +123,7 @@ await test("a session that initialize did not open has no handle here", async ()
   });
 });
 
-await test("DELETE ends the session and stops what it runs; without a handle, or for another's, it ends nothing", async () => {
+test("DELETE ends the session and stops what it runs; without a handle, or for another's, it ends nothing", async () => {
   const { endpoint, gateway } = start();
   const session = await initialized(endpoint);
   const remove = (headers: Record<string, string>): Request =>

@@ -63,7 +63,7 @@ const INVALID_PARAMS = { status: 400, rpc: -32602, code: "MCP_INVALID_REQUEST" }
 const INVALID_REQUEST = { status: 400, rpc: -32600, code: "MCP_INVALID_REQUEST" };
 const MISMATCH = { status: 400, rpc: -32020, code: "MCP_HEADER_MISMATCH" };
 
-await test("server/discover says what is spoken and offered, and by whom", async () => {
+test("server/discover says what is spoken and offered, and by whom", async () => {
   const { endpoint, gateway } = start();
   const { status, headers, body } = await ask(endpoint, modernRequest("server/discover", { id: "probe" }));
   const result = {
@@ -79,7 +79,7 @@ await test("server/discover says what is spoken and offered, and by whom", async
   assert.deepEqual([gateway.labelled.size, gateway.open.size], [0, 0]);
 });
 
-await test("tools are listed as approved, for this caller and for now, without marks that would put arguments into headers", async () => {
+test("tools are listed as approved, for this caller and for now, without marks that would put arguments into headers", async () => {
   const { endpoint, gateway } = start();
   const marked = {
     type: "object",
@@ -106,7 +106,7 @@ await test("tools are listed as approved, for this caller and for now, without m
   );
 });
 
-await test("a call goes on without its envelope and what was meant for the gateway; its result is complete", async () => {
+test("a call goes on without its envelope and what was meant for the gateway; its result is complete", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({
     kind: "result",
@@ -145,7 +145,7 @@ await test("a call goes on without its envelope and what was meant for the gatew
   assert.equal(gateway.calls[1]?.call.trace, null);
 });
 
-await test("the session is the principal's one, or the one its label names, and no request opens another", async () => {
+test("the session is the principal's one, or the one its label names, and no request opens another", async () => {
   const { endpoint, gateway } = start();
   const labelled = { params: { _cmcp: { session_id: "mine" } } };
   for (const [changes, caller] of [
@@ -164,7 +164,7 @@ await test("the session is the principal's one, or the one its label names, and 
   assert.equal(gateway.open.size, 0);
 });
 
-await test("X-MCP-Workflow-ID may repeat the body and never differ from it", async () => {
+test("X-MCP-Workflow-ID may repeat the body and never differ from it", async () => {
   const { endpoint, gateway } = start();
   assertRefused(
     await ask(endpoint, call({ params: { _cmcp: { workflow_id: "w" } }, headers: { "x-mcp-workflow-id": "other" } })),
@@ -177,7 +177,7 @@ await test("X-MCP-Workflow-ID may repeat the body and never differ from it", asy
   );
 });
 
-await test("clientInfo may be left out, and other metadata stand beside the envelope", async () => {
+test("clientInfo may be left out, and other metadata stand beside the envelope", async () => {
   const { endpoint } = start();
   assert.equal((await ask(endpoint, call({ meta: { [INFO]: undefined, traceparent: "00-x" } }))).status, 200);
 });
@@ -195,7 +195,7 @@ const envelopes: Record<string, { meta: NonNullable<ChangeListeners["meta"]>; ke
   "only capabilities": { meta: { [VERSION]: undefined, [INFO]: undefined }, key: VERSION },
 };
 for (const [name, { meta, key, problem }] of Object.entries(envelopes)) {
-  await test(`an envelope with ${name} is -32602 that names the key, with and without the modern header`, async () => {
+  test(`an envelope with ${name} is -32602 that names the key, with and without the modern header`, async () => {
     const { endpoint, gateway } = start();
     for (const headers of [{}, { "mcp-protocol-version": null, "mcp-method": null, "mcp-name": null }]) {
       for (const request of [call({ meta, headers }), modernRequest("server/discover", { meta, headers })]) {
@@ -209,7 +209,7 @@ for (const [name, { meta, key, problem }] of Object.entries(envelopes)) {
   });
 }
 
-await test("a request without an envelope is refused where its header or method says that it is modern", async () => {
+test("a request without an envelope is refused where its header or method says that it is modern", async () => {
   const { endpoint, gateway } = start();
   const modern = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "tool" };
   const bare = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "tool" } };
@@ -226,7 +226,7 @@ await test("a request without an envelope is refused where its header or method 
   assert.equal((await ask(endpoint, raw(bare))).status, 200, "the single POST without an envelope stays what it was");
 });
 
-await test("a version that is not spoken is -32022 with those that are; a legacy version takes no envelope", async () => {
+test("a version that is not spoken is -32022 with those that are; a legacy version takes no envelope", async () => {
   const { endpoint, gateway } = start();
   for (const version of ["v999.0.0", "2027-01-01", "2024-11-05"]) {
     const answer = await ask(
@@ -271,14 +271,14 @@ const mismatches: Record<string, NonNullable<ChangeListeners["headers"]>> = {
   "base64 of what is not UTF-8": { "mcp-name": "=?base64?/w==?=" },
 };
 for (const [name, headers] of Object.entries(mismatches)) {
-  await test(`${name} is -32020, and nothing runs`, async () => {
+  test(`${name} is -32020, and nothing runs`, async () => {
     const { endpoint, gateway } = start();
     assertRefused(await ask(endpoint, call({ headers })), MISMATCH);
     assert.equal(gateway.calls.length, 0);
   });
 }
 
-await test("the name may stand in base64, with blanks around it, and in any script", async () => {
+test("the name may stand in base64, with blanks around it, and in any script", async () => {
   const { endpoint, gateway } = start();
   assert.equal((await ask(endpoint, call({ headers: { "mcp-name": base64("tool") } }))).status, 200);
   assert.equal((await ask(endpoint, call({ headers: { "mcp-name": "  tool\t" } }))).status, 200);
@@ -290,7 +290,7 @@ await test("the name may stand in base64, with blanks around it, and in any scri
   );
 });
 
-await test("a method of the legacy era, or of none, is 404 and says which", async () => {
+test("a method of the legacy era, or of none, is 404 and says which", async () => {
   const { endpoint } = start();
   const cases: [string, RegExp][] = [
     ["initialize", /is no method of MCP 2026-07-28/],
@@ -312,7 +312,7 @@ await test("a method of the legacy era, or of none, is 404 and says which", asyn
   assertRefused(await ask(endpoint, modernRequest("resources/read", { params: { uri: "file:///a" } })), MISMATCH);
 });
 
-await test("eras do not mix: each mixture has its own refusal, and nothing of it runs", async () => {
+test("eras do not mix: each mixture has its own refusal, and nothing of it runs", async () => {
   const { endpoint, gateway } = start();
   const initialize = {
     jsonrpc: "2.0",
@@ -358,7 +358,7 @@ await test("eras do not mix: each mixture has its own refusal, and nothing of it
   assert.deepEqual(still.body.result, {}, "the legacy session goes on");
 });
 
-await test("notifications are accepted and change nothing; those that contradict themselves are refused", async () => {
+test("notifications are accepted and change nothing; those that contradict themselves are refused", async () => {
   const { endpoint, gateway } = start();
   let stop: () => void = () => undefined;
   gateway.reply = (_, __, signal) =>
@@ -392,7 +392,7 @@ await test("notifications are accepted and change nothing; those that contradict
   });
 });
 
-await test("parameters that are wrong, or that this gateway has no use for, are -32602", async () => {
+test("parameters that are wrong, or that this gateway has no use for, are -32602", async () => {
   const { endpoint, gateway } = start();
   const wrong: [string, JsonObject][] = [
     ["tools/list", { cursor: 2 }],
@@ -419,7 +419,7 @@ function refusedCall({ status, body }: Answer): unknown {
   return [status, body.result?.isError, isJsonObject(meta) ? meta["cmcp.gateway/error"] : undefined];
 }
 
-await test("a refused call is an answer, so it comes under 200 with its code", async () => {
+test("a refused call is an answer, so it comes under 200 with its code", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = () => ({ kind: "error", code: "POLICY_DENY", message: "not allowed", data: { call_id: "c-1" } });
   assert.deepEqual(refusedCall(await ask(endpoint, call())), [200, true, { code: "POLICY_DENY", advice: "give-up" }]);
@@ -444,7 +444,7 @@ await test("a refused call is an answer, so it comes under 200 with its code", a
   assert.doesNotMatch(JSON.stringify(failed.body), /secret/);
 });
 
-await test("an agent that closes the stream aborts its call and no other", async () => {
+test("an agent that closes the stream aborts its call and no other", async () => {
   const { endpoint, gateway } = start();
   gateway.reply = (_, __, signal) =>
     new Promise((resolve) => signal.addEventListener("abort", () => resolve({ kind: "result", result: {} })));
@@ -461,7 +461,7 @@ await test("an agent that closes the stream aborts its call and no other", async
   await answers[1];
 });
 
-await test("a session runs only so many requests at once, whatever their ids; others go on", async () => {
+test("a session runs only so many requests at once, whatever their ids; others go on", async () => {
   const { endpoint, gateway } = start(2);
   const waiting: (() => void)[] = [];
   gateway.reply = () => new Promise((resolve) => waiting.push(() => resolve({ kind: "result", result: {} })));
@@ -475,7 +475,7 @@ await test("a session runs only so many requests at once, whatever their ids; ot
   assert.equal((await ask(endpoint, modernRequest("tools/list"))).body.error, undefined);
 });
 
-await test("property: an envelope of any shape is answered once, and a call runs only under one that is whole", async () => {
+test("property: an envelope of any shape is answered once, and a call runs only under one that is whole", async () => {
   const { endpoint, gateway } = start();
   const json = fc
     .jsonValue({ maxDepth: 2 })

@@ -32,7 +32,7 @@ const everything: OpenChannel = async (receiver) => {
   };
 };
 
-await test("a task is made, asks its question of whoever waits for it, and gives its result", {
+test("a task is made, asks its question of whoever waits for it, and gives its result", {
   timeout: 60_000,
 }, async (t) => {
   const client = new ChannelClient({ open: () => everything, clientInfo: { name: "gateway", version: "1" } });

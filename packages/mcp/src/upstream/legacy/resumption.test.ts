@@ -20,7 +20,7 @@ function breaking(resumed: Script): Script {
   };
 }
 
-await test("a stream that broke off is gone on with where it ended, in its session", async (t) => {
+test("a stream that broke off is gone on with where it ended, in its session", async (t) => {
   const { client, server } = await start(
     t,
     breaking(
@@ -45,7 +45,7 @@ const lose = (socket: Socket, retryMs = 1): void =>
     setTimeout(() => socket.resetAndDestroy(), 50),
   );
 
-await test("one whose connection was lost is gone on with too, until nothing new came three times", async (t) => {
+test("one whose connection was lost is gone on with too, until nothing new came three times", async (t) => {
   let lost = 0;
   const { client, server } = await start(t, (_, socket) => {
     lost += 1;
@@ -62,7 +62,7 @@ await test("one whose connection was lost is gone on with too, until nothing new
   assert.deepEqual([fault.code, fault.detail.sent, server.calls().length], ["UPSTREAM_UNAVAILABLE", 1, 2]);
 });
 
-await test("one whose connection was lost before it had an event is of unknown outcome", async (t) => {
+test("one whose connection was lost before it had an event is of unknown outcome", async (t) => {
   const { client, server } = await start(
     t,
     (_, socket) => void socket.write(EVENT_STREAM, () => setTimeout(() => socket.resetAndDestroy(), 50)),
@@ -74,7 +74,7 @@ await test("one whose connection was lost before it had an event is of unknown o
   );
 });
 
-await test("a server that wants to be asked again later than it may be silent is not asked at all", async (t) => {
+test("a server that wants to be asked again later than it may be silent is not asked at all", async (t) => {
   const { client, server } = await start(t, (_, socket) => lose(socket, 60_001));
   const fault = await faultOf(client.callTool("s", toolNamed("tool"), {}, forever));
   assert.deepEqual(
@@ -89,7 +89,7 @@ for (const [name, answer] of [
   ["400 and a JSON-RPC error", http(400, { "content-type": "application/json" }, refusal)],
   ["405", http(405, {}, "")],
 ] as const) {
-  await test(`a call whose stream broke off and is not gone on with (${name}) is of unknown outcome and never sent again; later calls have another session`, async (t) => {
+  test(`a call whose stream broke off and is not gone on with (${name}) is of unknown outcome and never sent again; later calls have another session`, async (t) => {
     const { client, server } = await start(
       t,
       breaking((_, socket) => void socket.write(answer)),

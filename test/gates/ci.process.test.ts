@@ -9,7 +9,21 @@ import { ROOT } from "../gateway/deployment.ts";
 
 /** Programs that are really there; whatever else the script runs is played. */
 const REAL = ["bash", "cp", "dirname"];
-const PLAYED = ["make", "sh", "apt-get", "cc", "clang-format", "jq", "openssl", "xxd", "python3", "sleep"];
+const PLAYED = [
+  "make",
+  "sh",
+  "apt-get",
+  "cc",
+  "clang-format",
+  "jq",
+  "openssl",
+  "ssh-agent",
+  "xxd",
+  "strace",
+  "pg_ctlcluster",
+  "python3",
+  "sleep",
+];
 
 interface Run {
   readonly status: number | null;

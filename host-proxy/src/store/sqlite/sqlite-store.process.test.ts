@@ -46,6 +46,17 @@ archiveSuite({
   },
 });
 
+test("a batch whose bodies are archived is not compared", async (t) => {
+  const folder = temporaryDirectory(t);
+  const store = new SqliteStore(join(folder, "audit.db"), { durable: false, archive: join(folder, "archive") });
+  for (let first = 0; first < 4; first += 1) await store.append(batch(first, record(String(first))));
+  await store.compact({ keep: 2, records: 2 });
+  await store.archive(2);
+  await assert.rejects(store.append(batch(0, record("0"))), { code: "AUDIT_STORE_UNAVAILABLE", message: /archived/ });
+  await store.append(batch(3, record("3")));
+  await store.close();
+});
+
 test("a back-up is the log of one moment, and a store again", async (t) => {
   const folder = temporaryDirectory(t);
   const store = new SqliteStore(join(folder, "audit.db"), { durable: true });

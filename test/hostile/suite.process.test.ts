@@ -70,10 +70,11 @@ describe("schedules of a hostile host", () => {
   };
   for (const [name, lie] of Object.entries(lies)) {
     test(`an oracle that takes the host for honest finds ${name}`, async () => {
-      const claim: AgentAct = { side: "agent", kind: "claim", agent: 0, session: 0 };
+      // A claim needs nothing of the store. An export reads all of it.
+      const read: AgentAct = { side: "agent", kind: "export", agent: 0, session: 0 };
       const lied = async (): Promise<Finding[]> => {
         if ("skip" in lie) world.host.lies.arm(lie);
-        return await run([call("send_message"), claim]);
+        return await run([call("send_message"), read]);
       };
       let findings = await lied();
       // The lie may meet a connection of the gateway's own, such as one that lists tools, where it harms no call.

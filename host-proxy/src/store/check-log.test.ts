@@ -45,7 +45,7 @@ test("a scan with a gap is found", async (t) => {
 });
 
 for (const index of [0, 1])
-  await test(`another hash in tile 0/${index} is found`, async (t) => {
+  test(`another hash in tile 0/${index} is found`, async (t) => {
     const other = await changed(t, (store) => ({
       tile: async (level, at) => {
         const tile = await store.tile(level, at);

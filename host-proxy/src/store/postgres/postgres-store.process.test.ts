@@ -250,8 +250,10 @@ function withServer(server: PostgresServer): void {
   });
 
   void test("no server is AUDIT_STORE_UNAVAILABLE", async () => {
+    const nowhere = new URL("postgres://a@127.0.0.1:1/none");
+    nowhere.password = "hidden";
     await assert.rejects(
-      PostgresStore.open({ url: `postgres://a:${"hidden"}@127.0.0.1:1/none`, origin: "o", durable: true }),
+      PostgresStore.open({ url: nowhere.href, origin: "o", durable: true }),
       (error: { code?: unknown; message: string }) =>
         error.code === "AUDIT_STORE_UNAVAILABLE" &&
         error.message === "the audit store (PostgreSQL) failed: it cannot be reached",

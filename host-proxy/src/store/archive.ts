@@ -93,7 +93,8 @@ export class Archive {
       const headers = encodeSegment([...segmentRecords({ first, count, bytes }, { bodies: false })]);
       const digest = hash("sha256", segment.bytes, "buffer");
       const row = Buffer.concat([digest, await compressSegment(headers)]);
-      await store.replace([segment], { ...segment, form: FORM_ARCHIVED, bytes: row });
+      // Another process that archives has gone on from here.
+      if (!(await store.replace([segment], { ...segment, form: FORM_ARCHIVED, bytes: row }))) break;
       index = first + count;
     }
     return index;

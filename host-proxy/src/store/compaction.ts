@@ -38,8 +38,11 @@ export interface SegmentStore {
   formAt(index: number): Promise<number>;
   /** The segment that holds an index. */
   holding(index: number): Promise<EncodedSegment>;
-  /** Puts one segment in the place of several, in one transaction; nothing where they have been replaced already. */
-  replace(old: readonly EncodedSegment[], by: EncodedSegment): Promise<void>;
+  /**
+   * Puts one segment in the place of several, in one transaction.
+   * @returns `false` where another process has replaced them, and nothing was changed
+   */
+  replace(old: readonly EncodedSegment[], by: EncodedSegment): Promise<boolean>;
 }
 
 /** Where a group of segments ends: before an index, and at a number of records. */
@@ -106,8 +109,7 @@ export class Compactor {
       const count = last.first + last.count - first.first;
       const compressed = await compressSegment(bytes);
       const by = { ...last, first: first.first, count, form: FORM_ZSTD, length: bytes.length, bytes: compressed };
-      await this.#store.replace(group, by);
-      this.#from = first.first + count;
+      this.#from = (await this.#store.replace(group, by)) ? first.first + count : null;
     }
   }
 

@@ -1,7 +1,9 @@
 import type { Pool } from "pg";
 import { Archive, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
-import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH } from "../hash-tiles.ts";
+import { leafHash } from "@cmcp/log";
+import { TILE_WIDTH } from "@cmcp/log/format";
+import { isTile, tileRoot, tilesBelow, TileTail, TILE_LEVELS } from "../hash-tiles.ts";
 import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
 import { decodeSegment, type ArchiveReader, type EncodedSegment } from "../segment-codec.ts";
 import { filterKeys, segmentNames } from "../segment-names.ts";
@@ -196,7 +198,7 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     }
   }
 
-  async #replace(old: readonly EncodedSegment[], by: EncodedSegment): Promise<void> {
+  async #replace(old: readonly EncodedSegment[], by: EncodedSegment): Promise<boolean> {
     const names: number[] = [];
     const firsts: number[] = [];
     for (const segment of old)
@@ -207,7 +209,8 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     const { first, count, form, length, note } = by;
     const before = old[0]?.count ?? 0;
     const after = [count, form, length, Buffer.from(note), by.bytes];
-    await this.#query(REPLACE, [by.part, first, first + count, before, ...after, names, firsts, old[0]?.form]);
+    const values = [by.part, first, first + count, before, ...after, names, firsts, old[0]?.form];
+    return integer((await this.#one(REPLACE, values))["count"]) === 1;
   }
 
   async #tiles(level: number, from: number, to: number): Promise<readonly Uint8Array[]> {

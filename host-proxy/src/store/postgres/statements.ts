@@ -72,7 +72,9 @@ export const REPLACE = `
   ), unnamed AS (
     DELETE FROM cmcp_log.names AS old USING put, unnest($11::bigint[], $12::bigint[]) AS name (key, first)
     WHERE old.origin = put.origin AND old.name = name.key AND old.first = name.first AND old.first > $3
+  ), named AS (
+    INSERT INTO cmcp_log.names (origin, name, first)
+    SELECT DISTINCT put.origin, key, $3::bigint FROM put, unnest($11::bigint[]) AS key
+    ON CONFLICT DO NOTHING
   )
-  INSERT INTO cmcp_log.names (origin, name, first)
-  SELECT DISTINCT put.origin, key, $3::bigint FROM put, unnest($11::bigint[]) AS key
-  ON CONFLICT DO NOTHING`;
+  SELECT count(*) AS count FROM put`;

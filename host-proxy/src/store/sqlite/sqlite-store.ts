@@ -4,7 +4,9 @@ import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
 import { Archive, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
-import { isTile, leafHash, tileRoot, tilesBelow, TileTail, TILE_LEVELS, TILE_WIDTH, type Tile } from "../hash-tiles.ts";
+import { leafHash } from "@cmcp/log";
+import { TILE_WIDTH } from "@cmcp/log/format";
+import { isTile, tileRoot, tilesBelow, TileTail, TILE_LEVELS, type Tile } from "../hash-tiles.ts";
 import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
 import { LogThread } from "../log-thread.ts";
 import {
@@ -188,9 +190,10 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
     for (const { level, index, hashes } of tiles) statements.tile.run(level * TILES_OF_LEVEL + index, hashes);
   }
 
-  #replace(old: readonly EncodedSegment[], by: EncodedSegment): void {
+  #replace(old: readonly EncodedSegment[], by: EncodedSegment): boolean {
     const end = by.first + by.count;
     const statements = this.#statements;
+    let replaced = false;
     this.#transaction(() => {
       // Another process may have compacted them.
       if (integer(statements.plain.get(by.first, end, old[0]?.form ?? FORM_PLAIN)?.["plain"]) !== old.length)
@@ -203,9 +206,11 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
           statements.name.run(key, by.first);
         }
       }
+      replaced = true;
       return this.#tail;
     });
     this.#log?.appended(COMPACTION_PAGES);
+    return replaced;
   }
 
   readonly #read: ArchiveReader = async (segment) => this.#archive.read(segment);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leafHash, tileRoot, TileTail } from "./hash-tiles.ts";
+import { leafHash } from "@cmcp/log";
+import { tileRoot, TileTail } from "./hash-tiles.ts";
 
 test("a tail has as many hashes as its size asks for", () => {
   const hash = leafHash(Buffer.from("leaf"));

@@ -1,10 +1,7 @@
-import { hash } from "node:crypto";
+import { nodeHash } from "@cmcp/log";
+import { HASH_BYTES, TILE_WIDTH } from "@cmcp/log/format";
 import { malformedStore } from "./segment.ts";
 
-/** Hashes of a complete tile (C2SP tlog-tiles). */
-export const TILE_WIDTH = 256;
-/** Bytes of one SHA-256 hash. */
-export const HASH_BYTES = 32;
 /** Levels of tiles that 2^48 leaves have. */
 export const TILE_LEVELS = 6;
 
@@ -20,24 +17,13 @@ export function isTile(level: number, index: number): boolean {
   return Number.isInteger(level) && level >= 0 && level < TILE_LEVELS && Number.isSafeInteger(index) && index >= 0;
 }
 
-/** RFC 9162, section 2.1.1. */
-export function leafHash(header: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + header.length);
-  input.set(header, 1);
-  return hash("sha256", input, "buffer");
-}
-
 /** Hash of the subtree over the hashes of a complete tile, which is one hash of the level above. */
 export function tileRoot(hashes: Uint8Array): Uint8Array {
   if (hashes.length !== TILE_WIDTH * HASH_BYTES) throw malformedStore("a hash tile of another length");
-  const input = new Uint8Array(1 + 2 * HASH_BYTES);
-  input[0] = 1;
   const nodes = new Uint8Array(hashes);
+  const at = (place: number): Uint8Array => nodes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES);
   for (let width = TILE_WIDTH; width > 1; width /= 2)
-    for (let pair = 0; pair < width / 2; pair += 1) {
-      input.set(nodes.subarray(pair * 2 * HASH_BYTES, (pair + 1) * 2 * HASH_BYTES), 1);
-      nodes.set(hash("sha256", input, "buffer"), pair * HASH_BYTES);
-    }
+    for (let pair = 0; pair < width / 2; pair += 1) at(pair).set(nodeHash(at(2 * pair), at(2 * pair + 1)));
   return nodes.slice(0, HASH_BYTES);
 }
 

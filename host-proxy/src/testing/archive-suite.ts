@@ -104,7 +104,7 @@ export function archiveSuite(engine: ArchivingEngine): void {
       const root = treeHash(headers);
       const note = `log.example/1\n${headers.length}\n${root.toString("base64")}\n\n— key signature\n`;
       await store.append({ ...batch(first, ...records), note });
-      assert.deepEqual(await checkLog(store), { size: headers.length, root, noted: true });
+      assert.deepEqual(await checkLog(store), { size: headers.length, root: new Uint8Array(root), noted: true });
     }
     await store.append(batch(headers.length, record("noted otherwise")));
     assert.equal((await checkLog(store))?.noted, false);

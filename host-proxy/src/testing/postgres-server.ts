@@ -62,6 +62,8 @@ export class PostgresServer {
       ["-D", join(this.#folder, "data"), "-k", this.#folder, "-c", "listen_addresses=", "-c", "fsync=off"],
       { ...this.#identity, cwd: this.#folder, stdio: "ignore" },
     );
+    // A test file that ends by an error runs no hook.
+    process.once("exit", () => this.#process?.kill("SIGQUIT"));
     for (const end = Date.now() + READY_MS; Date.now() < end; await delay(50))
       if (this.#psql("SELECT 1", "postgres").status === 0) return;
     throw new Error("the server does not answer");

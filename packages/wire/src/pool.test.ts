@@ -163,6 +163,24 @@ test("a pool that is closed dials nobody", async () => {
   assert.equal(dials, 1);
 });
 
+test("a stream that is dialled when the pool is closed is closed too, even if the dialer ignores its signal", async (t) => {
+  const { pool: unused, peer, path } = await rawResponder(t);
+  await unused.close();
+  const pool: ExchangePool = new ExchangePool(
+    {
+      address: "ignores its signal",
+      dial: async () => {
+        const stream = await unixDialer(path).dial(new AbortController().signal);
+        await pool.close();
+        return stream;
+      },
+    },
+    { maxStreams: 1 },
+  );
+  await assert.rejects(pool.open(drain), { code: "WIRE_CLOSED" });
+  assert.equal(await (await peer()).next(), "closed");
+});
+
 test("a bounded number may wait", async (t) => {
   assert.equal(MAX_POOL_WAITERS, 1_024);
   const { pool } = await served(t, answer, { pool: { maxStreams: 1 } });

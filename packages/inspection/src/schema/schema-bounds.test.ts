@@ -20,7 +20,21 @@ const isRead = (inputSchema: JsonObject): boolean => {
 const words = (length: number): string => "x".repeat(length);
 const named = (count: number): JsonObject =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, 1]));
-const nested = (levels: number): JsonObject => (levels === 0 ? {} : { not: nested(levels - 1) });
+const nested = (levels: number, around: (inner: JsonObject) => JsonObject): JsonObject =>
+  levels === 0 ? {} : around(nested(levels - 1, around));
+/** Keywords below which schemas stand. */
+const LEVELS: readonly (readonly [keyword: string, around: (inner: JsonObject) => JsonObject])[] = [
+  ...["not", "if", "then", "else", "contains", "propertyNames", "items", "additionalProperties"].map(
+    (keyword) => [keyword, (inner: JsonObject) => ({ [keyword]: inner })] as const,
+  ),
+  ...["allOf", "anyOf", "oneOf", "prefixItems", "items"].map(
+    (keyword) => [`a list of ${keyword}`, (inner: JsonObject) => ({ [keyword]: [true, inner] })] as const,
+  ),
+  ...["properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies"].map(
+    (keyword) => [keyword, (inner: JsonObject) => ({ [keyword]: { a: inner } })] as const,
+  ),
+  ["additionalItems", (inner) => ({ items: [], additionalItems: inner })],
+];
 
 type Bound = readonly [what: string, most: number, passes: (size: number) => boolean];
 
@@ -60,7 +74,9 @@ const BOUNDS: readonly Bound[] = [
     5_000,
     (size) => isRead({ anyOf: Array.from({ length: size - 1 }, () => true) }),
   ],
-  ["levels of a schema", 64, (size) => isRead(nested(size))],
+  ...LEVELS.map(
+    ([keyword, around]): Bound => [`levels of a schema by ${keyword}`, 64, (size) => isRead(nested(size, around))],
+  ),
   ["characters of a pattern", 1_024, (size) => isRead({ pattern: words(size) })],
   ...FORMATS.map(
     ([format, most, text]): Bound => [
@@ -75,3 +91,23 @@ for (const [what, most, passes] of BOUNDS)
   test(`${what}: ${most} at most`, () => {
     assert.deepEqual([passes(most), passes(most + 1)], [true, false]);
   });
+
+test("a reference leads to an anchor of the schema, and to no other", () => {
+  const referring = (name: string): JsonObject => ({
+    properties: { a: { $ref: `#${name}` } },
+    $defs: { short: { $anchor: "short", type: "string", maxLength: 2 } },
+  });
+  assert.deepEqual(
+    ["ab", "abc", 1].map((a) => accepts(referring("short"), { a })),
+    [true, false, false],
+  );
+  assert.equal(isRead(referring("long")), false);
+  for (const [anchor, expected] of [
+    ["a".repeat(128), true],
+    ["a".repeat(129), false],
+    ["", false],
+    ["1a", false],
+    [1, false],
+  ] as const)
+    assert.equal(isRead({ $anchor: anchor }), expected, String(anchor));
+});

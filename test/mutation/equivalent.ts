@@ -257,4 +257,34 @@ export const EQUIVALENT: readonly Equivalent[] = [
     name: "guard: this.#queue === undefined → false",
     reason: "what is queued behind nothing leaves in the same write",
   },
+  {
+    file: "packages/inspection/src/result/size.ts",
+    line: "const UNIT_BYTES = 6;",
+    name: "constant: 6 → 7",
+    reason: "a larger estimate is measured, and the measure is the same",
+  },
+  {
+    file: "packages/inspection/src/result/size.ts",
+    line: "const SCALAR_BYTES = 25;",
+    name: "constant: 25 → 26",
+    reason: "a larger estimate is measured, and the measure is the same",
+  },
+  {
+    file: "packages/inspection/src/result/size.ts",
+    line: "const FRAME_BYTES = 3;",
+    name: "constant: 3 → 4",
+    reason: "a larger estimate is measured, and the measure is the same",
+  },
+  {
+    file: "packages/inspection/src/result/text.ts",
+    line: "if (strict === text) return false;",
+    name: "guard: strict === text → false",
+    reason: "the same text fails again in the same way",
+  },
+  {
+    file: "packages/inspection/src/result/text-strings.ts",
+    line: 'if (!written.includes("\\\\")) return written;',
+    name: 'guard: !written.includes("\\\\") → false',
+    reason: "what has no backslash has no escape to replace",
+  },
 ];

@@ -1,6 +1,6 @@
 /**
- * Runs an example: its tool servers, the gateway as an operator starts it, its agent, and `cmcp verify` over what the agent's session leaves.
- * `make example NAME=quickstart`. What it deploys and leaves is in `out/examples/NAME`.
+ * Runs an example: its tool servers, the gateway as an operator starts it, its agent, and `cmcp verify` over what the
+ * agent's session leaves. `make example NAME=quickstart`. What it deploys and leaves is in `out/examples/NAME`.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

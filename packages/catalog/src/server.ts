@@ -95,7 +95,8 @@ function readStdioServer(
 }
 
 /**
- * The server of one entry. `what` is how messages name the entry. Without a pin on an https URL it is `hash-only`, which only development allows.
+ * The server of one entry. `what` is how messages name the entry. Without a pin on an https URL it is `hash-only`,
+ * which only development allows.
  *
  * @throws CmcpError `CATALOG_INVALID`.
  */

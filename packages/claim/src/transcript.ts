@@ -40,8 +40,8 @@ export function claimDecision(decision: AuditDecision | null): TranscriptEntry["
 }
 
 /**
- * A transcript in memory: each distinct row once, and four bytes for a call. Sessions call the same tools again and again, so a transcript of tens of
- * thousands of calls takes a few hundred kilobytes.
+ * A transcript in memory: each distinct row once, and four bytes for a call. Sessions call the same tools again and
+ * again, so a transcript of tens of thousands of calls takes a few hundred kilobytes.
  */
 class CompactTranscript {
   readonly #numbers = new Map<string, number>();

@@ -23,8 +23,8 @@ export interface FlowSource {
 }
 
 /**
- * How arguments match. `exact`: a whole value or an identifier. `fingerprint`: a run of letters. `encoded`: either of them, and only or mostly
- * in what the arguments decode to.
+ * How arguments match. `exact`: a whole value or an identifier. `fingerprint`: a run of letters. `encoded`: either of
+ * them, and only or mostly in what the arguments decode to.
  */
 export type FlowKind = "exact" | "fingerprint" | "encoded";
 

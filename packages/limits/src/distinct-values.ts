@@ -38,8 +38,8 @@ export class ValueRoom {
 }
 
 /**
- * How many different values were seen in a rolling window. Values are kept as hashes. Beyond its bounds the number of values is unknown: it is
- * then {@link COUNT_BOUND} until the window is over.
+ * How many different values were seen in a rolling window. Values are kept as hashes. Beyond its bounds the number of
+ * values is unknown: it is then {@link COUNT_BOUND} until the window is over.
  */
 export class DistinctValues {
   readonly #windowMs: number;

@@ -69,8 +69,9 @@ export interface HistoryOptions {
 }
 
 /**
- * What each principal did in rolling windows, for rules to read. Memory is bounded: at a bound, values are at {@link COUNT_BOUND} or incomplete,
- * never too low without saying so. A rule that stands in the next bundle unchanged keeps its counts.
+ * What each principal did in rolling windows, for rules to read. Memory is bounded: at a bound, values are at {@link
+ * COUNT_BOUND} or incomplete, never too low without saying so. A rule that stands in the next bundle unchanged keeps
+ * its counts.
  */
 export class History {
   readonly #options: HistoryOptions;

@@ -59,8 +59,8 @@ export interface Rule {
    */
   readonly redactFields: readonly string[];
   /**
-   * `@keep_fields`, beside `@redact_fields` and written like it: fields of the result that are free text and stay. Without it no free text of
-   * a result with redacted fields is delivered, because it could say what the fields said.
+   * `@keep_fields`, beside `@redact_fields` and written like it: fields of the result that are free text and stay.
+   * Without it no free text of a result with redacted fields is delivered, because it could say what the fields said.
    */
   readonly keepFields: readonly string[];
   readonly readsSensitivity: boolean;

@@ -119,8 +119,9 @@ export class SessionTable {
   }
 
   /**
-   * Resets a session's principal to the lowest label, as an operator's signed statement says, and also what the session has seen. Other open
-   * sessions of the principal are not covered by the statement: they keep theirs, and raise the principal again when they close.
+   * Resets a session's principal to the lowest label, as an operator's signed statement says, and also what the session
+   * has seen. Other open sessions of the principal are not covered by the statement: they keep theirs, and raise the
+   * principal again when they close.
    */
   reset(session: Session): SensitivityChange {
     const before = session.sensitivity;

@@ -53,7 +53,8 @@ export class Tpm {
 
   /**
    * Sends a command and waits for its response.
-   * @throws TpmResponseError when the TPM refuses it; CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when it cannot be asked or its answer is malformed.
+   * @throws TpmResponseError when the TPM refuses it; CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when it cannot be
+   * asked or its answer is malformed.
    */
   async run(command: TpmCommand): Promise<TpmResponse> {
     const turn = this.#tail.then(async () => await this.#exchange(command));

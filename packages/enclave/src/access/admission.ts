@@ -10,8 +10,8 @@ export interface AdmissionLimits {
   /** Most requests of one principal that run or wait. */
   readonly maxPerPrincipal: number;
   /**
-   * Most open questions to agents, in all and of one principal. Each holds a connection to a server. Principals share them like the slots of
-   * running requests.
+   * Most open questions to agents, in all and of one principal. Each holds a connection to a server. Principals share
+   * them like the slots of running requests.
    */
   readonly maxQuestions: number;
   readonly maxQuestionsPerPrincipal: number;
@@ -30,7 +30,8 @@ export type WhileAsking = <T>(answer: () => Promise<T>) => Promise<T>;
 
 /**
  * Admits requests fairly. {@link SharedSlots} limits the share of each principal, so that the next principal finds a free slot. When all
- * slots are taken, a slot that becomes free goes to a principal without any. Of several, the one that has used the least slot time is first.
+ * slots are taken, a slot that becomes free goes to a principal without any. Of several, the one that has used the
+ * least slot time is first.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -75,7 +76,8 @@ export class Admission {
   }
 
   /**
-   * Runs `work` when it is the principal's turn. While it waits in `whileAsking` it takes no slot of a running request, but one of a question.
+   * Runs `work` when it is the principal's turn. While it waits in `whileAsking` it takes no slot of a running request,
+   * but one of a question.
    * @throws CmcpError `OVERLOADED`; `REQUEST_CANCELLED` if `signal` aborts before its turn
    */
   async run<T>(principal: string, signal: AbortSignal, work: (whileAsking: WhileAsking) => Promise<T>): Promise<T> {

@@ -12,7 +12,8 @@ export const MAX_BOUND_TOKENS = 100_000;
 
 /**
  * The principals of the measured configuration, and the SHA-256 hashes of their bearer tokens. The host provisions tokens: it decides who
- * can call now, but not which principals exist or what they may do. JWTs do not depend on the host, because their issuers' keys are measured.
+ * can call now, but not which principals exist or what they may do. JWTs do not depend on the host, because their
+ * issuers' keys are measured.
  */
 export class Principals {
   readonly #workflows: ReadonlyMap<string, readonly string[]>;
@@ -73,8 +74,8 @@ export class Principals {
   }
 
   /**
-   * The workflows that a caller's credential may use. The principal's list counts, and also the list of the JWT's subject if it has one. The
-   * principal of an `any_subject` issuer has only the subject's list.
+   * The workflows that a caller's credential may use. The principal's list counts, and also the list of the JWT's
+   * subject if it has one. The principal of an `any_subject` issuer has only the subject's list.
    */
   workflowsOf({ principalId, jwtIdentity }: Caller): readonly string[] {
     const own = this.#workflows.get(principalId);
@@ -83,8 +84,8 @@ export class Principals {
   }
 
   /**
-   * The workflow of a request that names none: the credential's only one, or `default` if the credential may use that. Otherwise `null`, and
-   * the request must name one. It is always a workflow that the caller may also name.
+   * The workflow of a request that names none: the credential's only one, or `default` if the credential may use that.
+   * Otherwise `null`, and the request must name one. It is always a workflow that the caller may also name.
    */
   unnamedWorkflow(caller: Caller): string | null {
     const [only, ...others] = new Set(this.workflowsOf(caller));

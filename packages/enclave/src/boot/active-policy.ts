@@ -91,8 +91,9 @@ export class ActivePolicy {
   }
 
   /**
-   * Puts another bundle in force. The launch document must allow it, the pinned key must have signed it, and its version must be higher. Calls
-   * that are decided keep their decision. Reloads run one at a time. The bundle in force can be sent again and changes nothing.
+   * Puts another bundle in force. The launch document must allow it, the pinned key must have signed it, and its
+   * version must be higher. Calls that are decided keep their decision. Reloads run one at a time. The bundle in force
+   * can be sent again and changes nothing.
    *
    * @param received - the host's message, see `parsePolicyReload`
    * @throws CmcpError if the bundle is refused; the policy in force stays
@@ -150,8 +151,8 @@ export class ActivePolicy {
   }
 
   /**
-   * Changes the policy and adds the entry to each chain, in one synchronous step. So in every chain the entry comes before all decisions under
-   * the new policy.
+   * Changes the policy and adds the entry to each chain, in one synchronous step. So in every chain the entry comes
+   * before all decisions under the new policy.
    */
   async #install({ sessions, recorder }: ReloadPorts, next: CompiledPolicy, report: InstanceReport): Promise<void> {
     const detail = {

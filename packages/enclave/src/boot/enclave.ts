@@ -80,8 +80,8 @@ export class Enclave {
   }
 
   /**
-   * Shuts down, and answers with the number of sessions without a claim. The host may then end the process. While sessions are closed, it hears how
-   * many are left.
+   * Shuts down, and answers with the number of sessions without a claim. The host may then end the process. While
+   * sessions are closed, it hears how many are left.
    */
   async #drain(exchange: IncomingExchange): Promise<void> {
     this.#phases.step("drain");

@@ -35,8 +35,8 @@ export function checkKillSwitch(
 }
 
 /**
- * Checks rate limits and budgets, then the ceilings of sinks, in every enforcement mode. Nothing is counted until {@link LimitPorts.windows}
- * takes the call that this returns.
+ * Checks rate limits and budgets, then the ceilings of sinks, in every enforcement mode. Nothing is counted until
+ * {@link LimitPorts.windows} takes the call that this returns.
  */
 export function checkLimits(call: LimitedInput, target: Target, ports: LimitPorts): Step<LimitedCall> {
   const limited = limitedCall(call, target);

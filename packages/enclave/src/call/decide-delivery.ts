@@ -20,8 +20,9 @@ export interface DeliveryPorts {
 const WITHHELD = "policy does not let this result be delivered";
 
 /**
- * Decides what of one call's answer the agent gets: every message before the result, and the result. Policy decides where the bundle speaks of
- * `deliver_result`. Findings raise labels where the configuration says so, before anything is delivered.
+ * Decides what of one call's answer the agent gets: every message before the result, and the result. Policy decides
+ * where the bundle speaks of `deliver_result`. Findings raise labels where the configuration says so, before anything
+ * is delivered.
  */
 export class DeliveryDecider {
   readonly #ports: DeliveryPorts;

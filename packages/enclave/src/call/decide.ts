@@ -65,8 +65,8 @@ export class Decider {
   }
 
   /**
-   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments, integrity and limits, asks policy. A permitted request is
-   * counted at once, so that no two requests share what is left of a limit.
+   * Decides one request: checks the kill switch, finds the target, checks workflow, arguments, integrity and limits,
+   * asks policy. A permitted request is counted at once, so that no two requests share what is left of a limit.
    */
   decide(call: LimitedInput): Step<Permit> {
     const stopped = checkKillSwitch(call, this.#ports.limits);

@@ -11,8 +11,9 @@ export interface SubscribePorts {
 }
 
 /**
- * Returns a function that subscribes a session to a resource. It asks the server every time, because the server may refuse later. It rejects
- * with `UPSTREAM_CALL_REFUSED` if the server refuses, and with `OVERLOADED` if the session has too many subscriptions.
+ * Returns a function that subscribes a session to a resource. It asks the server every time, because the server may
+ * refuse later. It rejects with `UPSTREAM_CALL_REFUSED` if the server refuses, and with `OVERLOADED` if the session has
+ * too many subscriptions.
  */
 export function subscriber({ subscriptions, upstreams }: SubscribePorts): SendPorts["subscribe"] {
   return async ({ recorded: { session }, request: { name: uri } }, { target }, request, peer) => {

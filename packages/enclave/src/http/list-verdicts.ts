@@ -44,8 +44,8 @@ function keyOf(kind: string, { caller, recorded, policyRequest, policy }: Decisi
 }
 
 /**
- * The verdicts of lists, remembered for each principal with its identity, workflow and policy, and for each session where a rule reads which
- * session it is. Pages of one list and later lists of the same caller decide each target once.
+ * The verdicts of lists, remembered for each principal with its identity, workflow and policy, and for each session
+ * where a rule reads which session it is. Pages of one list and later lists of the same caller decide each target once.
  */
 export class ListMemory {
   readonly #lists = new Map<string, ListVerdicts>();

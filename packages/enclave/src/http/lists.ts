@@ -104,8 +104,8 @@ export class Lists {
   }
 
   /**
-   * One page. It ends when it is full, or has made as many decisions as a page may; the cursor says where the next one begins. So a page can have
-   * fewer members than another, and none (MCP, Pagination).
+   * One page. It ends when it is full, or has made as many decisions as a page may; the cursor says where the next one
+   * begins. So a page can have fewer members than another, and none (MCP, Pagination).
    * @throws CmcpError `CURSOR_INVALID`
    */
   async page({ recorded, caller, kind, cursor }: ListRequest): Promise<ListPage> {

@@ -4,8 +4,8 @@ import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 export type HostErrorMessages = Readonly<Partial<Record<ErrorCode, string>>>;
 
 /**
- * The error of a failed exchange with the host. The host chooses code and text of an error frame, and they would reach agents. Therefore only
- * codes of the list pass, each with the enclave's own message.
+ * The error of a failed exchange with the host. The host chooses code and text of an error frame, and they would reach
+ * agents. Therefore only codes of the list pass, each with the enclave's own message.
  * @param fallback the code for any other failure
  */
 export function hostError(thrown: unknown, messages: HostErrorMessages, fallback: ErrorCode): CmcpError {

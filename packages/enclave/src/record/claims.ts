@@ -24,8 +24,8 @@ export class ClaimSequence {
   #previous: string | null = null;
 
   /**
-   * Writes a claim with the next number and the link. The number is used up even if the host stores the claim late, because a second claim with
-   * it would look like a fork.
+   * Writes a claim with the next number and the link. The number is used up even if the host stores the claim late,
+   * because a second claim with it would look like a fork.
    */
   next(write: (number: number, previous: string | null) => WrittenClaim): WrittenClaim {
     const written = write(this.#number + 1, this.#previous);
@@ -76,7 +76,8 @@ export class Claims {
 
   /**
    * The present end of a session's chain, once the host has stored every entry up to it.
-   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is late with a record; `AUDIT_STORE_MISMATCH` if it will never hold one of them
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` while the host is late with a record; `AUDIT_STORE_MISMATCH` if it will
+   * never hold one of them
    */
   async storedPoint(recorded: RecordedSession): Promise<ChainPoint> {
     const point = pointOf(recorded);
@@ -88,8 +89,8 @@ export class Claims {
   }
 
   /**
-   * A claim over an open session so far, which a verifier calls an open prefix. If every call makes a claim, the latest one is returned until
-   * the session gets another entry.
+   * A claim over an open session so far, which a verifier calls an open prefix. If every call makes a claim, the latest
+   * one is returned until the session gets another entry.
    * @throws CmcpError as {@link storedPoint}
    */
   async claimOpen(recorded: RecordedSession): Promise<Claim> {

@@ -46,8 +46,8 @@ export class PolicyKeys {
 }
 
 /**
- * Takes over the changes that earlier instances recorded. A journal of the host's own making changes nothing, as an operator and the present
- * key must have signed.
+ * Takes over the changes that earlier instances recorded. A journal of the host's own making changes nothing, as an
+ * operator and the present key must have signed.
  * @param hasSigned whether an operator of the measured configuration signed a statement
  */
 export function restorePolicyKeys(

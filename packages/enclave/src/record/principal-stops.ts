@@ -51,8 +51,9 @@ export class PrincipalStops {
   }
 
   /**
-   * Counts a call by the entry that was just added to its session's chain. The call that reaches the threshold trips the switch: its session
-   * gets an entry that says so, and every session of the principal is closed with its claim. Runs in the same turn as the entry is added.
+   * Counts a call by the entry that was just added to its session's chain. The call that reaches the threshold trips
+   * the switch: its session gets an entry that says so, and every session of the principal is closed with its claim.
+   * Runs in the same turn as the entry is added.
    */
   count(recorded: RecordedSession, { call_id: callId, policy_decision: decision, detail }: EntryFields): void {
     const { killSwitch } = this.#ports;

@@ -23,7 +23,8 @@ export async function readClosed(
 ): Promise<ClosedSession | null> {
   if (!isSessionId(sessionId)) return null;
   const latest = await latestClaim(own.journal, own, sessionId);
-  // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed session has what goes with its end.
+  // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed session
+  // has what goes with its end.
   if (latest === null || latest.end === null) return null;
   const { claim } = latest;
   const { root, tip, length } = claim.gateway.audit_chain;

@@ -17,8 +17,9 @@ export interface OwnJournal {
 }
 
 /**
- * A session's entries from the host's store, up to a point of its chain. Each is checked to follow the one before when it is read, and the last one
- * to be the point. So what was returned is this process's own only once the end is reached without an error.
+ * A session's entries from the host's store, up to a point of its chain. Each is checked to follow the one before when
+ * it is read, and the last one to be the point. So what was returned is this process's own only once the end is reached
+ * without an error.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` at the first entry that the chain does not have there
  */
 export async function* readEntries(

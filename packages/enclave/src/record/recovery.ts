@@ -19,8 +19,9 @@ export interface RecoveryPorts extends WholeSessionPorts {
 }
 
 /**
- * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome. Every principal starts at
- * the label it had, or at the highest if that is unknown. A principal that the kill switch had stopped stays stopped.
+ * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome.
+ * Every principal starts at the label it had, or at the highest if that is unknown. A principal that the kill switch
+ * had stopped stays stopped.
  */
 export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierInstances): Promise<void> {
   const recovered = earlier.instances.map((found) => found.recovered).filter((found) => found !== null);
@@ -33,8 +34,8 @@ export async function recoverInterrupted(parts: RecoveryPorts, earlier: EarlierI
 
 /**
  * Restores each principal's label. Entries carry the host's time. A host that changes its clock can only make a label last longer, or
- * hide records that it could withhold anyway. If a journal has a flaw, the missing records may belong to any principal. An operator's reset in
- * a later instance overrides both.
+ * hide records that it could withhold anyway. If a journal has a flaw, the missing records may belong to any principal.
+ * An operator's reset in a later instance overrides both.
  */
 function restoreFloors({ sessions, vocabulary, now, floorMs }: RecoveryPorts, { instances }: EarlierInstances): void {
   const oldest = now() - floorMs;

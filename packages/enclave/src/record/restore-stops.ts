@@ -5,10 +5,10 @@ import type { EarlierInstances } from "./earlier-instances.ts";
 type Recovered = NonNullable<EarlierInstances["instances"][number]["recovered"]>;
 
 /**
- * The kill switch as earlier instances left it. A trip counts until an operator's unblock that comes after it: later in the same journal, or
- * in an instance that saw that journal. The host orders the journals, and could write one of its own. So only a signature of an operator
- * unblocks, and only an instance's own record says which instance was before it. Where a journal has a flaw, a trip may be missing, and
- * everybody is blocked who was not unblocked since.
+ * The kill switch as earlier instances left it. A trip counts until an operator's unblock that comes after it: later in
+ * the same journal, or in an instance that saw that journal. The host orders the journals, and could write one of its
+ * own. So only a signature of an operator unblocks, and only an instance's own record says which instance was before
+ * it. Where a journal has a flaw, a trip may be missing, and everybody is blocked who was not unblocked since.
  *
  * @param hasSigned whether an operator of the measured configuration signed a statement
  */

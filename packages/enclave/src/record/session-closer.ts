@@ -65,8 +65,8 @@ export class SessionCloser {
   }
 
   /**
-   * Ends a session that is full. Its running calls finish, and it is closed. Its principal opens another in the meantime, at the same sensitivity: by
-   * its label with the next call, by `initialize` where it had a handle.
+   * Ends a session that is full. Its running calls finish, and it is closed. Its principal opens another in the
+   * meantime, at the same sensitivity: by its label with the next call, by `initialize` where it had a handle.
    */
   retire(recorded: RecordedSession): void {
     if (recorded.lifecycle.phase !== "started") return;

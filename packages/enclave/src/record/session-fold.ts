@@ -18,8 +18,8 @@ export interface FoldedEntries {
 }
 
 /**
- * What claims need of a session's entries, kept up to date as they are written, so that a claim reads nothing back. Adding an entry takes the same
- * time however many there were.
+ * What claims need of a session's entries, kept up to date as they are written, so that a claim reads nothing back.
+ * Adding an entry takes the same time however many there were.
  */
 export class SessionFold {
   readonly #calls = new CallSummaryBuilder();

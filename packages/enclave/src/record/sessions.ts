@@ -61,8 +61,8 @@ export class Sessions {
   }
 
   /**
-   * The session of the caller's label, opened on first use; without a label, the principal's default session. While such a session is closing,
-   * the request waits for the close and then opens the next one.
+   * The session of the caller's label, opened on first use; without a label, the principal's default session. While
+   * such a session is closing, the request waits for the close and then opens the next one.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, or the error of a failed close, such as `AUDIT_STORE_UNAVAILABLE`
    */
   async openOrJoin(caller: Caller, label: string | null): Promise<RecordedSession> {

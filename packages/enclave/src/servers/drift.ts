@@ -36,8 +36,9 @@ const LIST_MS = 30_000;
 const RECHECK_MS = 5_000;
 
 /**
- * Compares the live definitions of servers with the approved ones: on first contact, after an agent asked for a list, when a server says that
- * a list changed, and when the last comparison is older than the configured age. Agents always get the approved text.
+ * Compares the live definitions of servers with the approved ones: on first contact, after an agent asked for a list,
+ * when a server says that a list changed, and when the last comparison is older than the configured age. Agents always
+ * get the approved text.
  */
 export class DriftMonitor {
   readonly #catalog: Pick<Catalog, "tools" | "resources" | "prompts">;

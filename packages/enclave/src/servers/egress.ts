@@ -63,8 +63,8 @@ class EgressStream extends Duplex {
 }
 
 /**
- * Opens a byte stream to a host and port of the catalog. `signal` can cancel the opening only. The exchange gets a signal of its own, because
- * the signal it is opened with stays bound to it.
+ * Opens a byte stream to a host and port of the catalog. `signal` can cancel the opening only. The exchange gets a
+ * signal of its own, because the signal it is opened with stays bound to it.
  * @throws CmcpError a code of {@link HOST_ERRORS}
  */
 export async function dialEgress(pool: ExchangePool, host: string, port: number, signal: AbortSignal): Promise<Duplex> {

@@ -26,8 +26,9 @@ const requiredCapabilities = members(
 );
 
 /**
- * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go first, protocol versions,
- * capabilities that are missing (MCP 2025-11-25 "Resource not found", "URLElicitationRequiredError", "Unsupported protocol version").
+ * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go
+ * first, protocol versions, capabilities that are missing (MCP 2025-11-25 "Resource not found",
+ * "URLElicitationRequiredError", "Unsupported protocol version").
  */
 const data = members(
   {},

@@ -26,8 +26,9 @@ function elicited(question: JsonObject, answer: JsonValue): JsonObject | undefin
 }
 
 /**
- * Rebuilds an agent's answer to a server's question from what was asked: the fields of the form, a sampled message, or roots. What nobody asked
- * for does not reach the server; a field of a form that was not asked for, or not like this, refuses the answer.
+ * Rebuilds an agent's answer to a server's question from what was asked: the fields of the form, a sampled message, or
+ * roots. What nobody asked for does not reach the server; a field of a form that was not asked for, or not like this,
+ * refuses the answer.
  * @param question the parameters that the agent was asked with, as `inspectQuestion` left them
  */
 export function inspectQuestionAnswer(method: string, question: JsonObject, answer: JsonValue): CheckedAnswer {

@@ -25,8 +25,8 @@ const QUESTIONS: Readonly<Record<string, Shape>> = {
 
 /**
  * A server's question as it may be put to the agent, rebuilt from the shape that its method has.
- * @returns the parameters; `null` when it may not be put: a method that asks nothing, another shape, or words that are withheld, without which
- * nobody could tell what is asked
+ * @returns the parameters; `null` when it may not be put: a method that asks nothing, another shape, or words that are
+ * withheld, without which nobody could tell what is asked
  */
 export function inspectQuestion(method: string, params: JsonObject, { withholdText }: MessageTerms): JsonObject | null {
   if (withholdText && method !== WORDLESS) return null;

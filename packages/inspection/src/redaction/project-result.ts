@@ -53,8 +53,9 @@ function valuesOf({ content, structuredContent }: JsonObject, rules: FieldRules)
 }
 
 /**
- * Projects a tool's result: its structured content, or the one JSON text it consists of, onto the schema without the redacted fields. Text is
- * written anew from that, and nothing else of the result stays. Of a failure only that it is one stays.
+ * Projects a tool's result: its structured content, or the one JSON text it consists of, onto the schema without the
+ * redacted fields. Text is written anew from that, and nothing else of the result stays. Of a failure only that it is
+ * one stays.
  *
  * @param received the result as the tool sent it, whose redacted values are looked for in what stays
  */

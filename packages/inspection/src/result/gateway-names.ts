@@ -9,7 +9,8 @@ const ownLetters = (name: string): string => letters(name.normalize("NFKC").repl
 
 /** Whether a name reads as an underscore and this word. */
 function isUnderscored(name: string, word: string): boolean {
-  // Most names are told by their first letter: normalization turns nothing visible in ASCII into an underscore, nor an underscore into anything else.
+  // Most names are told by their first letter: normalization turns nothing visible in ASCII into an underscore, nor an
+  // underscore into anything else.
   const first = name[0] ?? "";
   if (first > " " && first <= "~" && first !== "_") return false;
   return letters(name) === word && /^[\s\p{C}]*_/u.test(name.normalize("NFKC"));

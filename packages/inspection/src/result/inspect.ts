@@ -38,8 +38,8 @@ export function withheldResult(outcome: "schema_violation" | "size_exceeded" | "
 
 /**
  * Inspects the result of a call: size, shape, members posing as the gateway's, the approved output schema, then the projection that
- * redaction is. What leaves is rebuilt from the shape the protocol gives it; the input is left as it is. A field that redaction takes out may
- * be one the output schema requires.
+ * redaction is. What leaves is rebuilt from the shape the protocol gives it; the input is left as it is. A field that
+ * redaction takes out may be one the output schema requires.
  */
 export function inspectResult(tool: InspectedTool, result: JsonObject, options: ResultOptions): InspectedResult {
   if (isLarger(result, options.maxBytes)) return withheldResult("size_exceeded");

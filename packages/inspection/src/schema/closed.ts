@@ -4,8 +4,9 @@ import type { CompiledSchema } from "./compiled.ts";
 import { itemSchemas, propertySchemas } from "./declared.ts";
 
 /**
- * Why a value that a schema accepts does not fit it read as closed, `null` when it does: every property must be declared, at every level, and
- * every value typed. What `additionalProperties` types is declared; `true`, `{}` and absence declare nothing.
+ * Why a value that a schema accepts does not fit it read as closed, `null` when it does: every property must be
+ * declared, at every level, and every value typed. What `additionalProperties` types is declared; `true`, `{}` and
+ * absence declare nothing.
  * @throws RangeError when the check takes too much work
  */
 export function closedFault(compiled: CompiledSchema, value: JsonObject): string | null {

@@ -14,8 +14,8 @@ export interface UrlTarget extends Pick<NormalUrl, "url" | "scheme" | "host" | "
 }
 
 /**
- * The paths and URLs of a call's arguments in the forms that rules compare. What could not be read is the empty text in each set, so that it
- * is in no list of what is allowed.
+ * The paths and URLs of a call's arguments in the forms that rules compare. What could not be read is the empty text in
+ * each set, so that it is in no list of what is allowed.
  */
 export interface ArgumentTargets {
   readonly urls: readonly UrlTarget[];

@@ -27,8 +27,8 @@ function withoutCarrier(address: string): string {
 
 /**
  * Brings a host into the one form that rules compare, as WHATWG URL reads it for `http`: lower case, international names in punycode, IPv4
- * in any of its forms as four decimal numbers. An IPv6 address is compressed, without brackets, and an IPv4 address inside one stands alone.
- * Dots at the end are removed.
+ * in any of its forms as four decimal numbers. An IPv6 address is compressed, without brackets, and an IPv4 address
+ * inside one stands alone. Dots at the end are removed.
  * @param host without user information and port
  * @returns `null` for what is no host
  */

@@ -72,7 +72,8 @@ export class SigningKeys {
   }
 
   /**
-   * Takes over changes of earlier instances, in any order. Of a key with two successors it is not known which one followed: no key signs then.
+   * Takes over changes of earlier instances, in any order. Of a key with two successors it is not known which one
+   * followed: no key signs then.
    */
   restore(changes: readonly KeyChange[]): void {
     const nexts = Map.groupBy(

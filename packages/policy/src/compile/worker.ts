@@ -34,7 +34,8 @@ export class CompileWorker {
   /**
    * Has the one candidate compiled and ends the thread.
    *
-   * @throws CmcpError what the worker reports; `POLICY_BUNDLE_INVALID` when it dies or takes longer than `timeoutMs`; `INTERNAL` the second time.
+   * @throws CmcpError what the worker reports; `POLICY_BUNDLE_INVALID` when it dies or takes longer than `timeoutMs`;
+   * `INTERNAL` the second time.
    */
   async compile(input: CompileInput, timeoutMs: number): Promise<CompilePlan> {
     if (this.#used) throw new CmcpError("INTERNAL", "a compile worker compiles one candidate");

@@ -17,8 +17,9 @@ const unknown = (arg: string) => ({ __extn: { fn: "unknown", arg } });
 
 /**
  * Whether some arguments could let a request through that is refused without any: Cedar's partial evaluation, with
- * `context.arguments` and what follows from it unknown. For showing things only; a request is decided with the arguments it has. False where it
- * cannot be told: no rule looks at arguments, too many apply, or the engine finds an error.
+ * `context.arguments` and what follows from it unknown. For showing things only; a request is decided with the
+ * arguments it has. False where it cannot be told: no rule looks at arguments, too many apply, or the engine finds an
+ * error.
  * @param looking called before the engine is asked
  */
 export function couldAllowWith(

@@ -16,9 +16,9 @@ const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const ENTRIES_KEY = '"entries"';
 
 /**
- * Splits the JSON text of a bundle, as its bytes come, into the texts of its entries and the envelope: the same text with an empty array for
- * `entries`. It finds where texts begin and end, and nothing more. A strict parser must accept each of them; whatever is wrong with the whole is then
- * wrong with one of them.
+ * Splits the JSON text of a bundle, as its bytes come, into the texts of its entries and the envelope: the same text
+ * with an empty array for `entries`. It finds where texts begin and end, and nothing more. A strict parser must accept
+ * each of them; whatever is wrong with the whole is then wrong with one of them.
  */
 export class EntrySplitter {
   #inEntries = false;

@@ -23,7 +23,8 @@ export class Resumption {
    * @param lost how the connection was lost; `null` where the server ended the stream
    * @param patience milliseconds the server may be silent for
    * @returns the event after which to go on
-   * @throws CmcpError `lost`, or `UPSTREAM_PROTOCOL_ERROR` for the same without it, where it is not gone on with; `UPSTREAM_TIMEOUT` for a wait longer than `patience`
+   * @throws CmcpError `lost`, or `UPSTREAM_PROTOCOL_ERROR` for the same without it, where it is not gone on with;
+   * `UPSTREAM_TIMEOUT` for a wait longer than `patience`
    */
   async due(lost: CmcpError | null, patience: number, signal: AbortSignal): Promise<string> {
     const { lastEventId, retryMs } = this.position;

@@ -1,5 +1,6 @@
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { receiptOf } from "../gateway/fixture.ts";
 import { startGateway } from "../gateway/gateway.ts";
 import { startDeployment } from "../gateway/principals.ts";
 import { changeOneByte } from "./change-one-byte.ts";
@@ -16,17 +17,19 @@ async function stoppedRecord(folder: string): Promise<SessionRecord & { readonly
   });
   try {
     const agent = deployment.agent(deployment.tokenOf("alice"));
-    await agent.call("get_patient_record", { patient_id: "P-1001" });
+    const { body } = await agent.call("get_patient_record", { patient_id: "P-1001" });
     for (let call = 0; call < 2; call += 1) await agent.call("send_message", { to: "a", text: "after" });
-    const refused = await agent.call("send_message", { to: "a", text: "after" });
-    const refusal = refused.body.error?.data?.receipt as { readonly session_id: string };
-    const text = async (path: string): Promise<string> => {
-      const answer = await agent.request(path);
+    const text = async (path: string, method = "GET"): Promise<string> => {
+      const answer = await agent.request(path, { method });
       if (answer.status !== 200) throw new Error(`${path}: HTTP ${answer.status}`);
       return answer.text;
     };
-    const claim = await text(`/sessions/${refusal.session_id}/trace-claim`);
-    const bundle = await text(`/audit/export?session_id=${refusal.session_id}`);
+    // A refusal names the claim of the session that was stopped, once there is one.
+    const session = receiptOf(body).session_id;
+    const claim = await text(`/sessions/${session}/close`, "POST");
+    const refused = await agent.call("send_message", { to: "a", text: "after" });
+    const refusal = refused.body.error?.data?.receipt;
+    const bundle = await text(`/audit/export?session_id=${session}`);
     return { ...(await written(folder, claim, bundle)), refusal: JSON.stringify(refusal) };
   } finally {
     await deployment.close();

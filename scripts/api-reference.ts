@@ -35,7 +35,7 @@ function sourceOf(specifier: string, from: string): string {
   return join(folder, entry);
 }
 
-const DECLARATION = /^export (?:abstract )?(?:async )?(function|class|const|interface|type) (\w+)/;
+const DECLARATION = /^export (?:abstract )?(?:async )?(function|class|const|interface|type)\*? (\w+)/;
 
 /** Whether brackets of a text are all closed. */
 function balanced(text: string): boolean {

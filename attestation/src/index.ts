@@ -11,7 +11,13 @@ export type { BoundLaunch, LaunchCarrier, LaunchDigests } from "./machine/launch
 export type { ImagePlatform } from "./machine/image-platform.ts";
 export { localDerivedKey, readLocalTdReport } from "./attester/local-files.ts";
 export { thisMachine, withTpmSocket, type Machine, type TpmLocation } from "./machine/machine.ts";
-export { instanceReportData, jwkThumbprint, jwkThumbprintText, sessionReportData } from "./attester/report-data.ts";
+export {
+  instanceReportData,
+  reportDataOf,
+  jwkThumbprint,
+  jwkThumbprintText,
+  sessionReportData,
+} from "./attester/report-data.ts";
 export type { Sealing } from "./sealing/sealing.ts";
 export { seal, unseal } from "./sealing/seal.ts";
 export { collectSoftware } from "./software/collect.ts";

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startHost, type Host, type HostOptions } from "./host.ts";
-import { BlobStore } from "./store/blob-store.ts";
+import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { buildEnclaveEntry } from "./testing/build-entry.ts";
 import { send } from "./testing/front-harness.ts";
 import { memoryLog } from "./testing/memory-log.ts";
+import { read } from "./testing/log-records.ts";
 import { temporaryDirectory } from "./testing/temporary-directory.ts";
 
 interface Answer {
@@ -60,12 +61,16 @@ test("a record the enclave appends is in the store's file after the host has clo
   assert.equal((await call("append")).status, 200);
   assert.equal((await call("append")).status, 200);
   await running.close();
-  const store = new BlobStore(storePath);
+  const store = new SqliteStore(storePath, { durable: false });
   assert.deepEqual(
-    [...store.scan({ session: "s" })].flat().map((body) => Buffer.from(body).toString()),
-    ["record", "record"],
+    (await read(store, { session: "s" })).map(({ index, body }) => [index, Buffer.from(body).toString()]),
+    [
+      [0, "record"],
+      [1, "record"],
+    ],
   );
-  store.close();
+  assert.deepEqual(await store.head(), { size: 2, note: "note" });
+  await store.close();
 });
 
 test("kill -9 of the enclave mid-request: typed failure, restart, launch and provision again, next request works", async (t) => {

@@ -13,7 +13,7 @@ import type { Log } from "./log.ts";
 import { Provisioning } from "./link/provisioning.ts";
 import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
 import { servicesOf } from "./services.ts";
-import { BlobStore } from "./store/blob-store.ts";
+import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 
 export interface HostOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -83,12 +83,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let drained = true;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
-    const store = new BlobStore(options.storePath);
-    undo.push(async () => store.close());
-    const logThread = store.moveLogAside(() =>
-      log.warn("the thread that moves the audit store's log ended; calls wait for the disk now"),
+    const store = new SqliteStore(options.storePath, { durable: false });
+    undo.push(async () => await store.close());
+    store.moveLogAside(() =>
+      log.warn("the thread that moves the audit store's log ended; calls wait for the disk from here on"),
     );
-    undo.push(async () => await logThread?.close());
     const { enclave } = options;
     const launcher = "dialer" in enclave ? enclave : await openLauncher(enclave, options.launch, log);
     const { placement } = launcher;

@@ -11,7 +11,8 @@ export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } 
 export type { EnclaveLocation, Launcher } from "./launcher/launcher.ts";
 export type { LauncherSettings } from "./launcher/open.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
-export { BlobStore, RECORD_BYTES, type StoredRecord } from "./store/blob-store.ts";
+export type { IndexedRecord, LogStore, StoredRecord } from "./store/log-store.ts";
+export { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 export type { PolicySource } from "./policy/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";
 export { Cosigner, type CosignerOptions, type RoundResult } from "./witness/cosigner.ts";

@@ -5,21 +5,24 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { examine } from "@cmcp/boundary";
-import { encodeRecords, ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
+import { appendLeaves, EMPTY_RANGE, leafHash, rangeFromHashes, rootFromPath, rootOf, sha256 } from "@cmcp/log";
+import { decodeScanned, encodeBatch, ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
 import { listenServices } from "./services.ts";
-import { BlobStore, RECORD_BYTES } from "./store/blob-store.ts";
+import { BODY_BYTES } from "./store/log-store.ts";
+import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { memoryLog } from "./testing/memory-log.ts";
+import { read } from "./testing/log-records.ts";
 import { temporaryDirectory } from "./testing/temporary-directory.ts";
 
 async function services(
   t: TestContext,
   storePath: string | null = null,
-): Promise<{ pool: ExchangePool; store: BlobStore; path: string; log: () => string }> {
+): Promise<{ pool: ExchangePool; store: SqliteStore; path: string; log: () => string }> {
   const path = join(temporaryDirectory(t), "services.sock");
   const { log, text } = memoryLog();
-  const store = new BlobStore(storePath);
+  const store = new SqliteStore(storePath, { durable: false });
   const listener = await listenServices(path, { relay: new EgressRelay(egressAllowList([]), log), store, log });
   const pool = new ExchangePool(unixDialer(path), { maxStreams: 4 });
   t.after(async () => {
@@ -42,70 +45,106 @@ async function collected(body: OutgoingExchange["body"]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const append = (seq: number): Opening => ({ t: "append", instance: "i", seq });
-const record = (bytes: Uint8Array, session = "s"): Uint8Array => encodeRecords([{ session, kind: "k", bytes }]);
+const append = (first: number): Opening => ({ t: "append", first });
+const wired = (text: string, session: string) => ({
+  session,
+  kind: "k",
+  leaf: Buffer.from(`leaf ${text.slice(0, 8)}`),
+  body: Buffer.from(text),
+});
+const batch = (texts: readonly string[], session = "s"): Uint8Array =>
+  encodeBatch({ note: `note ${texts.length}`, records: texts.map((text) => wired(text, session)) });
 
-test("an append is answered after the record can be read back; a scan frames records by length", async (t) => {
+async function bodies(store: SqliteStore): Promise<string[]> {
+  return (await read(store)).map(({ body }) => Buffer.from(body).toString());
+}
+
+test("an append is answered after the record can be read back; a scan has the records that match, each at its index", async (t) => {
   const { pool, store } = await services(t);
-  const large = Buffer.alloc(100_000, 7);
-  for (const [seq, body] of [Buffer.from("one"), large, Buffer.from("other")].entries()) {
-    const { head } = await exchange(pool, append(seq), record(body, seq === 2 ? "t" : "s"));
+  const large = "7".repeat(100_000);
+  for (const [first, text] of ["one", large, "other"].entries()) {
+    const { head } = await exchange(pool, append(first), batch([text], first === 2 ? "t" : "s"));
     assert.equal((await head).status, 200);
-    assert.equal([...store.scan({})].flat().length, seq + 1);
+    assert.equal((await bodies(store)).length, first + 1);
   }
   const { body } = await exchange(pool, { t: "scan", session: "s" }, new Uint8Array(0));
-  const bytes = await collected(body);
-  assert.equal(bytes.readUInt32BE(0), 3);
-  assert.equal(bytes.subarray(4, 7).toString(), "one");
-  assert.equal(bytes.readUInt32BE(7), large.length);
-  assert.deepEqual(bytes.subarray(11), large);
+  const shown: unknown[] = [];
+  for await (const { index, kind, leaf, body: of } of decodeScanned(body, BODY_BYTES))
+    shown.push([index, kind, Buffer.from(examine(leaf)).toString(), Buffer.from(examine(of)).toString()]);
+  assert.deepEqual(shown, [
+    [0, "k", "leaf one", "one"],
+    [1, "k", "leaf 77777777", large],
+  ]);
 });
 
-test("a record stored twice, or too large, is refused with its code, and the next append works", async (t) => {
+test("another record at an index, a gap, and one too large are refused with their codes, and the next append works", async (t) => {
   const { pool, log } = await services(t);
-  await (await exchange(pool, append(1), record(Buffer.from("a")))).head;
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("b")))).head, {
-    code: "AUDIT_STORE_MISMATCH",
-  });
-  const oversized = await pool.open(append(2));
+  await (await exchange(pool, append(0), batch(["a"]))).head;
+  for (const first of [0, 2])
+    await assert.rejects((await exchange(pool, append(first), batch(["b"]))).head, { code: "AUDIT_STORE_MISMATCH" });
+  const oversized = await pool.open(append(1));
   await assert.rejects(
-    Promise.all([
-      oversized.write(record(new Uint8Array(RECORD_BYTES + 1))).then(() => oversized.end()),
-      oversized.head,
-    ]),
+    Promise.all([oversized.write(batch(["1".repeat(BODY_BYTES + 1)])).then(() => oversized.end()), oversized.head]),
     { code: "AUDIT_RECORD_TOO_LARGE" },
   );
-  assert.equal((await (await exchange(pool, append(2), record(Buffer.from("c")))).head).status, 200);
+  assert.equal((await (await exchange(pool, append(1), batch(["c"]))).head).status, 200);
   assert.match(log(), /"code":"AUDIT_STORE_MISMATCH"/);
 });
 
 test("records of one append are stored in their order or, when one is refused, none is, and its code is the answer", async (t) => {
   const { pool, store } = await services(t);
-  const three = encodeRecords(["a", "b", "c"].map((text) => ({ session: "s", kind: "k", bytes: Buffer.from(text) })));
-  assert.equal((await (await exchange(pool, append(5), three)).head).status, 200);
-  assert.deepEqual(
-    [...store.scan({ instance: "i" })].flat().map((body) => Buffer.from(body).toString()),
-    ["a", "b", "c"],
-  );
+  const three = batch(["a", "b", "c"]);
+  assert.equal((await (await exchange(pool, append(0), three)).head).status, 200);
+  assert.deepEqual(await bodies(store), ["a", "b", "c"]);
   assert.equal(
-    (await (await exchange(pool, append(5), three)).head).status,
+    (await (await exchange(pool, append(0), three)).head).status,
     200,
     "the same records again are acknowledged again",
   );
-  await assert.rejects((await exchange(pool, append(6), three)).head, { code: "AUDIT_STORE_MISMATCH" });
-  await assert.rejects((await exchange(pool, append(9), three.subarray(0, -1))).head, { code: "WIRE_TRUNCATED" });
-  assert.equal([...store.scan({ instance: "i" })].flat().length, 3);
+  await assert.rejects((await exchange(pool, append(1), three)).head, { code: "AUDIT_STORE_MISMATCH" });
+  await assert.rejects((await exchange(pool, append(3), three.subarray(0, -1))).head, { code: "WIRE_TRUNCATED" });
+  assert.equal((await bodies(store)).length, 3);
+});
+
+test("a head names size, note and the newest snapshot; ranges and paths lead to the root", async (t) => {
+  const { pool } = await services(t);
+  const headOf = async (): Promise<unknown> =>
+    JSON.parse((await collected((await exchange(pool, { t: "head" }, new Uint8Array(0))).body)).toString());
+  assert.deepEqual(await headOf(), { size: 0, note: "", snapshot: null });
+  const records = Array.from({ length: 256 }, (_, index) => ({
+    ...wired(String(index), "s"),
+    kind: index === 200 ? "snapshot" : "k",
+  }));
+  const leaves = [...records, ...records].map(({ leaf }) => leafHash(leaf));
+  for (const first of [0, 256])
+    await (await exchange(pool, append(first), encodeBatch({ note: `note ${first}`, records }))).head;
+  assert.deepEqual(await headOf(), { size: 512, note: "note 256", snapshot: 456 });
+  for (const size of [1, 255, 300, 512]) {
+    const expected = rootOf(appendLeaves(EMPTY_RANGE, leaves.slice(0, size)).range);
+    const hashesOf = async (opening: Opening): Promise<Uint8Array[]> => {
+      const bytes = new Uint8Array(await collected((await exchange(pool, opening, new Uint8Array(0))).body));
+      return Array.from({ length: bytes.length / 32 }, (_, place) => bytes.slice(place * 32, (place + 1) * 32));
+    };
+    assert.deepEqual(rootOf(rangeFromHashes(size, await hashesOf({ t: "range", size }))), expected);
+    const index = size - 1;
+    const path = await hashesOf({ t: "prove", index, size });
+    const led = await rootFromPath(leaves[index] ?? assert.fail(), { index, size, path }, sha256);
+    assert.deepEqual(led, expected);
+  }
 });
 
 test("a store that fails says so to the enclave, for reading and for writing", async (t) => {
   const { pool, store } = await services(t);
-  store.close();
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, {
-    code: "AUDIT_STORE_UNAVAILABLE",
-  });
-  await assert.rejects((await exchange(pool, { t: "scan" }, new Uint8Array(0))).head, {
-    code: "AUDIT_STORE_UNAVAILABLE",
-  });
+  await store.close();
+  const code = "AUDIT_STORE_UNAVAILABLE";
+  await assert.rejects((await exchange(pool, append(0), batch(["a"]))).head, { code });
+  for (const opening of [
+    { t: "scan" },
+    { t: "head" },
+    { t: "range", size: 2 },
+    { t: "prove", index: 0, size: 2 },
+  ] as const)
+    await assert.rejects((await exchange(pool, opening, new Uint8Array(0))).head, { code });
 });
 
 test("why a store fails is in the log, in fixed words", async (t) => {
@@ -113,7 +152,7 @@ test("why a store fails is in the log, in fixed words", async (t) => {
   const { pool, log } = await services(t, path);
   const other = new DatabaseSync(path);
   other.exec("BEGIN IMMEDIATE");
-  await assert.rejects((await exchange(pool, append(1), record(Buffer.from("a")))).head, {
+  await assert.rejects((await exchange(pool, append(0), batch(["a"]))).head, {
     code: "AUDIT_STORE_UNAVAILABLE",
   });
   other.close();
@@ -125,17 +164,14 @@ test("why a store fails is in the log, in fixed words", async (t) => {
 
 test("half a record is not stored when the enclave dies in the middle", async (t) => {
   const { pool, store } = await services(t);
-  const cut = await pool.open(append(1));
-  await cut.write(record(Buffer.from("half")).subarray(0, -2));
+  const cut = await pool.open(append(0));
+  await cut.write(batch(["half"]).subarray(0, -2));
   cut.abort();
-  assert.equal((await (await exchange(pool, append(2), record(Buffer.from("whole")))).head).status, 200);
-  assert.deepEqual(
-    [...store.scan({})].flat().map((body) => Buffer.from(body).toString()),
-    ["whole"],
-  );
+  assert.equal((await (await exchange(pool, append(0), batch(["whole"]))).head).status, 200);
+  assert.deepEqual(await bodies(store), ["whole"]);
 });
 
-test("only egress, append and scan are served", async (t) => {
+test("only egress and the exchanges of the log are served", async (t) => {
   const { pool } = await services(t);
   for (const opening of [
     { t: "launch" },
@@ -152,5 +188,5 @@ test("bytes that are not frames close their stream and nothing else", async (t) 
   const socket = connect(path).resume();
   socket.write("GET / HTTP/1.1\r\n\r\n");
   await once(socket, "close");
-  assert.equal((await (await exchange(pool, append(1), record(Buffer.from("a")))).head).status, 200);
+  assert.equal((await (await exchange(pool, append(0), batch(["a"]))).head).status, 200);
 });

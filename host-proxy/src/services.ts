@@ -2,19 +2,19 @@ import { CmcpError } from "@cmcp/boundary";
 import { listenUnix, serveStream, type ByteStream, type IncomingExchange, type Listener } from "@cmcp/wire";
 import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
-import type { BlobStore } from "./store/blob-store.ts";
+import type { LogStore } from "./store/log-store.ts";
 import { storeFailure } from "./store/store-error.ts";
-import { serveAppend, serveScan } from "./store/store-exchange.ts";
+import { serveAppend, serveHead, serveProve, serveRange, serveScan } from "./store/store-exchange.ts";
 
 /** What the host does for the enclave, and nothing more. */
 export interface HostServices {
   readonly relay: EgressRelay;
-  readonly store: BlobStore;
+  readonly store: LogStore;
   readonly log: Log;
 }
 
 /**
- * Serves the exchanges of the enclave's streams: `egress`, `append` and `scan`. Any other opening is answered
+ * Serves the exchanges of the enclave's streams: `egress`, and those of the log. Any other opening is answered
  * WIRE_UNEXPECTED_FRAME.
  */
 export function servicesOf(services: HostServices): (stream: ByteStream) => void {
@@ -35,8 +35,14 @@ async function serve(exchange: IncomingExchange, { relay, store }: HostServices)
       return await relay.serve(exchange, opening.host, opening.port);
     case "append":
       return await serveAppend(store, exchange, opening);
+    case "head":
+      return await serveHead(store, exchange);
     case "scan":
       return await serveScan(store, exchange, opening);
+    case "range":
+      return await serveRange(store, exchange, opening);
+    case "prove":
+      return await serveProve(store, exchange, opening);
     case "launch":
     case "provision":
     case "reload":

@@ -14,7 +14,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { constants, zstdCompressSync } from "node:zlib";
-import { receiptOf, SessionChain } from "@cmcp/audit";
+import { decidedBy, SessionChain } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import { PLAIN_RECORDS } from "../../host-proxy/src/store/compaction.ts";
 import type { Batch, StoredRecord } from "../../host-proxy/src/store/log-store.ts";
@@ -97,10 +97,9 @@ class Calls {
       },
     });
     const receipt = {
-      ...receiptOf(entry, INSTANCE, "plain"),
-      kind: "entry",
+      ...decidedBy(entry, "plain"),
+      instance: INSTANCE,
       seq: (this.#seq += 2),
-      v: "cmcp-receipt-v3",
     };
     const body_hash = `sha256:${hash("sha256", intent)}`;
     const header = { v: "cmcp-leaf-v1", kind: "intent", instance: INSTANCE, seq: this.#seq - 1, body_hash };

@@ -9,6 +9,6 @@ policyTee001Host("process", async (t, config, environment) => {
     t.skip(why);
     return null;
   }
-  return await startGateway(config, { ...environment, CMCP_TPM_SOCKET: await softwareTpm(t) });
+  return await startGateway(config, { ...environment, CMCP_TPM_SOCKET: (await softwareTpm(t)).socket });
 });
 policyTee001(processTarget);

@@ -50,6 +50,18 @@ const PROCESS: Tree = {
   max_response_size_bytes: 1000,
   policy_reload_interval_seconds: 5,
   audit_db_path: "audit.db",
+  log: {
+    origin: "gateway.example/0",
+    predecessors: [
+      {
+        launch_digest: `sha256:${"a".repeat(64)}`,
+        launch_digest_sha384: `sha384:${"a".repeat(96)}`,
+        registers: { measurement: "a".repeat(96) },
+      },
+    ],
+    appraisal: { description: "own machines" },
+    certificates: ["PEM"],
+  },
   catalog: { drift_policy: "fail_closed" },
   sensitivity: { vocabulary: { board: 4 } },
   kill_switch: { enabled: true, window_seconds: 60, deny_rate_threshold: 0.5, min_calls: 4 },
@@ -114,6 +126,13 @@ const QEMU: Tree = {
 const OTHER: Readonly<Record<string, unknown>> = {
   launcher: "vsock",
   listen_addr: "127.0.0.1:8444",
+  "log.origin": "gateway.example/1",
+  "log.predecessors": [],
+  "log.predecessors[].launch_digest": `sha256:${"b".repeat(64)}`,
+  "log.predecessors[].launch_digest_sha384": `sha384:${"b".repeat(96)}`,
+  "log.predecessors[].registers": { measurement: "b".repeat(96) },
+  "log.appraisal": {},
+  "log.certificates": [],
   "attestation.provider": "tpm",
   "attestation.enforcement_mode": "silent",
   "attestation.staleness_policy": "warn_only",
@@ -211,7 +230,7 @@ function digestOf(file: Tree): string {
 }
 
 const page = await readFile(join(ROOT, "docs/reference/configuration.md"), "utf8");
-const rows = [...page.matchAll(/^\| `([a-z_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| .* \|$/gm)].map(
+const rows = [...page.matchAll(/^\| `([a-z0-9_.*[\]]+)` \| [^|]+ \| [^|]* \| (yes|) ?\| .* \|$/gm)].map(
   ([, key = "", measured = ""]) => ({ key, isMeasured: measured === "yes" }),
 );
 

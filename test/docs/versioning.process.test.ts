@@ -20,8 +20,8 @@ for (const [format, mark] of [
   ["claim", `\`${CMCP_VERSION}\``],
   ["Trust Record", `\`${TRACE_RECORD_PROFILE}\``],
   ["receipt", `\`${constant("packages/audit/src/receipt.ts", "RECEIPT_VERSION")}\``],
-  ["journal record", `\`${constant("packages/audit/src/journal.ts", "JOURNAL_VERSION")}\``],
-  ["audit store", `now ${constant("host-proxy/src/store/schema.ts", "SCHEMA_VERSION")}`],
+  ["record of the log", `\`${constant("packages/audit/src/leaf.ts", "LEAF_VERSION")}\``],
+  ["audit store", `now ${constant("host-proxy/src/store/sqlite/log-schema.ts", "SCHEMA_VERSION")}`],
   ["`measurements.json`", `\`${constant("packages/measure/src/measurements.ts", "MEASUREMENTS_FORMAT")}\``],
 ] as const) {
   test(`the mark of the ${format} is ${mark}`, () => {

@@ -7,12 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { BlobStore } from "@cmcp/host-proxy";
+import { SqliteStore } from "@cmcp/host-proxy";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL, ROOT, deploy } from "../gateway/deployment.ts";
 import { CLI, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { newToken } from "../gateway/principals.ts";
+import { recordsIn } from "../hostile/stored-records.ts";
 import { SLOW_TOOL, startTasksServer } from "../servers/tasks-server.ts";
 
 /** What `npx cmcp` and a package's `bin` run: it starts the command line and waits for it. */
@@ -22,7 +23,7 @@ const SESSIONS = 3;
 interface Serving {
   readonly gateway: Gateway;
   /** How many claims the store has, once the gateway has ended. */
-  readonly claims: () => number;
+  readonly claims: () => Promise<number>;
 }
 
 /** A gateway with open sessions. */
@@ -45,10 +46,10 @@ async function serving(t: TestContext, entry: string): Promise<Serving> {
   for (let n = 0; n < SESSIONS; n += 1) assert.equal((await client.call(SLOW_TOOL.name, `session-${n}`)).status, 200);
   return {
     gateway,
-    claims: () => {
-      const store = new BlobStore(join(folder, "audit.db"));
-      const found = [...store.scan({ kind: "claim" })].flat().length;
-      store.close();
+    claims: async () => {
+      const store = new SqliteStore(join(folder, "audit.db"), { durable: false });
+      const found = (await recordsIn(store, { kind: "claim" })).length;
+      await store.close();
       return found;
     },
   };
@@ -79,7 +80,7 @@ test("however many signals to stop come while it stops, it stops in order", {
   const { gateway, claims } = await serving(t, CLI);
   keepSending(gateway.pid, ["SIGINT", "SIGTERM"]);
   assert.equal(await gateway.stop(), 0);
-  assert.equal(claims(), SESSIONS);
+  assert.equal(await claims(), SESSIONS);
 });
 
 test("a terminal's interrupt, which reaches the launching script and what it started, stops in order", {
@@ -88,7 +89,7 @@ test("a terminal's interrupt, which reaches the launching script and what it sta
   const { gateway, claims } = await serving(t, LAUNCHER);
   process.kill(gateway.pid, "SIGINT");
   assert.equal(await gateway.stop(), 0);
-  assert.equal(claims(), SESSIONS);
+  assert.equal(await claims(), SESSIONS);
 });
 
 test("a service manager's signal to every process, the enclave's too, stops in order", {
@@ -97,7 +98,7 @@ test("a service manager's signal to every process, the enclave's too, stops in o
   const { gateway, claims } = await serving(t, LAUNCHER);
   for (const pid of [gateway.enclave_pid, gateway.pid]) process.kill(pid, "SIGTERM");
   assert.equal(await gateway.stop(), 0);
-  assert.equal(claims(), SESSIONS);
+  assert.equal(await claims(), SESSIONS);
   assert.doesNotMatch(gateway.log(), /did not drain|enclave ended/);
 });
 

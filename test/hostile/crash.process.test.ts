@@ -9,12 +9,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { decodeRecord, type AuditEntry } from "@cmcp/audit";
-import { untrusted } from "@cmcp/boundary";
+import type { AuditEntry, Receipt } from "@cmcp/audit";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
-import { startObservedHost, type ObservedHost, type Reply } from "./observed-host.ts";
+import { startObservedHost, type Reply } from "./observed-host.ts";
+import { entriesIn } from "./stored-records.ts";
 
 const TOKEN = "crash-test-token-crash-test-token-1";
 const MAX_POINTS = 64;
@@ -25,15 +25,6 @@ const sendMessage = (to: string) => ({
   method: "tools/call",
   params: { name: "send_message", arguments: { to, text: "x" } },
 });
-
-function storedEntries(host: ObservedHost): AuditEntry[] {
-  const entries: AuditEntry[] = [];
-  for (const bytes of [...host.store.scan({ kind: "entry" })].flat()) {
-    const record = decodeRecord(untrusted(bytes));
-    if (record.kind === "entry") entries.push(record.body.entry);
-  }
-  return entries;
-}
 
 describe("the enclave dies during a call", () => {
   let folder: string;
@@ -79,7 +70,7 @@ describe("the enclave dies during a call", () => {
       await host.startEnclave();
       const next = await host.request("POST", "/mcp", sendMessage("after"));
       const reached = records.calls.slice(before).filter((call) => (call.arguments as { to: string }).to === to).length;
-      return { point: killed, entries: storedEntries(host), reached, next };
+      return { point: killed, entries: await entriesIn(host.store), reached, next };
     } finally {
       await host.close();
     }
@@ -101,14 +92,19 @@ describe("the enclave dies during a call", () => {
       const left = JSON.parse((await host.request("GET", `/audit/export?session_id=${receipt.session_id}`)).body) as {
         incomplete: boolean;
         entries: AuditEntry[];
-        receipts: unknown[];
+        receipts: Receipt[];
       };
       assert.equal(left.incomplete, true);
       assert.deepEqual(
         left.entries.map((entry) => entry.entry_type),
         ["session_start", "tool_call"],
       );
-      assert.deepEqual(left.receipts, [receipt]);
+      const [found, ...others] = left.receipts;
+      assert.deepEqual(others, []);
+      // The decision is the same, and stands in the same place of the log, under a note of the instance that answers.
+      assert.deepEqual({ ...found, log: null }, { ...receipt, log: null });
+      assert.equal(found?.log.index, receipt.log.index);
+      assert.notEqual(found?.log.note, receipt.log.note);
       const claim = await host.request("GET", `/sessions/${receipt.session_id}/trace-claim`);
       assert.equal(claim.status, 409);
       assert.match(claim.body, /SESSION_INCOMPLETE/);

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { decodeRecord, type AuditEntry, type InstanceFacts } from "@cmcp/audit";
-import { untrusted } from "@cmcp/boundary";
+import type { AuditEntry, HandOver } from "@cmcp/audit";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
+import { hideRecords, readStored, recordsIn } from "./stored-records.ts";
 
 const TOKEN = "history-test-token-history-test-token-1";
 const message = {
@@ -41,11 +41,10 @@ describe("a past that the host changed", () => {
 
   const status = async (): Promise<{ history: unknown }> =>
     JSON.parse((await host.request("GET", "/v1/status")).body) as { history: unknown };
-  const latestFacts = (): InstanceFacts | undefined =>
-    [...host.store.scan({ kind: "instance" })]
-      .flat()
-      .map((bytes) => decodeRecord(untrusted(bytes)))
-      .flatMap((record) => (record.kind === "instance" ? [record.body] : []))
+  const latestHandOver = async (): Promise<HandOver | undefined> =>
+    (await recordsIn(host.store, { kind: "hand-over" }))
+      .map(readStored)
+      .flatMap((record) => (record.kind === "hand-over" ? [record.body] : []))
       .at(-1);
   const call = async (): Promise<AuditEntry[]> => {
     const answered = JSON.parse((await host.request("POST", "/mcp", message)).body) as RpcReply;
@@ -56,11 +55,11 @@ describe("a past that the host changed", () => {
     return bundle.entries;
   };
 
-  test("is said in the status, the instance record and every root entry, and raises every principal", async () => {
+  test("is said in the status, the hand-over and every root entry, and raises every principal", async () => {
     const first = await host.startEnclave();
     const [root] = await call();
     assert.deepEqual(
-      [(await status()).history, latestFacts()?.history, root?.detail?.["history"]],
+      [(await status()).history, (await latestHandOver())?.history, root?.detail?.["history"]],
       [{ state: "complete" }, { state: "complete" }, "complete"],
     );
     await first.stop();
@@ -68,25 +67,17 @@ describe("a past that the host changed", () => {
     assert.deepEqual((await status()).history, { state: "complete" }, "a stop leaves no gap");
     await second.stop();
 
-    const scan = host.store.scan.bind(host.store);
     let hidden = 0;
-    host.store.scan = function* hiding(filter) {
-      for (const found of scan(filter)) {
-        const shown = found.filter((bytes) => !isIntent(bytes));
-        hidden += found.length - shown.length;
-        yield shown;
-      }
-    };
+    hideRecords(host.store, ({ kind }) => {
+      if (kind === "intent") hidden += 1;
+      return kind === "intent";
+    });
     await host.startEnclave();
     assert.ok(hidden > 0, "a record was hidden");
-    const incomplete = { state: "incomplete", reason: "gap" };
-    assert.deepEqual([(await status()).history, latestFacts()?.history], [incomplete, incomplete]);
+    const incomplete = { state: "incomplete", reason: "no-snapshot" };
+    assert.deepEqual([(await status()).history, (await latestHandOver())?.history], [incomplete, incomplete]);
     const [later] = await call();
-    assert.deepEqual([later?.detail?.["history"], later?.detail?.["history_reason"]], ["incomplete", "gap"]);
+    assert.deepEqual([later?.detail?.["history"], later?.detail?.["history_reason"]], ["incomplete", "no-snapshot"]);
     assert.equal(later?.session_sensitivity_after, "hipaa_phi");
   });
 });
-
-function isIntent(bytes: Uint8Array): boolean {
-  return decodeRecord(untrusted(bytes)).kind === "intent";
-}

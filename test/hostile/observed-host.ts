@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import {
-  BlobStore,
   EnclaveLink,
   EgressRelay,
   createLog,
@@ -9,10 +8,10 @@ import {
   findIsolation,
   listenServices,
   makeRuntimeDirectory,
+  SqliteStore,
   startEnclaveProcess,
   type EnclaveProcess,
   type IsolationMeans,
-  type StoredRecord,
 } from "@cmcp/host-proxy";
 import { examine } from "@cmcp/boundary";
 import { readLaunchInputs } from "@cmcp/launch/files";
@@ -23,15 +22,26 @@ const ENTRY = fileURLToPath(new URL("../../packages/cli/dist/enclave/enclave.cjs
 /** Called at every point of a call that the host can see, in order; throwing there is the host failing there. */
 export type Observe = (point: string) => void;
 
-/** The host's own store, with an observer before and after each append. */
-class ObservedStore extends BlobStore {
-  observe: Observe = () => undefined;
+type Batch = Parameters<SqliteStore["append"]>[0];
 
-  override append(instance: string, seq: number, records: readonly StoredRecord[]): void {
-    for (const { kind } of records) this.observe(`${kind} received`);
-    super.append(instance, seq, records);
-    for (const { kind } of records) this.observe(`${kind} stored`);
+/** The host's own store, with an observer before and after each append. */
+export class ObservedStore extends SqliteStore {
+  observe: Observe = () => undefined;
+  /** What was stored, in order. */
+  readonly batches: Batch[] = [];
+
+  override async append(batch: Batch): Promise<void> {
+    for (const { kind } of batch.records) this.observe(`${kind} received`);
+    await super.append(batch);
+    if (batch.first >= nextIndex(this.batches)) this.batches.push(batch);
+    for (const { kind } of batch.records) this.observe(`${kind} stored`);
   }
+}
+
+/** The index behind these batches. */
+function nextIndex(batches: readonly Batch[]): number {
+  const last = batches.at(-1);
+  return last === undefined ? 0 : last.first + last.records.length;
 }
 
 /** The host's own relay, with an observer when a connection is asked for. */
@@ -58,22 +68,30 @@ export interface ObservedHost {
   startEnclave(): Promise<EnclaveProcess>;
   /** Streams to the enclave, as the HTTP front uses them. */
   readonly pool: ExchangePool;
-  readonly store: BlobStore;
+  readonly store: ObservedStore;
   /** One agent request through the wire. */
   request(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   observe(observer: Observe): void;
   close(): Promise<void>;
 }
 
-/** Composes a host around a deployment's configuration; `isolated: false` starts the enclave with the network in reach. */
+/** How a host differs from one of its own. */
+export interface HostSettings {
+  /** `false` starts the enclave with the network in reach. */
+  readonly isolated?: boolean;
+  /** A store that there is already, which who made it closes. */
+  readonly record?: ObservedStore;
+}
+
+/** Composes a host around a deployment's configuration. */
 export async function startObservedHost(
   config: string,
   env: Record<string, string>,
-  { isolated = true }: { isolated?: boolean } = {},
+  { isolated = true, record }: HostSettings = {},
 ): Promise<ObservedHost> {
   const inputs = await readLaunchInputs(config, env);
   const log = createLog({ level: (process.env["CMCP_TEST_LOG"] ?? "silent") as "silent" });
-  const store = new ObservedStore(null);
+  const store = record ?? new ObservedStore(null, { durable: false });
   const relay = new ObservedRelay(
     egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
     log,
@@ -133,7 +151,7 @@ export async function startObservedHost(
       await pool.close();
       await link.lost();
       await services.close();
-      store.close();
+      if (record === undefined) await store.close();
       await directory.remove();
     },
   };

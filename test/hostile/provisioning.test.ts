@@ -5,11 +5,11 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { decodeRecord } from "@cmcp/audit";
-import { CmcpError, untrusted } from "@cmcp/boundary";
+import { CmcpError } from "@cmcp/boundary";
 import { buildProvision, type Provision } from "@cmcp/launch";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
+import { entriesIn, readStored, recordsIn } from "./stored-records.ts";
 
 const TOKEN = "provisioning-test-token-0123456789abcdef";
 const list = { jsonrpc: "2.0", id: 1, method: "tools/list" };
@@ -81,12 +81,13 @@ describe("a host that provisions a serving enclave", () => {
     const refused = provision({ v: 1, tokens: [{ principal: "auditor", sha256: hash("sha256", TOKEN) }] });
     await assert.rejects(refused, (thrown) => thrown instanceof CmcpError && thrown.code === "TOKEN_REBOUND");
     assert.equal(await serves(), true);
-    const facts = [...host.store.scan({ kind: "provision" })].flat().map((bytes) => {
-      const record = decodeRecord(untrusted(bytes));
+    const facts = (await recordsIn(host.store, { kind: "provision" })).map((stored) => {
+      const record = readStored(stored);
       assert.ok(record.kind === "provision");
       return record.body;
     });
-    const committed = hash("sha256", Buffer.from(hash("sha256", TOKEN), "hex"));
+    const named = Buffer.from("cmcp.localhost/0\n");
+    const committed = hash("sha256", Buffer.concat([named, Buffer.from(hash("sha256", TOKEN), "hex")]));
     const own = [{ principal: "default", tokens: [committed] }];
     assert.deepEqual(
       facts.map(({ sequence, principals }) => [sequence, principals]),
@@ -96,12 +97,9 @@ describe("a host that provisions a serving enclave", () => {
         [3, own],
       ],
     );
-    const stored = [...host.store.scan({})].flat().map((bytes) => Buffer.from(bytes).toString());
+    const stored = (await recordsIn(host.store)).map(({ header, body }) => Buffer.concat([header, body]).toString());
     assert.ok(!stored.some((text) => text.includes(TOKEN) || text.includes(hash("sha256", TOKEN))));
-    const entries = [...host.store.scan({ kind: "entry" })].flat().flatMap((bytes) => {
-      const record = decodeRecord(untrusted(bytes));
-      return record.kind === "entry" ? [record.body.entry] : [];
-    });
+    const entries = await entriesIn(host.store);
     const noted = entries.filter(({ detail }) => detail?.["provision_sequence"] !== undefined);
     assert.deepEqual(
       noted.map(({ entry_type: type, detail }) => [type, detail?.["provision_sequence"]]),

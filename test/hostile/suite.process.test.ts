@@ -4,6 +4,9 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { canonicalText } from "@cmcp/boundary";
 import { eventually } from "../gateway/principals.ts";
+import { flipped } from "./host/doctored.ts";
+import type { KeptRecord } from "./host/kept.ts";
+import { signedByHost } from "./host/shown-log.ts";
 import type { Finding, Rule } from "./oracle/finding.ts";
 import { checkClaim, checkExport, type Held } from "./oracle/documents.ts";
 import { newMark } from "./oracle/marks.ts";
@@ -84,8 +87,8 @@ describe("schedules of a hostile host", () => {
   }
 
   test("the record's oracle finds any record that is missing, doubled, out of place or changed", () => {
-    const records = [...world.host.store.received.values()].flat();
-    const found = (some: typeof records): Finding[] => {
+    const records = world.host.store.received;
+    const found = (some: readonly KeptRecord[]): Finding[] => {
       const findings: Finding[] = [];
       new RecordOracle((rule, what) => findings.push({ rule, what })).arrived(some);
       return findings;
@@ -96,11 +99,37 @@ describe("schedules of a hostile host", () => {
       const rest = records.toSpliced(index, 1);
       if (index < rest.length) assert.ok(found(rest).length > 0, `without record ${index}`);
       assert.ok(found(records.toSpliced(index, 0, record)).length > 0, `record ${index} twice`);
-      const changed = Buffer.from(Buffer.from(record.bytes).toString("latin1").replace('"seq":', '"seq":1'), "latin1");
-      assert.ok(found(records.with(index, { ...record, bytes: changed })).length > 0, `record ${index} changed`);
+      const changed = Buffer.from(Buffer.from(record.leaf).toString("latin1").replace('"seq":', '"seq":1'), "latin1");
+      assert.ok(found(records.with(index, { ...record, leaf: changed })).length > 0, `record ${index} numbered anew`);
+      const body = flipped(record.body, index);
+      assert.ok(found(records.with(index, { ...record, body })).length > 0, `record ${index} with another body`);
     }
-    const payload = { seq: 0, instance: "i", session: "s", kind: "entry", bytes: Buffer.from(newMark()) };
+    const payload = { index: 0, session: "s", kind: "entry", leaf: Buffer.from("{}"), body: Buffer.from(newMark()) };
     assert.ok(rulesOf(found([payload])).includes("cleartext"));
+  });
+
+  test("the record's oracle finds a head of another size, of another tree, and one that its writer did not sign", () => {
+    const { received, heads } = world.host.store;
+    const findings: Finding[] = [];
+    const oracle = new RecordOracle((rule, what) => findings.push({ rule, what }));
+    let first = 0;
+    const [older, newer] = heads.slice(-2);
+    assert.ok(older !== undefined && newer !== undefined);
+    for (const head of heads) {
+      oracle.arrived(received.slice(first, head.size));
+      oracle.signed(head);
+      first = head.size;
+    }
+    assert.deepEqual(findings, []);
+    for (const wrong of [
+      older,
+      { ...newer, note: older.note },
+      { ...newer, note: newer.note.replace(/\n[^\n]+\n\n/, `\n${Buffer.alloc(32).toString("base64")}\n\n`) },
+      { ...newer, note: signedByHost(newer, (origin) => origin) },
+    ]) {
+      oracle.signed(wrong);
+      assert.deepEqual(rulesOf(findings.splice(0)), ["record"], wrong.note);
+    }
   });
 
   test("a call that reaches the server before its intent is found, and so is one that policy never allows", () => {

@@ -4,13 +4,12 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { decodeRecord } from "@cmcp/audit";
-import { untrusted } from "@cmcp/boundary";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { eventually } from "../gateway/principals.ts";
 import { startRecordsServer } from "../servers/records-server.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
+import { readStored, recordsIn } from "./stored-records.ts";
 
 const MAX = 2;
 
@@ -87,7 +86,7 @@ test("sessions that made room and cannot be closed are bounded, and closed once 
   host.observe(() => undefined);
   assert.equal((await waiting).code, undefined, "an arrival goes on as soon as a session is closed");
   await eventually("every evicted session is closed", async () => (await evicted()) === 0);
-  const records = [...host.store.scan({ kind: "claim" })].flat().map((bytes) => decodeRecord(untrusted(bytes)));
+  const records = (await recordsIn(host.store, { kind: "claim" })).map(readStored);
   const numbers = records.flatMap((record) => (record.kind === "claim" ? [record.body.sequence_number] : []));
   assert.deepEqual(
     numbers,

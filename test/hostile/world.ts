@@ -5,10 +5,11 @@ import type { Opening } from "@cmcp/wire";
 import { Patience } from "./agent.ts";
 import { CONTROL, deployed, type Deployed } from "./host/deployment.ts";
 import { HostileHost } from "./host/host.ts";
+import type { KeptHead, KeptRecord, ShownLog } from "./host/kept.ts";
 import { Impostors } from "./host/relay.ts";
 import type { Find, Finding, Rule } from "./oracle/finding.ts";
 import { MARK } from "./oracle/marks.ts";
-import { shownPast, type ShownPast } from "./oracle/past.ts";
+import { shownPast, type AnsweredScan, type ReceivedLog, type ShownPast } from "./oracle/past.ts";
 import { RecordOracle } from "./oracle/record.ts";
 import { SECRET, startToolServer, type ToolServer } from "./server.ts";
 
@@ -76,9 +77,13 @@ export class World {
     const inputs = await deployed(join(folder, "deployment"), server);
     const seen = payloadIn(find);
     const host = await HostileHost.start(inputs, impostors, {
-      arrived: (records) => record.arrived(records),
+      arrived: (records, head) => {
+        record.arrived(records);
+        record.signed(head);
+      },
       acknowledged: (records) => record.acknowledged(records),
-      forked: ({ seq }) => find("record", `record ${seq} of an instance came twice, and not the same`),
+      forked: (first) => find("record", `records came for index ${first} that do not continue the log`),
+      headShown: (head) => shown.head(head),
       shown: (filter, records) => shown.take(filter, records),
       stalled: () => patience.lost(),
       crashed: (how) => find("crash", `the process ended by itself: ${how}`),
@@ -115,11 +120,14 @@ export class World {
     return code === null ? this.#reloads - 1 : 0;
   }
 
-  /** Starts another enclave. Returns what it refused, and what it was shown of the past. */
-  async restart(): Promise<{ readonly refused: string | null; readonly past: ShownPast }> {
+  /** Starts another enclave. Returns what it refused, and what it was shown of the past. @param log as the host shows it */
+  async restart(log?: ShownLog): Promise<{ readonly refused: string | null; readonly past: ShownPast }> {
+    const { store } = this.host;
+    await store.begin(log ?? store.log);
+    this.record.continues(store.log.head?.size ?? 0);
     this.#shown.begin();
     const refused = await this.host.startEnclave();
-    return { refused, past: this.#shown.end() };
+    return { refused, past: this.#shown.end(store) };
   }
 
   async close(): Promise<void> {
@@ -137,27 +145,31 @@ function payloadIn(find: Find): (bytes: Uint8Array) => void {
   };
 }
 
-/** What scans were answered with while an enclave started. */
+/** What an enclave was shown of the log while it started. */
 class Shown {
-  #instances: readonly Uint8Array[] = [];
-  readonly #byInstance = new Map<string, readonly Uint8Array[]>();
+  #head: KeptHead | null = null;
+  #scans: AnsweredScan[] = [];
   #listening = false;
 
   begin(): void {
-    this.#instances = [];
-    this.#byInstance.clear();
+    this.#head = null;
+    this.#scans = [];
     this.#listening = true;
   }
 
-  take(filter: Extract<Opening, { t: "scan" }>, records: readonly Uint8Array[]): void {
-    if (!this.#listening) return;
-    if (filter.instance !== undefined && filter.kind === undefined) this.#byInstance.set(filter.instance, records);
-    else if (filter.kind === "instance") this.#instances = records;
+  head(head: KeptHead | null): void {
+    if (this.#listening) this.#head = head;
   }
 
-  end(): ShownPast {
+  take(filter: Extract<Opening, { t: "scan" }>, records: readonly KeptRecord[]): void {
+    // The log is read by index. Everything else is of a session or of a kind.
+    if (this.#listening && filter.session === undefined && filter.kind === undefined)
+      this.#scans.push({ filter, records });
+  }
+
+  end(log: ReceivedLog): ShownPast {
     this.#listening = false;
-    return shownPast(this.#instances, this.#byInstance);
+    return shownPast(this.#head, this.#scans, log);
   }
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { BlobStore, EgressRelay, egressAllowList, listenServices, startHost, type Host } from "@cmcp/host-proxy";
+import { EgressRelay, egressAllowList, listenServices, SqliteStore, startHost, type Host } from "@cmcp/host-proxy";
 import { ExchangePool, hybridVsockSocket, type Opening } from "@cmcp/wire";
 import { MAX_LAUNCH_DOCUMENT } from "@cmcp/launch";
 import { readLaunchInputs } from "@cmcp/launch/files";
@@ -269,7 +269,7 @@ test("a document that asks for no hardware is refused by a machine with a TPM: i
 test("nothing is served before the launch document, which may be late and comes once", async (t) => {
   const folder = temporaryFolder(t);
   const quiet = memoryLog().log;
-  const store = new BlobStore(null);
+  const store = new SqliteStore(null, { durable: false });
   t.after(() => store.close());
   const services = await listenServices(hybridVsockSocket(join(folder, "vsock"), SERVICES_PORT), {
     relay: new EgressRelay(egressAllowList([]), quiet),

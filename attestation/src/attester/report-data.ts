@@ -24,6 +24,11 @@ export function sessionReportData(thumbprint: Uint8Array, chainRoot: string): Ui
   return joinReportData(thumbprint, hash("sha256", sessionBindingInput(chainRoot), "buffer"));
 }
 
+/** report_data that commits to a key and 32 bytes more, 64 bytes. */
+export function reportDataOf(thumbprint: Uint8Array, binding: Uint8Array): Uint8Array<ArrayBuffer> {
+  return joinReportData(thumbprint, binding);
+}
+
 /** report_data of an instance's own report, 64 bytes. */
 export function instanceReportData(thumbprint: Uint8Array, binding: InstanceBinding): Uint8Array<ArrayBuffer> {
   return joinReportData(thumbprint, hash("sha256", instanceBindingInput(binding), "buffer"));

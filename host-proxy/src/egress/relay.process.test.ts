@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { examine } from "@cmcp/boundary";
 import { ExchangePool, unixDialer, type OutgoingExchange } from "@cmcp/wire";
 import { listenServices } from "../services.ts";
-import { BlobStore } from "../store/blob-store.ts";
+import { SqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { memoryLog } from "../testing/memory-log.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
 import { egressAllowList } from "./allow-list.ts";
@@ -38,7 +38,7 @@ async function harness(t: TestContext, allow: string[], limits: Partial<EgressLi
   const path = join(temporaryDirectory(t), "services.sock");
   const { log } = memoryLog();
   const relay = new EgressRelay(egressAllowList(allow), log, { ...EGRESS_LIMITS, ...limits });
-  const listener = await listenServices(path, { relay, store: new BlobStore(null), log });
+  const listener = await listenServices(path, { relay, store: new SqliteStore(null, { durable: false }), log });
   const pool = new ExchangePool(unixDialer(path), { maxStreams: 16 });
   t.after(async () => {
     await pool.close();

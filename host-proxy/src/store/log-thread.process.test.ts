@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
-import { BlobStore } from "./blob-store.ts";
 import { LogThread } from "./log-thread.ts";
+import { SqliteStore } from "./sqlite/sqlite-store.ts";
 
 const APPENDS = 6_000;
 /** Fill the log beyond what starts its moving, and not as far as where an append moves it itself. */
@@ -20,53 +20,58 @@ const FEW_PAGES = 8_000;
 
 const fail = (): never => assert.fail("the thread failed");
 
-function append(store: BlobStore, seq: number): void {
-  store.append("i", seq, [{ session: `s${seq % 32}`, kind: "entry", body: BODY }]);
+const open = (path: string | null): SqliteStore => new SqliteStore(path, { durable: false });
+
+async function append(store: SqliteStore, first: number): Promise<void> {
+  const header = Buffer.from(String(first));
+  await store.append({ first, note: "n", records: [{ session: `s${first % 32}`, kind: "entry", header, body: BODY }] });
 }
 
-function count(store: BlobStore): number {
-  return [...store.scan({})].flat().length;
+async function count(store: SqliteStore): Promise<number> {
+  let records = 0;
+  for await (const piece of store.scan({})) records += piece.length;
+  return records;
 }
 
 test("the log is moved while others append, begins anew, and is gone with the store", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
-  const store = new BlobStore(path);
-  const thread = store.moveLogAside(fail);
+  const store = open(path);
+  store.moveLogAside(fail);
   let appended = 0;
-  for (; appended < FILLING; appended += 1) append(store, appended);
+  for (; appended < FILLING; appended += 1) await append(store, appended);
   // A log that begins anew does not grow, as its first pages are written over.
   for (let before = 0, size = 1; size > before; appended += 1) {
     before = statSync(`${path}-wal`).size;
-    append(store, appended);
+    await append(store, appended);
     size = statSync(`${path}-wal`).size;
     await delay(10);
   }
   const pages = statSync(`${path}-wal`).size / PAGE;
   assert.ok(pages < FEW_PAGES, `the log grew to ${Math.round(pages)} pages`);
   assert.ok(statSync(path).size > BODY.length * FILLING, "the file has what was moved");
-  assert.equal(count(store), appended);
-  await thread?.close();
-  store.close();
+  assert.equal(await count(store), appended);
+  await store.close();
   assert.deepEqual(
     [existsSync(`${path}-wal`), existsSync(`${path}-shm`)],
     [false, false],
     "the file alone is the whole store",
   );
-  const again = new BlobStore(path);
-  assert.equal(count(again), appended);
-  again.close();
+  const again = open(path);
+  assert.equal(await count(again), appended);
+  await again.close();
 });
 
 test("a process that dies while its log is moved has lost nothing", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
   const source = `
-    const { BlobStore } = await import(${JSON.stringify(new URL("./blob-store.ts", import.meta.url).href)});
-    const store = new BlobStore(${JSON.stringify(path)});
+    const { SqliteStore } = await import(${JSON.stringify(new URL("./sqlite/sqlite-store.ts", import.meta.url).href)});
+    const store = new SqliteStore(${JSON.stringify(path)}, { durable: false });
     store.moveLogAside(() => process.exit(1));
     const body = Buffer.alloc(${BODY.length}, 7);
-    for (let seq = 0; ; seq += 1) {
-      store.append("i", seq, [{ session: "s", kind: "entry", body }]);
-      process.stdout.write(seq + "\\n");
+    for (let first = 0; ; first += 1) {
+      const header = Buffer.from(String(first));
+      await store.append({ first, note: "n", records: [{ session: "s", kind: "entry", header, body }] });
+      process.stdout.write(first + "\\n");
       await new Promise(setImmediate);
     }`;
   for (const ms of [150, 400, 700]) {
@@ -83,10 +88,10 @@ test("a process that dies while its log is moved has lost nothing", async (t) =>
     await once(child, "exit");
     // A line that was cut is of an append that came after the last whole one.
     const appended = said.split("\n").length - 1;
-    const store = new BlobStore(path);
-    const kept = count(store);
+    const store = open(path);
+    const kept = await count(store);
     assert.ok(kept >= appended && appended > 0, `${appended} were appended, ${kept} are there`);
-    store.close();
+    await store.close();
   }
 });
 
@@ -105,15 +110,18 @@ test("a thread that fails says so, and is asked for nothing more", async (t) => 
   await thread.close();
 });
 
-test("without a thread appends move the log themselves", (t) => {
+test("without a thread appends move the log themselves", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
-  const store = new BlobStore(path);
-  for (let seq = 0; seq < APPENDS; seq += 1) append(store, seq);
+  const store = open(path);
+  for (let seq = 0; seq < APPENDS; seq += 1) await append(store, seq);
   const pages = statSync(`${path}-wal`).size / PAGE;
   assert.ok(pages > FEW_PAGES && pages < 8_500, `the log grew to ${Math.round(pages)} pages`);
-  store.close();
+  await store.close();
 });
 
-test("a store in memory has no log to move", () => {
-  assert.equal(new BlobStore(null).moveLogAside(fail), null);
+test("a store in memory has no log to move", async () => {
+  const store = open(null);
+  store.moveLogAside(fail);
+  await append(store, 0);
+  await store.close();
 });

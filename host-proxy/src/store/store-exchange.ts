@@ -1,17 +1,21 @@
 import { CmcpError, examine, untrusted } from "@cmcp/boundary";
-import { decodeRecords, type IncomingExchange, type Opening } from "@cmcp/wire";
-import { RECORD_BYTES, type BlobStore } from "./blob-store.ts";
+import { Prover, sha256 } from "@cmcp/log";
+import { decodeBatch, encodeScanned, type IncomingExchange, type Opening } from "@cmcp/wire";
+import { BATCH_BYTES, NOTE_BYTES, type LogStore } from "./log-store.ts";
 
-/** Bytes of one append: a record of the largest size and what goes with it. */
-const APPEND_BYTES = RECORD_BYTES + 1024 * 1024;
+type OpeningOf<T extends Opening["t"]> = Extract<Opening, { t: T }>;
 
-/**
- * Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is.
- */
+/** Kind of the record that completes a snapshot. */
+const SNAPSHOT = "snapshot";
+
+/** Bytes of one append: a batch of the largest size, its note, and the lengths of their parts. */
+const APPEND_BYTES = BATCH_BYTES + NOTE_BYTES + 64 * 1024;
+
+/** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is. */
 export async function serveAppend(
-  store: BlobStore,
+  store: LogStore,
   exchange: IncomingExchange,
-  { instance, seq }: Extract<Opening, { t: "append" }>,
+  { first }: OpeningOf<"append">,
 ): Promise<void> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -21,36 +25,58 @@ export async function serveAppend(
     if (length > APPEND_BYTES) throw new CmcpError("AUDIT_RECORD_TOO_LARGE", `an append exceeds ${APPEND_BYTES} bytes`);
     chunks.push(chunk);
   }
-  const records = decodeRecords(untrusted(Buffer.concat(chunks)));
-  store.append(
-    instance,
-    seq,
-    records.map(({ session, kind, bytes }) => ({ session, kind, body: bytes })),
-  );
+  const { note, records } = decodeBatch(untrusted(Buffer.concat(chunks)));
+  await store.append({
+    first,
+    note,
+    records: records.map(({ session, kind, leaf, body }) => ({ session, kind, header: leaf, body })),
+  });
   await exchange.respond({ status: 200, headers: {} });
   await exchange.end();
 }
 
-/** Serves a `scan`: status 200, then every matching record as u32 big-endian length and bytes. */
-export async function serveScan(
-  store: BlobStore,
+/** Serves a `scan`: status 200, then every matching record. */
+export async function serveScan(store: LogStore, exchange: IncomingExchange, filter: OpeningOf<"scan">): Promise<void> {
+  const pieces = store.scan(filter)[Symbol.asyncIterator]();
+  // The first piece is read before the head is sent: a store that cannot be read is an error, not an empty answer.
+  let piece = await pieces.next();
+  await exchange.respond({ status: 200, headers: {} });
+  for (; piece.done !== true; piece = await pieces.next())
+    await exchange.write(encodeScanned(piece.value.map(({ header, ...record }) => ({ ...record, leaf: header }))));
+  await exchange.end();
+}
+
+/** Serves a `head`: the log's size, its newest note and its newest snapshot. */
+export async function serveHead(store: LogStore, exchange: IncomingExchange): Promise<void> {
+  const head = (await store.head()) ?? { size: 0, note: "" };
+  const snapshot = await store.latest(SNAPSHOT);
+  await answer(exchange, Buffer.from(JSON.stringify({ ...head, snapshot })));
+}
+
+/** Serves a `range`: the hashes that stand for the first records. */
+export async function serveRange(
+  store: LogStore,
   exchange: IncomingExchange,
-  filter: Extract<Opening, { t: "scan" }>,
+  { size }: OpeningOf<"range">,
 ): Promise<void> {
-  const batches = store.scan(filter);
-  // The first batch is read before the head is sent: a store that cannot be read is an error, not an empty answer.
-  let batch = batches.next();
-  await exchange.respond({ status: 200, headers: {} });
-  for (; batch.done !== true; batch = batches.next()) await exchange.write(framed(batch.value));
-  await exchange.end();
+  await answer(exchange, Buffer.concat(await proverOf(store, size).range()));
 }
 
-function framed(records: readonly Uint8Array[]): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const record of records) {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(record.length);
-    parts.push(length, record);
-  }
-  return Buffer.concat(parts);
+/** Serves a `prove`: the inclusion path of a record. */
+export async function serveProve(
+  store: LogStore,
+  exchange: IncomingExchange,
+  { index, size }: OpeningOf<"prove">,
+): Promise<void> {
+  await answer(exchange, Buffer.concat(await proverOf(store, size).inclusion(index)));
+}
+
+function proverOf(store: LogStore, size: number): Prover {
+  return new Prover(size, ({ level, index }) => store.tile(level, index), sha256);
+}
+
+async function answer(exchange: IncomingExchange, bytes: Uint8Array): Promise<void> {
+  await exchange.respond({ status: 200, headers: {} });
+  if (bytes.length > 0) await exchange.write(bytes);
+  await exchange.end();
 }

@@ -1,6 +1,6 @@
 // A wire peer to be bundled and started by the launcher, in place of the enclave. It decides nothing either.
 import { CmcpError, examine } from "@cmcp/boundary";
-import { ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange, encodeRecords } from "@cmcp/wire";
+import { encodeBatch, ExchangePool, listenUnix, serveStream, unixDialer, type IncomingExchange } from "@cmcp/wire";
 
 const pool = new ExchangePool(unixDialer(process.env["CMCP_HOST_SERVICES"] ?? ""), { maxStreams: 4 });
 const received: Record<string, string> = {};
@@ -38,9 +38,12 @@ async function accept(exchange: IncomingExchange): Promise<void> {
     return await new Promise(() => undefined);
   }
   if (body === "append") {
-    const stored = await pool.open({ t: "append", instance: `i${process.pid}`, seq: appended });
+    const leaf = Buffer.from(`${process.pid} ${appended}`);
+    const stored = await pool.open({ t: "append", first: appended });
     appended += 1;
-    await stored.write(encodeRecords([{ session: "s", kind: "k", bytes: Buffer.from("record") }]));
+    await stored.write(
+      encodeBatch({ note: "note", records: [{ session: "s", kind: "k", leaf, body: Buffer.from("record") }] }),
+    );
     await stored.end();
     await stored.head;
   }

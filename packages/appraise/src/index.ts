@@ -14,7 +14,7 @@ export { verifySoftware, type SoftwareStatement, type VerifiedSoftwareReport } f
 export { assuranceOf, type Assurance } from "./appraisal/assurance.ts";
 export { earlierEvidencePolicy } from "./appraisal/earlier-evidence.ts";
 export { attestationResult } from "./appraisal/ear.ts";
-export { isPreset, parseAppraisalPolicy, preset } from "./appraisal/load-policy.ts";
+export { isPreset, parseAppraisalPolicy, preset, readAppraisalPolicy } from "./appraisal/load-policy.ts";
 export {
   ENFORCEMENT_MODES,
   appraisalPolicySchema,
@@ -23,7 +23,7 @@ export {
 } from "./appraisal/policy.ts";
 export { EVIDENCE_PLATFORMS, type EvidencePlatform } from "./appraisal/requirements.ts";
 export { PRESETS, type PresetName } from "./appraisal/presets.ts";
-export type { AcceptedImage, ImageMatcher, MeasuredRegisters } from "./appraisal/image.ts";
+export { startRegisters, type AcceptedImage, type ImageMatcher, type MeasuredRegisters } from "./appraisal/image.ts";
 export { completeEvidence, type VendorAnswers } from "./evidence/file/complete.ts";
 export { readEvidenceFile, readEvidenceJson, type EvidenceFile } from "./evidence/file/read.ts";
 export type { EvidenceJson } from "./evidence/file/schema.ts";
@@ -42,5 +42,6 @@ export {
   type EvidenceDescription,
   type EvidenceKind,
 } from "./appraisal/describe-evidence.ts";
+export { parseAttestationKey } from "./tpm/public-key.ts";
 export { PRODUCTS, type Product } from "./sev-snp/product.ts";
 export { vendorRequests, vendorRequestsFor, type VendorRequest } from "./appraisal/vendor-requests.ts";

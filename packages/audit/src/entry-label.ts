@@ -28,6 +28,25 @@ export function sessionLabelDetail({ compartments, integrity }: EntryLabel): Rec
   };
 }
 
+/** The members of a `session_reset`'s `detail` that name what the principal's other sessions have seen, which the reset does not cover. */
+export function resetLabelDetail({ compartments, integrity }: EntryLabel): Record<string, string> {
+  return {
+    ...(compartments.length === 0 ? {} : { principal_compartments: listOf(compartments) }),
+    ...(integrity === "trusted" ? {} : { principal_integrity: integrity }),
+  };
+}
+
+/** What the principal of a `session_reset` has seen after it. */
+export function labelAfterReset({ session_sensitivity_after: linear, detail }: AuditEntry): {
+  readonly labels: readonly string[];
+  readonly untrusted: boolean;
+} {
+  return {
+    labels: [...(linear === null ? [] : [linear]), ...namesIn(detail?.["principal_compartments"])],
+    untrusted: detail?.["principal_integrity"] === "untrusted",
+  };
+}
+
 /** The member of a `tool_call`'s `detail` that names the compartments of its data, where `effective_data_class` does not say all. */
 export function dataLabelDetail({ compartments }: EntryLabel): Record<string, string> {
   return compartments.length > 1 ? { data_compartments: listOf(compartments) } : {};

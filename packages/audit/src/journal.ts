@@ -1,82 +1,99 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import {
+  bytesEqual,
   canonicalText,
   CmcpError,
-  type CanonicalObject,
+  examine,
   parseJson,
+  schemaProblem,
+  type CanonicalObject,
   type JsonLimits,
   type Untrusted,
-  schemaProblem,
 } from "@cmcp/boundary";
 import * as z from "zod";
-import { auditEntrySchema } from "./entry.ts";
+import { auditEntrySchema, entryHashInput, type AuditEntry } from "./entry.ts";
 import { historySchema } from "./history.ts";
-import { CHANNELS, hasDecision, type Receipt } from "./receipt.ts";
-import { inclusionProofSchema, treeSignatureSchema } from "./tree-signature.ts";
+import { bodyHash, LEAF_VERSION, leafBytes, leafSchema, MAX_LEAF_BYTES, type RecordKind } from "./leaf.ts";
+import { decidedBy, hasDecision, receiptBodySchema, type Decided, type ReceiptBody } from "./receipt.ts";
+import { snapshotPartSchema, snapshotSchema } from "./snapshot.ts";
 
-/** Version of the journal record format. */
-export const JOURNAL_VERSION = "cmcp-journal-v2";
-/** Largest encoded journal record in bytes; the claim of a session with the most entries fits. */
+/** Largest body of a record in bytes; the claim of a session with the most entries fits. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/**
- * Bytes kept free for a record's signature: the longest paths of a record and its receipt, 43 characters each hash, the
- * signature of 86, and what names them.
- */
-const SIGNATURE_ROOM = 1536;
 
-/** What one record may be as JSON. */
-export const RECORD_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 16, maxItems: 1_000_000 };
+/** What the body of a record may be as JSON. */
+export const BODY_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 24, maxItems: 1_000_000 };
+const LEAF_LIMITS: JsonLimits = { maxBytes: MAX_LEAF_BYTES, maxDepth: 2, maxItems: 64 };
 const text = z.string().max(4096);
 /** A sealed blob has at most 8192 bytes. */
 const MAX_SEALED_TEXT = 10_923;
 const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const hex = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** The public half of an instance's signing key. */
 export const signingJwkSchema = z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: thumbprint });
 /** The public half of an instance's signing key. */
 export type SigningJwk = z.infer<typeof signingJwkSchema>;
 
-/** First record of an instance: who signs the rest, and what it runs. */
-const instanceBody = z.strictObject({
+/** First record of an instance: its key, what it runs, and the log that it continues. */
+export const handOverSchema = z.strictObject({
   jwk: signingJwkSchema,
   gateway_version: text,
   policy_hash: digest,
   catalog_hash: digest,
+  /** `sha256:` and hex of the launch document. */
+  launch_digest: digest,
+  platform: text,
+  /** As the platform reports it. */
+  measurement: text,
   /** ISO 8601, by a clock the host sets. */
   boot_time: z.iso.datetime({ offset: true }),
+  /** What this instance found of the log before it. */
+  history: historySchema,
+  /** The head that the instance continues; `null` for an empty log. */
+  predecessor: z
+    .strictObject({
+      size: z.int().positive(),
+      /** Root hash, hex. */
+      root: hex,
+      /** The instance that signed it, if its note has the name of one. */
+      instance: thumbprint.nullable(),
+    })
+    .nullable(),
   /**
    * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
    * seal.
    */
   sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
-  /** What this instance found of those before it. */
-  history: historySchema.optional(),
-  /**
-   * The latest instance that the store showed when this one began, and how many records of it: whoever hides one of
-   * those later contradicts this record.
-   */
-  previous: z.strictObject({ instance: thumbprint, records: z.int().nonnegative() }).optional(),
+  /** The platform's evidence as an evidence file, over the key and the SHA-256 of everything else here; absent for `software-only`. */
+  evidence: z.record(z.string(), z.json()).optional(),
 });
+/** First record of an instance. */
+export type HandOver = z.infer<typeof handOverSchema>;
+
+/** What an instance's evidence commits to besides its key: SHA-256 of the canonical JSON of everything else in its hand-over, 32 bytes. */
+export function handOverBinding(handOver: HandOver): Uint8Array {
+  const { evidence: _, ...bound } = handOver;
+  return new Uint8Array(hash("sha256", canonicalText(bound), "buffer"));
+}
 
 /** Most principals and tokens of one provisioning, and credentials. */
 const MAX_PROVISIONED = 4_000;
 
 /**
- * Who may call from now on, and what the gateway shows to servers: no token, no hash that a token could be presented
- * as, no credential.
+ * Who may call from this record on, and what the gateway shows to servers: no token, no hash that a token could be
+ * presented as, no credential.
  */
 const provisionBody = z.strictObject({
-  /** Counts the instance's provisionings from 1. */
+  /** Counts the provisionings of the log from 1. */
   sequence: z.int().positive(),
   tokenless: z.literal(true).optional(),
   principals: z
     .array(
       z.strictObject({
         principal: z.string().min(1).max(128),
-        /** SHA-256 of the 32 bytes of each token's SHA-256, lowercase hex, in rising order. */
-        tokens: z.array(hash).max(MAX_PROVISIONED),
+        /** Commitment to each token, lowercase hex, in rising order. */
+        tokens: z.array(hex).max(MAX_PROVISIONED),
       }),
     )
     .max(MAX_PROVISIONED),
@@ -87,9 +104,10 @@ const provisionBody = z.strictObject({
 export type ProvisionFacts = z.infer<typeof provisionBody>;
 
 /** A call that is about to leave; acknowledged by the store before it does. */
-const intentBody = z.strictObject({
+export const intentSchema = z.strictObject({
   call_id: z.string().min(1).max(256),
   session_id: z.uuid(),
+  principal: z.string().min(1).max(1024),
   tool_name: text,
   server_identity: text.nullable(),
   workflow_id: text.nullable(),
@@ -102,20 +120,12 @@ const intentBody = z.strictObject({
   compartments: text.optional(),
   /** Present where it would then be untrusted. */
   integrity: z.literal("untrusted").optional(),
-  /** The session's tip before the call. */
-  tip_before: hash,
+  /** The session's tip before the call, and its length. */
+  tip_before: hex,
+  length_before: z.int().positive(),
 });
-
-/**
- * An entry as it stands in its chain, and the channel its receipt speaks of; `null` where it has no receipt. All else
- * in a receipt is in the entry.
- */
-const entryBody = z
-  .strictObject({ entry: auditEntrySchema, receipt: z.enum(CHANNELS).nullable() })
-  .refine(
-    ({ entry, receipt }) => receipt === null || hasDecision(entry) !== null,
-    "only a decided tool call has a receipt",
-  );
+/** A call that was about to leave. */
+export type Intent = z.infer<typeof intentSchema>;
 
 /** What goes with the claim of a closed session because its instance alone can make it: later ones answer with it. */
 const endBody = z.strictObject({
@@ -137,99 +147,121 @@ const claimBody = z.strictObject({
   end: endBody.optional(),
 });
 
-const envelope = {
-  v: z.literal(JOURNAL_VERSION),
-  /** RFC 7638 thumbprint of the writing instance's signing key, base64url. */
-  instance: thumbprint,
-  /** Counts the instance's records from 0 without a gap. */
-  seq: z.int().nonnegative(),
-  signature: treeSignatureSchema,
-};
+/** The body of each kind of record. */
+const BODIES = {
+  "hand-over": handOverSchema,
+  intent: intentSchema,
+  entry: auditEntrySchema,
+  claim: claimBody,
+  provision: provisionBody,
+  "snapshot-part": snapshotPartSchema,
+  snapshot: snapshotSchema,
+} as const satisfies Record<RecordKind, z.ZodType>;
 
-const entryRecord = z
-  .strictObject({
-    ...envelope,
-    kind: z.literal("entry"),
-    body: entryBody,
-    signature: treeSignatureSchema.extend({ receipt_place: inclusionProofSchema.optional() }),
-  })
-  .refine(
-    ({ body, signature }) => (body.receipt === null) === (signature.receipt_place === undefined),
-    "a receipt has a place, and nothing else has",
-  );
-
-const recordSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ ...envelope, kind: z.literal("instance"), body: instanceBody }),
-  z.strictObject({ ...envelope, kind: z.literal("intent"), body: intentBody }),
-  entryRecord,
-  z.strictObject({ ...envelope, kind: z.literal("claim"), body: claimBody }),
-  z.strictObject({ ...envelope, kind: z.literal("provision"), body: provisionBody }),
-]);
-
-/** One record the host stores for the enclave, signed so that nobody else can have written it. */
-export type JournalRecord = z.infer<typeof recordSchema>;
-/** What a record says, before it is numbered and signed. */
+/** What a record says, before it is numbered. */
 export type JournalStatement = {
-  [K in JournalRecord["kind"]]: Pick<Extract<JournalRecord, { kind: K }>, "kind" | "body">;
-}[JournalRecord["kind"]];
+  [K in RecordKind]: { readonly kind: K; readonly body: z.infer<(typeof BODIES)[K]> };
+}[RecordKind];
 /** The same of an entry or a claim that is written already. */
 export type EncodedStatement =
-  | {
-      readonly kind: "entry";
-      readonly body: { readonly entry: CanonicalObject; readonly receipt: Receipt["channel"] | null };
-    }
+  | { readonly kind: "entry"; readonly body: CanonicalObject }
   | {
       readonly kind: "claim";
       readonly body: Omit<z.infer<typeof claimBody>, "claim"> & { readonly claim: CanonicalObject };
     };
-/** A call that was about to leave. */
-export type Intent = z.infer<typeof intentBody>;
-/** Who an instance was. */
-export type InstanceFacts = z.infer<typeof instanceBody>;
 
-/** Canonical JSON bytes of one record without its signature. Throws `INTERNAL` for one nobody could read back. */
-export function unsignedRecord(
-  statement: JournalStatement | EncodedStatement,
-  instance: string,
-  seq: number,
-): Uint8Array<ArrayBuffer> {
-  const unsigned = { body: statement.body, instance, kind: statement.kind, seq, v: JOURNAL_VERSION };
-  // Two of these are written for every call, their entries checked by the chain already, and a claim by who built it:
-  // they are not checked again.
-  if (statement.kind !== "entry" && statement.kind !== "intent") {
-    const body = statement.kind === "claim" ? { ...statement.body, claim: {} } : statement.body;
-    requireReadable({ ...unsigned, body, signature: { index: 0, path: [], size: 1, value: "" } });
-  }
-  const bytes = Buffer.from(canonicalText(unsigned));
-  if (bytes.length > MAX_RECORD_BYTES - SIGNATURE_ROOM)
-    throw new CmcpError("INTERNAL", `a journal record is larger than ${MAX_RECORD_BYTES} bytes`);
-  return bytes;
+/** A record as it is stored: its leaf, and the body beside it. */
+export interface EncodedRecord {
+  readonly leaf: Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
-function requireReadable(record: object): void {
-  const parsed = recordSchema.safeParse(record);
-  if (parsed.success) return;
-  throw new CmcpError("INTERNAL", `a journal record is not well formed: ${schemaProblem(parsed.error).text}`);
+/** A record that was read: its body is what its leaf commits to. */
+export type JournalRecord = JournalStatement & {
+  readonly instance: string;
+  readonly seq: number;
+  /** Of a decision: the receipt without its place in the log. */
+  readonly receipt: ReceiptBody | null;
+};
+
+/**
+ * One record of an instance.
+ *
+ * @param decided what the entry decides, if it has a receipt
+ * @throws CmcpError `INTERNAL` for one nobody could read back
+ */
+export function encodeRecord(
+  statement: JournalStatement | EncodedStatement,
+  { instance, seq }: { readonly instance: string; readonly seq: number },
+  decided: Decided | null = null,
+): EncodedRecord {
+  const { kind } = statement;
+  // Two of these are written for every call, and the chain has checked the entry: they are not checked again.
+  if (kind !== "entry" && kind !== "intent") requireReadable(statement);
+  const body = new Uint8Array(Buffer.from(canonicalText(statement.body)));
+  if (body.length > MAX_RECORD_BYTES)
+    throw new CmcpError("INTERNAL", `a record is larger than ${MAX_RECORD_BYTES} bytes`);
+  const leaf = leafBytes(
+    decided === null
+      ? { v: LEAF_VERSION, kind, instance, seq, body_hash: bodyHash(body) }
+      : { ...decided, instance, seq },
+  );
+  return { leaf, body };
+}
+
+function requireReadable({ kind, body }: JournalStatement | EncodedStatement): void {
+  const parsed = BODIES[kind].safeParse(kind === "claim" ? { ...body, claim: {} } : body);
+  if (!parsed.success)
+    throw new CmcpError("INTERNAL", `a record is not well formed: ${schemaProblem(parsed.error).text}`);
 }
 
 /**
- * Reads one record the host handed back; `null` for what is no record. Its form is checked, its signature is not: see
- * `isAuthentic`. What is no fault of the bytes is thrown as it is.
+ * Reads one record the host handed back; `null` where the leaf has no known form, or the body is not what it commits
+ * to. That the leaf is in the log is not checked. What is no fault of the bytes is thrown as it is.
  */
-export function readRecord(bytes: Untrusted<Uint8Array>): JournalRecord | null {
+export function readRecord(leaf: Untrusted<Uint8Array>, body: Untrusted<Uint8Array>): JournalRecord | null {
   try {
-    return recordSchema.safeParse(parseJson(bytes, RECORD_LIMITS)).data ?? null;
+    const said = parseJson(leaf, LEAF_LIMITS);
+    return isLeaf(said) ? readLeaf(said, body) : readDecision(said, { leaf, body });
   } catch (thrown) {
     if (!(thrown instanceof CmcpError)) throw thrown;
     return null;
   }
 }
 
-/** As {@link readRecord}. @throws CmcpError `AUDIT_STORE_MISMATCH` for anything that is not a record. */
-export function decodeRecord(bytes: Untrusted<Uint8Array>): JournalRecord {
-  const record = readRecord(bytes);
-  if (record === null) throw new CmcpError("AUDIT_STORE_MISMATCH", "a stored record is not a journal record");
-  return record;
+function isLeaf(said: unknown): boolean {
+  return typeof said === "object" && said !== null && "v" in said && said.v === LEAF_VERSION;
+}
+
+function readLeaf(said: unknown, body: Untrusted<Uint8Array>): JournalRecord | null {
+  const parsed = leafSchema.safeParse(said);
+  if (!parsed.success) return null;
+  const { kind, instance, seq, body_hash: committed } = parsed.data;
+  if (bodyHash(examine(body)) !== committed) return null;
+  const read = BODIES[kind].safeParse(parseJson(body, BODY_LIMITS));
+  return read.success ? ({ kind, body: read.data, instance, seq, receipt: null } as JournalRecord) : null;
+}
+
+/** A decision: the entry has the hash that it names, and the leaf is its receipt. */
+function readDecision(
+  said: unknown,
+  { leaf, body }: { readonly leaf: Untrusted<Uint8Array>; readonly body: Untrusted<Uint8Array> },
+): JournalRecord | null {
+  const parsed = receiptBodySchema.safeParse(said);
+  const read = auditEntrySchema.safeParse(parseJson(body, BODY_LIMITS));
+  if (!parsed.success || !read.success) return null;
+  const { data: receipt } = parsed;
+  const { data: entry } = read;
+  if (hasDecision(entry) === null || !isHashed(entry)) return null;
+  const { instance, seq, channel } = receipt;
+  const decided: ReceiptBody = { ...decidedBy(entry, channel), instance, seq };
+  if (!bytesEqual(leafBytes(decided), examine(leaf))) return null;
+  return { kind: "entry", body: entry, instance, seq, receipt };
+}
+
+/** Whether an entry has the hash that it names. */
+export function isHashed(entry: AuditEntry): boolean {
+  return hash("sha256", entryHashInput(entry)) === entry.entry_hash;
 }
 
 /** The verification key of a JWK. Throws `AUDIT_STORE_MISMATCH` when it is not a key. */

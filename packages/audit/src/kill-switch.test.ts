@@ -8,9 +8,7 @@ import {
   type SignedKillSwitch,
 } from "./kill-switch.ts";
 import type { AuditEntry } from "./entry.ts";
-import { recover } from "./recover.ts";
-import { TipJournalReader } from "./tip-journal-reader.ts";
-import { thumbprint, WritingInstance } from "./testing/instance.ts";
+import { WritingInstance } from "./testing/instance.ts";
 
 const A = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 
@@ -47,20 +45,7 @@ test("an entry has the whole signed statement, for its own instance only", () =>
   assert.equal(killSwitchEvent({ ...trip, detail: { reason: "other", agent_id: "alice" } }), null);
 });
 
-test("a journal tells the last trip and the last unblock, and the fast reader leaves it to the other", () => {
-  const { instance } = journalOf(["tripped", "unblock", "trip"]);
-  const fast = new TipJournalReader(thumbprint);
-  for (const record of instance.records) fast.add(record);
-  assert.equal(fast.finish(), null);
-  const mark = recover(instance.records, thumbprint)?.killSwitch.get("alice");
-  assert.deepEqual([mark?.trippedAt, mark?.unblock?.at], [4, 3]);
-});
-
-test("a trip counts although entries before it are missing, and an unblock does not", () => {
-  const trip = journalOf(["unblock", "trip"]).instance.records;
-  const tripAlone = recover([...trip.slice(0, 2), ...trip.slice(3)], thumbprint)?.killSwitch.get("alice");
-  assert.deepEqual(tripAlone, { trippedAt: 3, unblock: null });
-  const unblock = journalOf(["trip", "unblock"]).instance.records;
-  const unblockAlone = recover([...unblock.slice(0, 2), ...unblock.slice(3)], thumbprint)?.killSwitch.get("alice");
-  assert.equal(unblockAlone, undefined);
+test("a log's state tells who is blocked, by the last trip or unblock", () => {
+  assert.deepEqual([...journalOf(["tripped", "unblock", "trip"]).instance.log.state.blocked], ["alice"]);
+  assert.deepEqual([...journalOf(["tripped", "trip", "unblock"]).instance.log.state.blocked], []);
 });

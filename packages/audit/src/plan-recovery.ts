@@ -1,9 +1,7 @@
 import { hash } from "node:crypto";
 import { canonicalBytes } from "@cmcp/boundary";
 import type { EntryFields } from "./chain.ts";
-import type { Intent } from "./journal.ts";
-import type { RecoveredInstance } from "./recover.ts";
-import type { RecoveredSession } from "./session-state.ts";
+import type { OpenCall } from "./log-state.ts";
 
 /** One recovery session the new instance must write. */
 export interface RecoveryStep {
@@ -21,50 +19,29 @@ export interface RecoveryStep {
 }
 
 /**
- * What a new instance must write for the calls that earlier ones left open: one recovery session for each
- * interrupted session with an open intent that no earlier recovery session has answered.
+ * What a new instance must write for the calls that earlier ones left open: one recovery session for each interrupted
+ * session.
  *
  * @param policyHash the policy bundle the new instance runs; a fault entry names it beside the one the call was decided
  * under.
  */
-export function planRecovery(instances: readonly RecoveredInstance[], policyHash: string): RecoveryStep[] {
-  const answered = new Set<string>();
-  for (const { sessions } of instances) {
-    for (const { answers } of sessions.values()) {
-      for (const callId of answers?.callIds ?? [])
-        answered.add(JSON.stringify([answers?.instance, answers?.session, callId]));
-    }
-  }
-  const steps: RecoveryStep[] = [];
-  for (const { instance, sessions } of instances) {
-    for (const session of sessions.values()) {
-      // Marking what is planned matters too: a host that shows one journal twice must not have its calls answered
-      // twice.
-      const open = session.openIntents.filter(({ call_id: id }) => {
-        const key = JSON.stringify([instance, session.sessionId, id]);
-        return !answered.has(key) && answered.add(key);
-      });
-      if (open.length > 0)
-        steps.push({
-          rootDetail: rootDetail(instance, session, open),
-          faults: open.map((intent) => faultOf(session, intent, policyHash)),
-        });
-    }
-  }
-  return steps;
+export function planRecovery(openCalls: readonly OpenCall[], policyHash: string): RecoveryStep[] {
+  const sessions = Map.groupBy(openCalls, ({ intent }) => intent.session_id);
+  return [...sessions].flatMap(([session, calls]) => {
+    const [first] = calls;
+    if (first === undefined) return [];
+    const rootDetail = {
+      recovered_instance: first.instance,
+      recovered_session: session,
+      recovered_tip: first.tip,
+      recovered_length: first.length,
+      recovered_intents_hash: hash("sha256", canonicalBytes(calls.map(({ intent }) => intent))),
+    };
+    return [{ rootDetail, faults: calls.map((call) => faultOf(call, policyHash)) }];
+  });
 }
 
-function rootDetail(instance: string, session: RecoveredSession, open: readonly Intent[]): RecoveryStep["rootDetail"] {
-  return {
-    recovered_instance: instance,
-    recovered_session: session.sessionId,
-    recovered_tip: session.tip,
-    recovered_length: session.length,
-    recovered_intents_hash: hash("sha256", canonicalBytes(open)),
-  };
-}
-
-function faultOf({ sensitivity }: RecoveredSession, intent: Intent, policyHash: string): EntryFields {
+function faultOf({ intent }: OpenCall, policyHash: string): EntryFields {
   return {
     entry_type: "tool_call",
     call_id: intent.call_id,
@@ -74,10 +51,12 @@ function faultOf({ sensitivity }: RecoveredSession, intent: Intent, policyHash: 
     policy_decision: "fault",
     policy_rule_matched: "outcome-unknown",
     request_payload_hash: intent.request_hash,
-    session_sensitivity_before: sensitivity ?? intent.session_sensitivity,
+    session_sensitivity_before: intent.session_sensitivity,
     session_sensitivity_after: intent.session_sensitivity,
     response_inspection_result: "n/a",
     detail: {
+      // What the call could return counts for its principal.
+      principal: intent.principal,
       ...(intent.compartments === undefined ? {} : { compartments: intent.compartments }),
       ...(intent.integrity === undefined ? {} : { integrity: intent.integrity }),
       outcome: "unknown",

@@ -3,48 +3,47 @@ import { createHash, verify } from "node:crypto";
 import { test } from "node:test";
 import { canonicalText, fromBase64Url } from "@cmcp/boundary";
 import type { AuditEntry } from "./entry.ts";
+import { MAX_LEAF_BYTES } from "./leaf.ts";
 import { publicKeyOf } from "./journal.ts";
-import { MAX_RECEIPT_BYTES, receiptLeaf, receiptOf, receiptSchema, type Receipt } from "./receipt.ts";
-import { signTogether } from "./sign-together.ts";
-import { POLICY, unsigned, WritingInstance } from "./testing/instance.ts";
+import { decidedBy, MAX_RECEIPT_BYTES, receiptLeaf, receiptSchema, type Receipt } from "./receipt.ts";
+import { anyReceiptSchema } from "./receipt-v2.ts";
+import { ORIGIN, POLICY, WritingInstance } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const instance = new WritingInstance();
-const key = publicKeyOf(instance.jwk);
 const root = instance.start(SESSION);
-const call = instance.call(SESSION, "call-1");
-const [signed] = signTogether(
-  [unsigned({ kind: "entry", body: { entry: call, receipt: "plain" } }, instance.name, 2)],
-  instance.sign,
-);
-assert.ok(signed?.receipt != null);
-const { receipt } = signed;
+const call = instance.chain(SESSION).append({
+  entry_type: "tool_call",
+  call_id: "call-1",
+  policy_decision: "allow",
+  detail: { policy_hash: POLICY },
+});
+const written = instance.write({ kind: "entry", body: call }, SESSION);
+assert.ok(written !== null);
+const receipt: Receipt = written;
 
 const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash("sha256").update(Buffer.concat(parts)).digest();
 
-/** By hashing and verifying alone: the receipt is the second of two leaves, after its record. */
+/** By hashing and verifying alone: the decision is the third of three leaves, so its one sibling is left of it. */
 function verifies(said: Receipt): boolean {
-  const { path, value } = said.signature;
-  const head = sha256(
-    Uint8Array.of(1),
-    fromBase64Url(path[0] ?? "") ?? new Uint8Array(),
-    sha256(Uint8Array.of(0), receiptLeaf(said)),
-  );
-  return verify(
-    null,
-    Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]),
-    key,
-    fromBase64Url(value) ?? new Uint8Array(),
-  );
+  const { path, note } = said.log;
+  const sibling = fromBase64Url(path[0] ?? "") ?? new Uint8Array();
+  const head = sha256(Uint8Array.of(1), sibling, sha256(Uint8Array.of(0), receiptLeaf(said)));
+  const [text = "", line = ""] = note.split("\n\n");
+  if (text !== `${ORIGIN}\n3\n${head.toString("base64")}`) return false;
+  const signature = Buffer.from(line.trim().split(" ").at(-1) ?? "", "base64").subarray(4);
+  return verify(null, Buffer.from(`${text}\n`), publicKeyOf(instance.jwk), signature);
 }
 
-test("a receipt says where in the chain one decision stands, and no field of it can be changed", () => {
+test("a receipt says where in chain and log one decision stands, and no field of it can be changed", () => {
   assert.deepEqual(receiptSchema.parse(receipt), receipt);
-  const { signature, ...said } = receipt;
-  assert.deepEqual([signature.index, signature.size, signature.path.length], [1, 2, 1]);
+  const { log, ...said } = receipt;
+  assert.deepEqual([log.index, log.path.length], [2, 1]);
   assert.deepEqual(said, {
-    v: "cmcp-receipt-v2",
+    v: "cmcp-receipt-v3",
+    kind: "entry",
     instance: instance.name,
+    seq: 2,
     session_id: SESSION,
     sequence_number: 1,
     entry_hash: call.entry_hash,
@@ -60,9 +59,9 @@ test("a receipt says where in the chain one decision stands, and no field of it 
   for (const field of Object.keys(said)) assert.ok(!verifies({ ...receipt, [field]: "changed" }), field);
 });
 
-test("a receipt's leaf is separated from every record's by its beginning", () => {
-  const { signature: _, ...body } = receipt;
-  assert.equal(Buffer.from(receiptLeaf(receipt)).toString(), `cmcp-receipt-v2|${canonicalText(body)}`);
+test("a receipt's leaf is its canonical JSON without the place in the log", () => {
+  const { log: _, ...body } = receipt;
+  assert.equal(Buffer.from(receiptLeaf(receipt)).toString(), canonicalText(body));
 });
 
 test("only a decided tool call has a receipt", () => {
@@ -73,8 +72,7 @@ test("only a decided tool call has a receipt", () => {
     { detail: null },
     { detail: { policy_hash: "none" } },
   ];
-  for (const change of without)
-    assert.throws(() => receiptOf({ ...call, ...change }, instance.name, "plain"), { code: "INTERNAL" });
+  for (const change of without) assert.throws(() => decidedBy({ ...call, ...change }, "plain"), { code: "INTERNAL" });
 });
 
 test("a receipt with an unknown, missing or ill-formed field is refused, and the largest fits its bound", () => {
@@ -85,7 +83,11 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
   }
   for (const change of [
     { v: "cmcp-receipt-v1" },
-    { signature: "A".repeat(86) },
+    { kind: "intent" },
+    { log: { ...receipt.log, index: -1 } },
+    { log: { ...receipt.log, path: ["short"] } },
+    { log: { ...receipt.log, path: Array.from({ length: 49 }, () => "A".repeat(43)) } },
+    { log: { ...receipt.log, extra: 1 } },
     { instance: "x" },
     { sequence_number: 0 },
     { decision: "maybe" },
@@ -99,21 +101,35 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
   const read = (change: object): boolean => receiptSchema.safeParse({ ...receipt, ...change }).success;
   assert.ok(read({ call_id: "x" }) && read({ call_id: "x".repeat(256) }) && read({ sequence_number: 1 }));
   assert.ok(!read({ call_id: "" }) && !read({ call_id: "x".repeat(257) }));
-  assert.equal(MAX_RECEIPT_BYTES, 4096);
-  assert.ok(
-    canonicalText({
-      ...receipt,
-      call_id: "\u{10ffff}".repeat(128),
-      sequence_number: Number.MAX_SAFE_INTEGER,
-      decision: "advisory_deny",
-      signature: {
-        index: 255,
-        path: Array.from({ length: 8 }, () => "A".repeat(43)),
-        size: 256,
-        value: "A".repeat(86),
-      },
-    }).length *
-      3 <
-      MAX_RECEIPT_BYTES,
-  );
+  const largest = {
+    ...receipt,
+    call_id: "\u{10ffff}".repeat(128),
+    sequence_number: Number.MAX_SAFE_INTEGER,
+    seq: Number.MAX_SAFE_INTEGER,
+    decision: "advisory_deny" as const,
+    log: {
+      index: Number.MAX_SAFE_INTEGER,
+      path: Array.from({ length: 48 }, () => "A".repeat(43)),
+      note: "\u2014".repeat(1024),
+    },
+  };
+  assert.ok(Buffer.byteLength(canonicalText(largest)) < MAX_RECEIPT_BYTES);
+  assert.ok(receiptLeaf(largest).length < MAX_LEAF_BYTES);
+});
+
+test("a verifier reads receipts of both forms, and of no other", () => {
+  const { log: _, kind: _kind, seq: _seq, ...shared } = receipt;
+  const v2 = {
+    ...shared,
+    v: "cmcp-receipt-v2",
+    signature: { index: 0, path: [], size: 1, value: "A".repeat(86) },
+  };
+  assert.equal(anyReceiptSchema.parse(receipt).v, "cmcp-receipt-v3");
+  assert.equal(anyReceiptSchema.parse(v2).v, "cmcp-receipt-v2");
+  for (const other of [
+    { ...v2, v: "cmcp-receipt-v3" },
+    { ...receipt, v: "cmcp-receipt-v2" },
+    { ...v2, seq: 1 },
+  ])
+    assert.ok(!anyReceiptSchema.safeParse(other).success);
 });

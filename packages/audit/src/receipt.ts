@@ -1,28 +1,34 @@
 import { canonicalBytes, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import { DECISIONS, POLICY_HASH, type AuditEntry } from "./entry.ts";
-import { treeSignatureSchema } from "./tree-signature.ts";
 
-/** Version of the receipt format, and what separates its leaves from those of records. */
-export const RECEIPT_VERSION = "cmcp-receipt-v2";
+/** Version of the receipt, and of the leaf of a decision. */
+export const RECEIPT_VERSION = "cmcp-receipt-v3";
 /**
- * Where a receipt travels: this key of an MCP result's `_meta`; in a JSON-RPC error it is `data.receipt`.
+ * Where a receipt stands in a reply: this key of an MCP result's `_meta`; in a JSON-RPC error it is `data.receipt`.
  * A tool server's own value under this key is never passed on.
  */
 export const RECEIPT_META_KEY = "cmcp.gateway/receipt";
-/** Largest encoded receipt in bytes. */
-export const MAX_RECEIPT_BYTES = 4096;
+/** Largest encoded receipt in bytes: a leaf, a path of 48 hashes and a note. */
+export const MAX_RECEIPT_BYTES = 12_288;
+/** Most hashes of an inclusion path: a log has at most 2^48 leaves. */
+const MAX_PATH = 48;
+/** Longest note in characters. */
+const MAX_NOTE = 4096;
 
 /** How the agent reached the enclave: through a host that reads along, or not. */
 export const CHANNELS = ["plain", "sealed"] as const;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** A statement, signed by the enclave, that one decision stands at one place in one session's chain. */
-export const receiptSchema = z.strictObject({
+/** What a receipt says of a decision. Its canonical JSON is the decision's leaf in the log. */
+const bodyMembers = {
   v: z.literal(RECEIPT_VERSION),
-  /** RFC 7638 thumbprint of the signing key, base64url. */
+  kind: z.literal("entry"),
+  /** RFC 7638 thumbprint of the signing key of the instance that decided, base64url. */
   instance: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  /** Counts the instance's records from 0. */
+  seq: z.int().nonnegative(),
   session_id: z.uuid(),
   sequence_number: z.int().positive(),
   entry_hash: hash,
@@ -34,24 +40,40 @@ export const receiptSchema = z.strictObject({
   /** When the entry was made, by a clock the host sets. */
   time: z.iso.datetime({ offset: true }),
   time_source: z.literal("host-asserted"),
-  signature: treeSignatureSchema,
+};
+
+/** What a receipt says, before it has a place in the log. */
+export const receiptBodySchema = z.strictObject(bodyMembers);
+/** What a receipt says, before it has a place in the log. */
+export type ReceiptBody = z.infer<typeof receiptBodySchema>;
+
+/** Where a record stands in the log. */
+export const logPlaceSchema = z.strictObject({
+  /** Index of the leaf, from 0. */
+  index: z.int().nonnegative(),
+  /** Inclusion path in the tree that the note names, lowest hash first, base64url (RFC 9162 section 2.1.3). */
+  path: z.array(z.string().regex(/^[A-Za-z0-9_-]{43}$/)).max(MAX_PATH),
+  /** The signed checkpoint of that tree. */
+  note: z.string().max(MAX_NOTE),
 });
-/** A statement, signed by the enclave, that one decision stands at one place in one session's chain. */
+/** Where a record stands in the log. */
+export type LogPlace = z.infer<typeof logPlaceSchema>;
+
+/** A statement, under a signed head of the log, that one decision stands at one place in one session's chain. */
+export const receiptSchema = z.strictObject({ ...bodyMembers, log: logPlaceSchema });
+/** A statement, under a signed head of the log, that one decision stands at one place in one session's chain. */
 export type Receipt = z.infer<typeof receiptSchema>;
 
-const prefix = new TextEncoder().encode(`${RECEIPT_VERSION}|`);
-
-/** What a receipt says, before it is signed. */
-export type ReceiptBody = Omit<Receipt, "signature">;
+/** What an entry's decision is, before an instance numbers it. */
+export type Decided = Omit<ReceiptBody, "instance" | "seq">;
 
 /**
- * The receipt of a decision that is in the chain, not yet signed.
+ * The decision that an entry records.
  *
  * @param entry a `tool_call` entry with a call id, a decision and `detail.policy_hash`; anything else throws
  * `INTERNAL`.
- * @param instance RFC 7638 thumbprint of the signing key, base64url.
  */
-export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt["channel"]): ReceiptBody {
+export function decidedBy(entry: AuditEntry, channel: Receipt["channel"]): Decided {
   const decided = hasDecision(entry);
   if (decided === null) throw new CmcpError("INTERNAL", "only a decided tool call has a receipt");
   return {
@@ -59,7 +81,7 @@ export function receiptOf(entry: AuditEntry, instance: string, channel: Receipt[
     channel,
     decision: decided.decision,
     entry_hash: entry.entry_hash,
-    instance,
+    kind: "entry",
     policy_hash: decided.policy_hash,
     prev_entry_hash: entry.prev_entry_hash,
     sequence_number: entry.sequence_number,
@@ -84,15 +106,8 @@ export function hasDecision(entry: AuditEntry): Pick<ReceiptBody, "call_id" | "d
   return { call_id: entry.call_id, decision: entry.policy_decision, policy_hash: policyHash };
 }
 
-/**
- * A receipt as a leaf of the tree that is signed: `cmcp-receipt-v2|` and the canonical JSON of everything but the
- * signature.
- */
-export function receiptLeaf(receipt: ReceiptBody & { readonly signature?: unknown }): Uint8Array<ArrayBuffer> {
-  const { signature: _, ...body } = receipt;
-  const json = canonicalBytes(body);
-  const bytes = new Uint8Array(prefix.length + json.length);
-  bytes.set(prefix);
-  bytes.set(json, prefix.length);
-  return bytes;
+/** The leaf of a receipt's decision: its canonical JSON without the place in the log. */
+export function receiptLeaf(receipt: ReceiptBody & { readonly log?: unknown }): Uint8Array<ArrayBuffer> {
+  const { log: _, ...body } = receipt;
+  return canonicalBytes(body);
 }

@@ -18,15 +18,20 @@ export {
 } from "./entry.ts";
 export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
 export {
+  decidedBy,
+  logPlaceSchema,
   MAX_RECEIPT_BYTES,
   RECEIPT_META_KEY,
   RECEIPT_VERSION,
+  receiptBodySchema,
   receiptLeaf,
-  receiptOf,
   receiptSchema,
+  type Decided,
+  type LogPlace,
   type Receipt,
   type ReceiptBody,
 } from "./receipt.ts";
+export { anyReceiptSchema, RECEIPT_V2, receiptV2Leaf, type AnyReceipt, type ReceiptV2 } from "./receipt-v2.ts";
 export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature } from "./tree-signature.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
 export {

@@ -8,15 +8,15 @@ const MAX = 1_000;
 const HOLDERS = ["a", "b", "c", "a", "b", "c"];
 
 const step = record({
-  act: constantFrom("take", "take", "give", "keep", "free"),
+  act: constantFrom("take", "take", "release", "shrinkTo", "free"),
   n: nat(HOLDERS.length - 1),
   bytes: nat(700),
 });
 
 /** What is left of `held` after something was given back. */
 function left(act: string, held: number, bytes: number): number {
-  if (act === "give") return Math.max(0, held - bytes);
-  return act === "keep" ? Math.min(held, bytes) : 0;
+  if (act === "release") return Math.max(0, held - bytes);
+  return act === "shrinkTo" ? Math.min(held, bytes) : 0;
 }
 
 test("what is held is what was taken and not given, never more than the bound, and whoever comes next finds room", () => {
@@ -63,7 +63,7 @@ test("alone a holder has half, with another a third; nothing is refused to who h
   second.take(225);
   assert.throws(() => second.take(1), { code: "OVERLOADED" });
   third.take(100);
-  first.give(250);
+  first.release(250);
   second.take(75);
   assert.equal(buffered.held, 200 + 300 + 100);
   assert.equal(new BufferedBytes().max, MAX_BUFFERED_BYTES);

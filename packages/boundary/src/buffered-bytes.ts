@@ -29,7 +29,7 @@ export class BufferedBytes {
     return new BufferShare(holder, (name, bytes) => this.#move(name, bytes));
   }
 
-  /** @throws CmcpError `OVERLOADED` if the holder would exceed its threshold; giving bytes back never throws */
+  /** @throws CmcpError `OVERLOADED` if the holder would exceed its threshold; a release never throws */
   #move(holder: string, bytes: number): void {
     const own = (this.#holders.get(holder) ?? 0) + bytes;
     if (bytes > 0 && own > this.max - (this.#held + bytes))
@@ -60,29 +60,29 @@ export class BufferShare {
     this.#held += bytes;
   }
 
-  /** Gives back `bytes`, at most those that are counted. */
-  give(bytes: number): void {
-    const given = Math.min(bytes, this.#held);
-    this.#held -= given;
-    this.#move(this.#holder, -given);
+  /** Counts `bytes` less, at most those that are counted. */
+  release(bytes: number): void {
+    const released = Math.min(bytes, this.#held);
+    this.#held -= released;
+    this.#move(this.#holder, -released);
   }
 
-  /** Gives back all but `bytes`. */
-  keep(bytes: number): void {
-    this.give(this.#held - Math.min(bytes, this.#held));
+  /** Counts at most `bytes`. */
+  shrinkTo(bytes: number): void {
+    this.release(this.#held - Math.min(bytes, this.#held));
   }
 
   /** Counts the share for another holder: the principal, once it is known. @throws CmcpError `OVERLOADED` */
   belongTo(holder: string): void {
     const held = this.#held;
-    this.give(held);
+    this.release(held);
     this.#holder = holder;
     this.take(held);
   }
 
-  /** Gives everything back for good. */
+  /** Counts nothing, for good. */
   free(): void {
-    this.keep(0);
+    this.shrinkTo(0);
     this.#freed = true;
   }
 }

@@ -5,36 +5,51 @@ import { test } from "node:test";
 import {
   auditBundleSchema,
   auditEntrySchema,
-  decodeRecord,
+  decidedBy,
   DECISIONS,
+  encodeRecord,
   ENTRY_TYPES,
   EVIDENCE_CLASSES,
   bundleText,
+  handOverSchema,
+  HISTORY_REASONS,
   incompleteSessionSchema,
   INSPECTION_RESULTS,
-  JOURNAL_VERSION,
+  LEAF_VERSION,
   MAX_BUNDLE_ENTRIES,
   MAX_DETAIL_MEMBERS,
   MAX_ENTRY_TEXT,
+  MAX_PARTS,
   MAX_RECEIPT_BYTES,
   MAX_RECORD_BYTES,
   MAX_SIGNED_TOGETHER,
+  readRecord,
+  RECEIPT_V2,
   RECEIPT_META_KEY,
   RECEIPT_VERSION,
+  RECORD_KINDS,
   receiptSchema,
   resetDetailSchema,
   resetStatementSchema,
   rootDetailSchema,
-  receiptOf,
-  signTogether,
   TREE_VERSION,
-  unsignedRecord,
 } from "@cmcp/audit";
 import { canonicalText, parseJsonText, toBase64Url, untrusted, type JsonValue } from "@cmcp/boundary";
+import {
+  appendLeaves,
+  EMPTY_RANGE,
+  formatCheckpoint,
+  instanceKeyName,
+  leafHash,
+  SIGNATURE_TYPE,
+  signNote,
+  verifierKey,
+} from "@cmcp/log";
 import * as z from "zod";
 import { buildClaim } from "./build.ts";
 import { CLAIM_META_KEY, claimSchema, CMCP_VERSION, EAT_PROFILES } from "./claim.ts";
 import { claimHash, signClaim } from "./sign.ts";
+import { RECORD_MEMBERS } from "./testing/record-members.ts";
 import { factsOf, isSignedBy } from "./testing/session.ts";
 import {
   buildTraceRecord,
@@ -70,6 +85,10 @@ const derived = z
   .parse(blocks.get("derived"));
 const entries = z.array(auditEntrySchema).parse(blocks.get("entries"));
 const receipt = receiptSchema.parse(blocks.get("receipt"));
+const object = z.record(z.string(), z.json());
+const handOver = object.parse(blocks.get("hand-over"));
+const intent = object.parse(blocks.get("intent"));
+const intentLeaf = object.parse(blocks.get("leaf"));
 const claim = claimSchema.parse(blocks.get("claim"));
 const record = traceRecordSchema.parse(blocks.get("trace-record"));
 const [first, call] = entries;
@@ -106,27 +125,42 @@ test("the example follows from what the page says, by hashing and signing alone"
   assert.ok(isSignedBy(key, sha256(canonicalText(entries)), derived.bundle_signature));
   for (const { signature, ...body } of [claim, record])
     assert.ok(isSignedBy(key, Buffer.from(canonicalText(body)), signature));
-  const { signature: proof, ...said } = receipt;
-  const recordLeaf = sha256(
-    `\0${canonicalText({ v: "cmcp-journal-v2", instance: derived.thumbprint, seq: 3, kind: "entry", body: { entry: call, receipt: "plain" } })}`,
-  );
-  assert.deepEqual([proof.index, proof.size, proof.path], [1, 2, [toBase64Url(recordLeaf)]]);
-  const head = sha256(
-    Buffer.concat([Uint8Array.of(1), recordLeaf, sha256(`\0cmcp-receipt-v2|${canonicalText(said)}`)]),
-  );
-  assert.ok(
-    isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 2), head]), proof.value),
-  );
-  const { signature, ...leaf } = z
-    .looseObject({
-      signature: z.strictObject({ index: z.literal(0), path: z.tuple([]), size: z.literal(1), value: z.string() }),
-    })
-    .parse(blocks.get("journal-record"));
-  const alone = sha256(`\0${canonicalText(leaf)}`);
-  assert.ok(
-    isSignedBy(key, Buffer.concat([Buffer.from("cmcp-tree-v1|"), Uint8Array.of(0, 0, 0, 1), alone]), signature.value),
-  );
   assert.equal(derived.claim_hash, `sha256:${sha256(canonicalText(claim)).toString("hex")}`);
+});
+
+test("the example's log follows from what the page says, by hashing and signing alone", () => {
+  const leafOf = (kind: string, seq: number, body: string): string =>
+    canonicalText({
+      v: "cmcp-leaf-v1",
+      kind,
+      instance: derived.thumbprint,
+      seq,
+      body_hash: `sha256:${sha256(body).toString("hex")}`,
+    });
+  const { log, ...said } = receipt;
+  const node = (left: Buffer, right: Buffer): Buffer => sha256(Buffer.concat([Uint8Array.of(1), left, right]));
+  const leaves = [
+    leafOf("hand-over", 0, canonicalText(handOver)),
+    leafOf("entry", 1, canonicalText(first)),
+    canonicalText(intentLeaf),
+    canonicalText(said),
+  ];
+  assert.equal(leaves[2], leafOf("intent", 2, canonicalText(intent)));
+  assert.deepEqual(
+    [intent["call_id"], intent["tip_before"], intent["length_before"], intent["request_hash"]],
+    [call.call_id, first.entry_hash, 1, call.request_payload_hash],
+  );
+  const [one, two, three, four] = leaves.map((leaf) => sha256(`\0${leaf}`));
+  assert.ok(one !== undefined && two !== undefined && three !== undefined && four !== undefined);
+  assert.deepEqual([log.index, log.path], [3, [toBase64Url(three), toBase64Url(node(one, two))]]);
+  const text = `gateway.example/0\n4\n${node(node(one, two), node(three, four)).toString("base64")}\n`;
+  const name = `cmcp-instance-${derived.thumbprint}`;
+  const id = sha256(Buffer.concat([Buffer.from(`${name}\n\u0001`), Buffer.from(key.x, "base64url")])).subarray(0, 4);
+  const line = new RegExp(`^\n— ${name} ([A-Za-z0-9+/=]+)\n$`).exec(log.note.slice(text.length))?.[1];
+  assert.ok(line !== undefined && log.note.startsWith(text));
+  const signature = Buffer.from(line, "base64");
+  assert.deepEqual(signature.subarray(0, 4), id);
+  assert.ok(isSignedBy(key, Buffer.from(text), toBase64Url(signature.subarray(4))));
 });
 
 test("the example is what this implementation makes of the same facts", () => {
@@ -157,32 +191,34 @@ test("the example is what this implementation makes of the same facts", () => {
     signTraceRecord(buildTraceRecord(claim, { buildDigest: derived.build_digest }), signWithKey),
     record,
   );
-  const [recorded] = signTogether(
-    [
-      {
-        record: unsignedRecord({ kind: "entry", body: { entry: call, receipt: "plain" } }, derived.thumbprint, 3),
-        receipt: receiptOf(call, derived.thumbprint, "plain"),
-      },
-    ],
-    signWithKey,
-  );
-  assert.deepEqual(recorded?.receipt, receipt);
   assert.ok(
     [...bundleText(gateway.session_id, entries, signWithKey)].at(-1)?.includes(`"${derived.bundle_signature}"`),
   );
   assert.ok(rootDetailSchema.safeParse(first.detail).success);
-  const stored = decodeRecord(
-    untrusted(Buffer.from(canonicalText(z.looseObject({}).parse(blocks.get("journal-record"))))),
-  );
-  assert.equal(stored.kind, "intent");
-  const made = signTogether(
-    [{ record: unsignedRecord({ kind: "intent", body: stored.body }, derived.thumbprint, stored.seq), receipt: null }],
-    signWithKey,
-  );
-  assert.deepEqual(
-    made.map(({ record: bytes }) => decodeRecord(untrusted(bytes))),
-    [stored],
-  );
+});
+
+test("the example's log is what this implementation writes and reads", () => {
+  const instance = derived.thumbprint;
+  const stored = (leaf: JsonValue, body: JsonValue) =>
+    readRecord(
+      untrusted(Buffer.from(canonicalText(object.parse(leaf)))),
+      untrusted(Buffer.from(canonicalText(object.parse(body)))),
+    );
+  const { log, ...said } = receipt;
+  const read = stored(intentLeaf, intent);
+  assert.ok(read?.kind === "intent" && read.seq === 2 && read.instance === instance);
+  const { receipt: decided, body } = stored(said, call) ?? assert.fail("the page's decision is not read");
+  assert.deepEqual([decided, body], [said, call]);
+  const leaves = [
+    encodeRecord({ kind: "hand-over", body: handOverSchema.parse(handOver) }, { instance, seq: 0 }),
+    encodeRecord({ kind: "entry", body: first }, { instance, seq: 1 }),
+    encodeRecord({ kind: "intent", body: read.body }, { instance, seq: 2 }),
+    encodeRecord({ kind: "entry", body: call }, { instance, seq: 3 }, decidedBy(call, "plain")),
+  ].map(({ leaf }) => leafHash(leaf));
+  const { root, paths } = appendLeaves(EMPTY_RANGE, leaves);
+  assert.deepEqual((paths[3] ?? []).map(toBase64Url), log.path);
+  const name = verifierKey(instanceKeyName(instance), SIGNATURE_TYPE.ed25519, Buffer.from(key.x, "base64url"));
+  assert.equal(signNote(formatCheckpoint({ origin: "gateway.example/0", size: 4, root }), name, signWithKey), log.note);
 });
 
 /** Names of all members a schema knows, at every depth. */
@@ -219,8 +255,9 @@ test("the page names every member, word and bound of the formats", () => {
     traceRecordSchema,
     resetStatementSchema,
     resetDetailSchema,
+    handOverSchema,
   ].flatMap(members);
-  assert.ok(named.length > 120);
+  assert.ok(named.length > 150);
   const vocabulary = [
     ...ENTRY_TYPES,
     ...DECISIONS,
@@ -229,7 +266,11 @@ test("the page names every member, word and bound of the formats", () => {
     ...EAT_PROFILES,
     CMCP_VERSION,
     RECEIPT_VERSION,
-    JOURNAL_VERSION,
+    ...RECORD_KINDS,
+    ...HISTORY_REASONS,
+    ...RECORD_MEMBERS,
+    LEAF_VERSION,
+    RECEIPT_V2,
     TREE_VERSION,
     MODEL_NOT_ASSERTED,
     NO_SELF_APPRAISAL,
@@ -242,6 +283,7 @@ test("the page names every member, word and bound of the formats", () => {
     MAX_BUNDLE_ENTRIES,
     MAX_RECEIPT_BYTES,
     MAX_RECORD_BYTES,
+    MAX_PARTS,
     MAX_SIGNED_TOGETHER,
   })) {
     assert.match(said, new RegExp(`\\(\`${name}\`\\)[^|]*\\| ${value} \\|`));

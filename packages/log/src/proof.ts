@@ -114,6 +114,18 @@ export class Prover {
   }
 
   /**
+   * The compact range: a hash for each complete subtree, the largest first.
+   *
+   * @throws as {@link Prover.inclusion}
+   */
+  async range(): Promise<Uint8Array[]> {
+    const hashes: Uint8Array[] = [];
+    for (const subtree of completeSubtrees({ start: 0, end: this.#size }))
+      hashes.push(await this.#subtreeHash(subtree));
+    return hashes;
+  }
+
+  /**
    * The root hash.
    *
    * @throws as {@link Prover.inclusion}

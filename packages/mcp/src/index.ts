@@ -13,7 +13,7 @@ export {
   type ToolDefinition,
   type TaskSupport,
 } from "./ingress/ports.ts";
-export type { AgentRequest, SentRequest } from "./protocol/agent-request.ts";
+export { plainRequest, type AgentRequest, type SentRequest } from "./protocol/agent-request.ts";
 export {
   declaresTasks,
   readClientCapabilities,
@@ -60,7 +60,7 @@ export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts"
 export { SUBSCRIPTION_ACKNOWLEDGED } from "./upstream/listening.ts";
 export { UpstreamClient, type UpstreamTool } from "./upstream/client.ts";
 export type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream/upstream.ts";
-export { legacyPeer } from "./upstream/legacy/legacy-server-peer.ts";
+export { legacyServerPeer } from "./upstream/legacy/legacy-server-peer.ts";
 export { CLIENT_METHODS, askableParams } from "./upstream/client-methods.ts";
 export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
 export type { NotificationHandler } from "./upstream/listening.ts";

@@ -19,8 +19,6 @@ export interface CompiledPolicy {
   reads(variable: string, attribute: string): boolean;
   /** Whether results and messages are decided before the agent gets them: the rules or the schema speak of `deliver_result`. */
   readonly decidesDelivery: boolean;
-  /** Whether some rule reads what detectors find. */
-  readonly readsFindings: boolean;
   /** Decides one request. Never throws; whatever goes wrong is a deny. */
   decide(facts: GovernedFacts): Verdict;
   /**

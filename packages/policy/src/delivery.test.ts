@@ -5,6 +5,7 @@ import { lintBundle, writeSchema } from "./authoring/index.ts";
 import { compilePolicy } from "./compile/compile.ts";
 import type { CompiledPolicy } from "./compiled.ts";
 import type { DeliveryFacts, GovernedFacts } from "./facts.ts";
+import { readsFindings } from "./finding-facts.ts";
 import {
   asked,
   bundleOf,
@@ -50,7 +51,7 @@ test("a rule reads what stands in the arguments", async () => {
     `${PERMIT_CALL} @id("secrets") forbid(principal, action, resource) when { context.argument_findings.secrets > 0 ||
       context.argument_findings.kinds.contains("personal:iban") || !context.argument_findings.complete };`,
   );
-  assert.equal(policy.readsFindings, true);
+  assert.equal(readsFindings(policy), true);
   assert.equal(policy.decidesDelivery, false);
   assert.equal(policy.decide(call()).decision, "allow");
   for (const rest of [{ secrets: 1 }, { kinds: ["personal:iban"] }, { complete: false }])
@@ -61,7 +62,7 @@ test("findings are not asked for where no rule reads them", async () => {
   const policy = await compile(PERMIT_CALL);
   const asking = call({}, { argumentFindings: () => assert.fail("asked") });
   assert.equal(policy.decide(asking).decision, "allow");
-  assert.equal(policy.readsFindings, false);
+  assert.equal(readsFindings(policy), false);
 });
 
 test("a request whose findings cannot be had is denied", async () => {

@@ -1,5 +1,6 @@
 import type { Findings } from "@cmcp/findings";
 import type { GovernedAction } from "./actions.ts";
+import type { CompiledPolicy } from "./compiled.ts";
 import type { Fact } from "./fact.ts";
 import { BOOL, LONG, recordType, STRINGS, type FactValue } from "./fact-type.ts";
 
@@ -80,5 +81,7 @@ export const FINDING_FACTS: readonly (readonly [string, Fact])[] = [
   ],
 ];
 
-/** Attributes whose values detectors give. */
-export const DETECTED_ATTRIBUTES: ReadonlySet<string> = new Set([ARGUMENT_FINDINGS, RESULT_FINDINGS]);
+/** Whether some rule reads what detectors find. */
+export function readsFindings(policy: Pick<CompiledPolicy, "reads">): boolean {
+  return [ARGUMENT_FINDINGS, RESULT_FINDINGS].some((attribute) => policy.reads("context", attribute));
+}

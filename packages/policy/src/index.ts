@@ -23,6 +23,7 @@ export type {
   ResourceFacts,
 } from "./facts.ts";
 export { NO_FLOWS, UNKNOWN_FLOWS, type FlowFact, type FlowFacts } from "./flow.ts";
+export { readsFindings } from "./finding-facts.ts";
 export { FLOW_ATTRIBUTES } from "./flow-facts.ts";
 export type { Verdict, VerdictCause } from "./verdict.ts";
 export type { ArgumentTargets } from "./facts.ts";

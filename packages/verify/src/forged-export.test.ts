@@ -28,10 +28,10 @@ const judge = async (session: IncompleteSession): Promise<Verdict> =>
     webcrypto,
   );
 
-/** What a verdict says, but for how many entries at the end it leaves out. */
+/** What a verdict says, but for how many entries at the end it leaves out, and which receipts it read. */
 const content = ({ checks, ...rest }: Verdict): object => ({
   ...rest,
-  checks: checks.filter(({ name }) => name !== "entries after the last receipt"),
+  checks: checks.filter(({ name }) => name !== "entries after the last receipt" && !/^receipt \d/.test(name)),
 });
 
 const expected = content(await judge(genuine));

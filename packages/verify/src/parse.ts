@@ -2,9 +2,9 @@ import { CmcpError, parseJson, untrusted, type ErrorCode, type JsonLimits, schem
 import {
   MAX_RECEIPT_BYTES,
   incompleteSessionSchema,
-  receiptSchema,
+  anyReceiptSchema,
   type IncompleteSession,
-  type Receipt,
+  type AnyReceipt,
 } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
 
@@ -12,7 +12,7 @@ const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, max
 /** Largest audit bundle or export that is read as a whole, in bytes. A bundle that is read as it comes may be larger. */
 export const MAX_BUNDLE_BYTES = 512 * 1024 * 1024;
 const EXPORT_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
-const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 100 };
+const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 200 };
 
 /** What a parsed value is held to. */
 interface Shape<T> {
@@ -36,9 +36,9 @@ const EXPORT: Form<IncompleteSession> = {
   code: "BUNDLE_MALFORMED",
   what: "export",
 };
-const RECEIPT: Form<Receipt> = {
+const RECEIPT: Form<AnyReceipt> = {
   limits: RECEIPT_LIMITS,
-  shape: receiptSchema,
+  shape: anyReceiptSchema,
   code: "RECEIPT_MALFORMED",
   what: "receipt",
 };
@@ -90,6 +90,6 @@ function unlessMalformed(read: () => number): number[] {
 }
 
 /** @throws CmcpError `RECEIPT_MALFORMED` */
-export function parseReceipt(bytes: Uint8Array): Receipt {
+export function parseReceipt(bytes: Uint8Array): AnyReceipt {
   return readForm(bytes, RECEIPT);
 }

@@ -104,7 +104,13 @@ describe("a bundle by itself", () => {
         signature,
       );
       const [held] = receipts;
-      const receipt = { ...held, signature: { ...held?.signature, value: signature } };
+      assert.ok(held !== undefined);
+      const { log: _, kind: _kind, seq: _seq, ...shared } = held;
+      const receipt = {
+        ...shared,
+        v: "cmcp-receipt-v2",
+        signature: { index: 0, path: [], size: 1, value: signature },
+      };
       assert.deepEqual(
         failures(await judge({ bundle, receipts: [receipt] })),
         [`receipt ${held?.sequence_number} signature RECEIPT_INVALID`],

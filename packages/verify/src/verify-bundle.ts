@@ -4,7 +4,7 @@ import { Checklist } from "./checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { numbersIn, parseReceipt } from "./parse.ts";
-import { checkChainPosition, checkReceipt } from "./receipt/receipt.ts";
+import { canBeSigned, checkChainPosition, checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
 import { completenessOf, coveredBy, type CoveredSession } from "./session/covered.ts";
 import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
@@ -144,7 +144,7 @@ async function checkReceipts(
       await checkReceipt(crypto, receipt, { ...context, jwk: { kty: "OKP", crv: "Ed25519", x: trustedKey } }, list);
     else {
       const name = `receipt ${receipt.sequence_number} signature`;
-      if (!canBeEd25519(receipt.signature.value)) list.fail(name, "RECEIPT_INVALID", "no key signs like this");
+      if (!canBeSigned(receipt)) list.fail(name, "RECEIPT_INVALID", "no key signs like this");
       else list.notPerformed(name, "no key was pinned (--trusted-key)");
       checkChainPosition(receipt, context, list);
     }

@@ -1,4 +1,4 @@
-import type { Receipt } from "@cmcp/audit/schema";
+import type { AnyReceipt } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
 import { checkBundle } from "./bundle/bundle.ts";
 import { readBundle, type BundleBytes } from "./bundle/read-bundle.ts";
@@ -103,7 +103,7 @@ async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promis
 async function checkReceipts(
   { crypto, claim, list }: ClaimContext,
   entries: CoveredSession | null,
-  receipts: readonly (Receipt | null)[],
+  receipts: readonly (AnyReceipt | null)[],
 ): Promise<void> {
   if (receipts.length === 0)
     list.notPerformed(

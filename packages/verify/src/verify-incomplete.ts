@@ -1,4 +1,4 @@
-import type { IncompleteSession, Receipt } from "@cmcp/audit/schema";
+import type { AnyReceipt, IncompleteSession } from "@cmcp/audit/schema";
 import { ChainFold } from "./bundle/chain.ts";
 import { OperatorStatementFold } from "./bundle/kill-switch.ts";
 import { ResetFold } from "./bundle/resets.ts";
@@ -6,9 +6,10 @@ import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { parseIncomplete, parseReceipt } from "./parse.ts";
+import { recordVerdict } from "./record-verdict.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
-import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
-import { completenessOf, coveredBy, type CoveredSession } from "./session/covered.ts";
+import { conditionsOf } from "./session/conditions.ts";
+import { coveredBy, type CoveredSession } from "./session/covered.ts";
 import { factsOf } from "./session/session-facts.ts";
 import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
 import type { Verdict } from "./verdict.ts";
@@ -44,19 +45,7 @@ export async function verifyIncomplete(
   );
   const covered =
     session === null ? null : await checkSession({ crypto, session, expected, list }, record.receipts ?? []);
-  const outcome = list.outcome();
-  const accepted = outcome === "accepted" ? covered : null;
-  return {
-    outcome,
-    completeness: completenessOf(covered),
-    coveredEntries: covered?.length ?? null,
-    conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
-    assurance: accepted === null ? "none established" : "functional only",
-    origin: accepted === null || expected.trustedKey === undefined ? "not proven" : "trusted key",
-    session: covered?.root?.session_id ?? null,
-    signingKey: covered === null ? null : (session?.signing_key.x ?? null),
-    checks: list.checks,
-  };
+  return recordVerdict(list, covered, expected, session?.signing_key.x);
 }
 
 /** @returns the entries that a receipt covers, if every receipt verifies and the entries are one chain */
@@ -94,13 +83,18 @@ async function checkSession(context: ExportContext, held: readonly Uint8Array[])
 /** How many entries, from the first on, receipts cover; `null` where one of them is not this instance's. */
 async function covering(
   { crypto, session, list }: ExportContext,
-  receipts: readonly Receipt[],
+  receipts: readonly AnyReceipt[],
 ): Promise<number | null> {
   const { signing_key: jwk, session_id, entries } = session;
   let length: number | null = 0;
   // Nothing signs the order in which an export has its receipts.
   for (const receipt of receipts.toSorted((one, other) => one.sequence_number - other.sequence_number)) {
-    const context = { jwk, session: session_id, entries: { at: (number: number) => entries[number] } };
+    const context = {
+      jwk,
+      session: session_id,
+      entries: { at: (number: number) => entries[number] },
+      anyWriter: true,
+    };
     const { signed, covers } = await checkReceipt(crypto, receipt, context, list);
     length = signed && length !== null ? Math.max(length, covers) : null;
   }
@@ -108,7 +102,7 @@ async function covering(
 }
 
 /** Checks the receipts that a relying party holds, in addition to those in the export. */
-function readHeld(held: readonly Uint8Array[], list: Checklist): Receipt[] {
+function readHeld(held: readonly Uint8Array[], list: Checklist): AnyReceipt[] {
   if (held.length === 0)
     list.notPerformed("receipts", "no receipt was given (--receipt): an end that was cut off cannot be found");
   return held.flatMap(
@@ -119,16 +113,16 @@ function readHeld(held: readonly Uint8Array[], list: Checklist): Receipt[] {
   );
 }
 
-/** An instance stores a call's entry and its receipt together: one without the other was taken apart. */
+/** The last call has its receipt, which covers every entry before it, or each call has one: anything else was taken apart. */
 function checkCalls({ entries, receipts }: IncompleteSession, list: Checklist): void {
-  const places = new Set(receipts.map((receipt) => receipt.sequence_number));
-  const calls = entries.filter((entry) => entry.entry_type === "tool_call");
-  list.require(
-    "a receipt for every call",
-    receipts.length === calls.length && calls.every((entry) => places.has(entry.sequence_number)),
-    "RECEIPT_INVALID",
-    { passed: `${calls.length} calls, each with its receipt`, failed: "a call has no receipt, or a receipt no call" },
-  );
+  const calls = entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => entry.sequence_number);
+  const places = receipts.map((receipt) => receipt.sequence_number).sort((one, other) => one - other);
+  const areOf = (called: readonly number[]): boolean =>
+    places.length === called.length && called.every((place, at) => place === places[at]);
+  list.require("a receipt for the last call", areOf(calls.slice(-1)) || areOf(calls), "RECEIPT_INVALID", {
+    passed: `${calls.length} calls, up to the last receipt`,
+    failed: "a call has no receipt, or a receipt no call",
+  });
 }
 
 /** What the verdict is of. Receipts are the only signatures here. */

@@ -34,9 +34,12 @@ test("every kind of opening arrives as it was sent", async (t) => {
     { t: "drain" },
     request,
     { t: "egress", host: "tools.example", port: 443 },
-    { t: "append", instance: "i", seq: Number.MAX_SAFE_INTEGER },
+    { t: "append", first: 2 ** 48 - 1 },
     { t: "scan" },
-    { t: "scan", instance: "i", session: "s", kind: "k" },
+    { t: "scan", from: 1, to: 2, session: "s", kind: "k" },
+    { t: "head" },
+    { t: "range", size: 3 },
+    { t: "prove", index: 1, size: 3 },
   ];
   const seen: Opening[] = [];
   const { pool, streams } = await served(t, async (exchange) => {

@@ -7,6 +7,7 @@ import {
   MAX_HEADER_NAME,
   MAX_HEADER_VALUE,
   MAX_IDENTIFIER,
+  MAX_LOG_SIZE,
   MAX_PATH,
 } from "./limits.ts";
 
@@ -32,6 +33,9 @@ const identifier = text(MAX_IDENTIFIER, /^[A-Za-z0-9._:-]+$/);
 // RFC 9110 section 5.1 token, lower case; section 5.5 values as visible Latin-1, space and tab.
 const headerName = text(MAX_HEADER_NAME, /^[a-z0-9!#$%&'*+.^_`|~-]+$/);
 const headerValue = text(MAX_HEADER_VALUE, /^[\t\x20-\x7e\x80-\xff]*$/);
+
+/** A place in the log, or its size. */
+const place = integer(0, MAX_LOG_SIZE);
 
 const headers: Member = (value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) return false;
@@ -60,8 +64,11 @@ export const OPENINGS: ReadonlyMap<string, Shape> = new Map([
   ["drain", shape({})],
   ["request", shape({ method: text(16, /^[A-Z]+$/), path: text(MAX_PATH, /^\/[\x21-\x7e]*$/), headers })],
   ["egress", shape({ host: text(255, /^[a-z0-9._:[\]-]+$/), port: integer(1, 65_535) })],
-  ["append", shape({ instance: identifier, seq: integer(0, Number.MAX_SAFE_INTEGER) })],
-  ["scan", shape({}, { instance: identifier, session: identifier, kind: identifier })],
+  ["append", shape({ first: place })],
+  ["head", shape({})],
+  ["scan", shape({}, { from: place, to: place, session: identifier, kind: identifier })],
+  ["range", shape({ size: place })],
+  ["prove", shape({ index: place, size: place })],
 ]);
 
 const SHAPES: ReadonlyMap<unknown, Shape> = new Map([

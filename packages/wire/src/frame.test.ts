@@ -12,6 +12,7 @@ import {
   MAX_HEADER_NAME,
   MAX_HEADER_VALUE,
   MAX_IDENTIFIER,
+  MAX_LOG_SIZE,
   MAX_PATH,
   MAX_WIRE_FRAME_BYTES,
 } from "./limits.ts";
@@ -19,8 +20,8 @@ import { frame } from "./testing/arbitrary.ts";
 
 const received = (map: WireMap): Frame => decodeFrame(untrusted(encodeMap(map)));
 const request = { t: "request", x: 1, method: "POST", path: "/mcp", headers: {} } as const;
-const append = { t: "append", x: 1, instance: "i", seq: 0 } as const;
-const scan = { t: "scan", x: 1, instance: "i", session: "s", kind: "entry" } as const;
+const append = { t: "append", x: 1, first: 0 } as const;
+const scan = { t: "scan", x: 1, from: 0, session: "s", kind: "entry" } as const;
 
 test("every frame is read back as it was written", () => {
   fc.assert(
@@ -118,7 +119,9 @@ const outside: readonly { what: string; map: WireMap }[] = [
   { what: "port 65536", map: { t: "egress", x: 1, host: "a", port: 65_536 } },
   { what: "an empty identifier", map: { ...scan, session: "" } },
   { what: "an identifier with a slash", map: { ...scan, kind: "a/b" } },
-  { what: "an identifier too long", map: { ...append, instance: "a".repeat(MAX_IDENTIFIER + 1) } },
+  { what: "an identifier too long", map: { ...scan, session: "a".repeat(MAX_IDENTIFIER + 1) } },
+  { what: "a place beyond the largest log", map: { ...append, first: MAX_LOG_SIZE + 1 } },
+  { what: "a proof without a size", map: { t: "prove", x: 1, index: 0 } },
   { what: "a scan for null", map: { t: "scan", x: 1, session: null } },
   { what: "status 199", map: { t: "response", x: 1, status: 199, headers: {} } },
   { what: "status 600", map: { t: "response", x: 1, status: 600, headers: {} } },
@@ -149,7 +152,7 @@ test("the limits themselves pass", () => {
   });
   received({ ...request, headers: { a: "a".repeat(MAX_HEADERS_BYTES / 2), b: "b".repeat(MAX_HEADERS_BYTES / 2 - 2) } });
   received({ t: "egress", x: 0xffff_ffff, host: "[::1]", port: 65_535 });
-  received({ ...append, seq: Number.MAX_SAFE_INTEGER });
+  received({ ...append, first: MAX_LOG_SIZE });
   received({ ...scan, kind: "a".repeat(MAX_IDENTIFIER) });
   received({ t: "body", x: 1, data: new Uint8Array(MAX_DATA_BYTES) });
   received({ t: "error", x: 1, code: "INTERNAL", message: "a".repeat(MAX_ERROR_MESSAGE) });

@@ -11,8 +11,11 @@ export type OpeningFrame =
   | { t: "launch" | "provision" | "reload" | "drain"; x: number }
   | { t: "request"; x: number; method: string; path: string; headers: Headers }
   | { t: "egress"; x: number; host: string; port: number }
-  | { t: "append"; x: number; instance: string; seq: number }
-  | { t: "scan"; x: number; instance?: string; session?: string; kind?: string };
+  | { t: "append"; x: number; first: number }
+  | { t: "head"; x: number }
+  | { t: "scan"; x: number; from?: number; to?: number; session?: string; kind?: string }
+  | { t: "range"; x: number; size: number }
+  | { t: "prove"; x: number; index: number; size: number };
 
 /** Every frame. What its members may be is in `frame-shape.ts`. */
 export type Frame =
@@ -27,8 +30,9 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 /**
  * What an exchange is for. Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the
  * document) and `request` (an agent's HTTP request). Enclave to host: `egress` (relay of bytes to a tool server),
- * `append` (store the records of the body, numbered from `seq`, answered once they are durable) and `scan` (every
- * matching record, an instance's in the order of their numbers, each u32be length-prefixed in the body).
+ * `append` (store the records of the body, the first at index `first` of the log, answered once they are stored), `head` (the log's size and
+ * newest note), `scan` (matching records in the order of the log), `range` (the hashes that stand for the first `size` records) and `prove`
+ * (the inclusion path of a record).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

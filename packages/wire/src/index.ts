@@ -1,7 +1,18 @@
 export type { IncomingExchange, OutgoingExchange } from "./exchange.ts";
 export { decodeFrame, encodeFrame, type Frame, type Opening, type ResponseHead } from "./frame.ts";
 export { decodeMap, encodeMap, type WireMap, type WireValue } from "./codec.ts";
-export { decodeRecords, encodeRecords, MAX_APPENDED_RECORDS, type WireRecord } from "./records.ts";
+export {
+  decodeBatch,
+  decodeScanned,
+  encodeBatch,
+  encodeScanned,
+  MAX_APPENDED_RECORDS,
+  MAX_LEAF_BYTES,
+  MAX_NOTE_BYTES,
+  type ShownRecord,
+  type WireBatch,
+  type WireRecord,
+} from "./records.ts";
 export { Framer } from "./framer.ts";
 export * from "./limits.ts";
 export { ExchangePool, type PoolOptions } from "./pool.ts";

@@ -22,8 +22,10 @@ export const MAX_HEADER_VALUE = 8 * 1024;
 export const MAX_HEADERS_BYTES = 16 * 1024;
 /** Characters of a request path with its query. */
 export const MAX_PATH = 8 * 1024;
-/** Characters of an identifier in an opening (instance, session, kind). */
+/** Characters of an identifier in an opening (session, kind). */
 export const MAX_IDENTIFIER = 128;
+/** Most records of a log. */
+export const MAX_LOG_SIZE = 2 ** 48 - 1;
 /** Characters of an error frame's message. */
 export const MAX_ERROR_MESSAGE = 512;
 
@@ -49,6 +51,9 @@ export const BODY_LIMITS = {
   request: { bytes: 1024 * MiB, frames: 4_194_304 },
   egress: { bytes: 1024 * 1024 * MiB, frames: 1_073_741_824 },
   append: { bytes: 64 * MiB, frames: 65_536 },
+  head: { bytes: 64 * 1024, frames: 64 },
+  range: { bytes: 64 * 1024, frames: 64 },
+  prove: { bytes: 64 * 1024, frames: 64 },
   scan: { bytes: 16 * 1024 * MiB, frames: 4_194_304 },
 } as const satisfies Readonly<Record<string, BodyLimit>>;
 

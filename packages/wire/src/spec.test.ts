@@ -73,7 +73,7 @@ test("the numbers of the page are the code's", () => {
   ]) {
     assert.ok(spec.includes(stated), stated);
   }
-  const size: Record<string, number> = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+  const size: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
   for (const [opening, limit] of Object.entries(limits.BODY_LIMITS)) {
     const row = new RegExp(`^\\| [^|]*\`${opening}\`[^|]* \\| (\\d+) (\\w+) \\| ([\\d^]+) \\|$`, "m").exec(spec);
     const frames = row?.[3]?.startsWith("2^") === true ? 2 ** Number(row[3].slice(2)) : Number(row?.[3]);

@@ -1,9 +1,17 @@
 import { createHash, generateKeyPairSync, randomUUID, sign as signBytes } from "node:crypto";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { SessionChain, unsignedRecord, type EntryFields, type JournalStatement } from "@cmcp/audit";
+import {
+  decidedBy,
+  encodeRecord,
+  SessionChain,
+  type Decided,
+  type EntryFields,
+  type JournalStatement,
+} from "@cmcp/audit";
 import { canonicalBytes, examine, parseJson, untrusted, type JsonObject } from "@cmcp/boundary";
-import { BlobStore } from "@cmcp/host-proxy";
+import { SqliteStore } from "@cmcp/host-proxy";
+import { appendLeaves, EMPTY_RANGE, formatCheckpoint, leafHash, rootOf } from "@cmcp/log";
 import { inspectArguments, inspectResult } from "@cmcp/inspection";
 import { UpstreamClient, readMessage } from "@cmcp/mcp";
 import { ExchangePool, listenUnix, serveStream, unixDialer } from "@cmcp/wire";
@@ -114,7 +122,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
   const { bare } = await setUp();
   const body = Buffer.from(callBody());
   const args: JsonObject = { ...callArguments() };
-  const store = new BlobStore(join(folder, "stages.db"));
+  const store = new SqliteStore(join(folder, "stages.db"), { durable: false });
   const frames = await framesOver(join(folder, "stages.sock"));
   const http = await bareRoundTrip(body);
   const client = new UpstreamClient({
@@ -130,6 +138,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     body: {
       call_id: randomUUID(),
       session_id: entry.session_id,
+      principal: "default",
       tool_name: TOOL,
       server_identity: CATALOG_TOOL.server.identity,
       workflow_id: "default",
@@ -137,14 +146,21 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
       policy_hash: HASH,
       session_sensitivity: "public",
       tip_before: entry.entry_hash,
+      length_before: entry.sequence_number + 1,
     },
   };
-  let sequence = 0;
-  const append = (statement: JournalStatement): void => {
-    sequence += 1;
-    store.append(INSTANCE, sequence, [
-      { session: entry.session_id, kind: statement.kind, body: unsignedRecord(statement, INSTANCE, sequence) },
-    ]);
+  const decided = decidedBy(entry, "plain");
+  let range = EMPTY_RANGE;
+  const append = async (statement: JournalStatement, decision: Decided | null): Promise<void> => {
+    const first = range.size;
+    const { leaf, body: text } = encodeRecord(statement, { instance: INSTANCE, seq: first }, decision);
+    range = appendLeaves(range, [leafHash(leaf)]).range;
+    const note = formatCheckpoint({ origin: "bench.example/0", size: range.size, root: rootOf(range) });
+    await store.append({
+      first,
+      note,
+      records: [{ session: entry.session_id, kind: statement.kind, header: leaf, body: text }],
+    });
   };
   const signal = new AbortController().signal;
   const list: readonly Stage[] = [
@@ -170,8 +186,11 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     {
       name: "journal",
       times: 1,
-      work: () => (append(intent), append({ kind: "entry", body: { entry, receipt: "plain" } })),
-      detail: "two records encoded and stored, unsigned, without their frames",
+      work: async () => {
+        await append(intent, null);
+        await append({ kind: "entry", body: entry }, decided);
+      },
+      detail: "two records encoded, hashed into the log and stored, unsigned, without their frames",
     },
     {
       name: "upstream",
@@ -198,7 +217,7 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
       name: "sign",
       times: 2,
       work: () => sign(body.subarray(0, 512)),
-      detail: "Ed25519: the intent, and the entry with its receipt, where no others go with them",
+      detail: "Ed25519: the note over the intent, and the one over the entry, where no others go with them",
     },
   ];
   try {
@@ -216,6 +235,6 @@ export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
     await client.close();
     await http.close();
     await frames.close();
-    store.close();
+    await store.close();
   }
 }

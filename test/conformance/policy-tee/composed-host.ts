@@ -1,15 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  BlobStore,
   EgressRelay,
   EnclaveLink,
   FRONT_LIMITS,
   createLog,
   egressAllowList,
   listenServices,
+  SqliteStore,
   startFront,
   type EnclaveProcess,
+  type LogStore,
 } from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { ExchangePool } from "@cmcp/wire";
@@ -45,7 +46,7 @@ const ENVIRONMENT = { CMCP_BEARER_TOKEN: TOKEN } as const;
 export interface HostParts {
   readonly environment?: Readonly<Record<string, string>>;
   /** What the host keeps, where more than one enclave is fed with it; the caller closes it. */
-  readonly record?: BlobStore;
+  readonly record?: LogStore;
 }
 
 /**
@@ -64,8 +65,8 @@ export async function composeHost(
     for (const step of undo.splice(0).toReversed()) await step();
   };
   owner.after(close);
-  const store = record ?? new BlobStore(null);
-  if (record === undefined) undo.push(async () => store.close());
+  const store = record ?? new SqliteStore(null, { durable: false });
+  if (record === undefined) undo.push(() => store.close());
   const relay = new EgressRelay(
     egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
     quiet,

@@ -141,8 +141,11 @@ export function policyTee004(target: Target): void {
     await t.test("what only the enclave may ask of the host, the host cannot ask of the enclave", async () => {
       for (const opening of [
         { t: "egress", host: "127.0.0.1", port: records.port },
-        { t: "append", instance: "x", seq: 0 },
+        { t: "append", first: 0 },
         { t: "scan" },
+        { t: "head" },
+        { t: "range", size: 1 },
+        { t: "prove", index: 0, size: 1 },
       ] as const satisfies readonly Opening[]) {
         await assert.rejects(
           async () => await (await host.pool.open(opening)).head,
@@ -152,7 +155,7 @@ export function policyTee004(target: Target): void {
       }
     });
     await t.test("agents cannot reach the egress relay", async () => {
-      for (const path of ["/egress", `/egress?host=127.0.0.1&port=${records.port}`, "/append", "/scan"]) {
+      for (const path of ["/egress", `/egress?host=127.0.0.1&port=${records.port}`, "/append", "/scan", "/head"]) {
         const reply = await fetch(`${host.url}${path}`, { method: "POST", headers: HEADERS, body: "{}" });
         assert.equal(reply.status, 404, path);
       }

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { hash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { parseAttestationKey, readEvidenceFile, sha256Hex } from "@cmcp/appraise";
+import { nodeCrypto } from "@cmcp/attestation/node-crypto";
+import { untrusted } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
-import { BlobStore } from "@cmcp/host-proxy";
+import { SqliteStore, type StoredRecord } from "@cmcp/host-proxy";
 import { Agent } from "../../demo/agent.ts";
 import { startRecordsServer } from "../../servers/records-server.ts";
 import { closeSession, serveComposed } from "./composed-host.ts";
@@ -25,7 +29,7 @@ export function policyTee005Fork(target: Target): void {
     const records = await startRecordsServer();
     t.after(() => records.close());
     const config = await deployRecords(join(folder, "deployment"), records, "tpm");
-    const record = new BlobStore(null);
+    const record = new SqliteStore(null, { durable: false });
     t.after(() => record.close());
     const write = async (name: string, content: string): Promise<string> => {
       await writeFile(join(folder, name), content);
@@ -37,7 +41,12 @@ export function policyTee005Fork(target: Target): void {
     const early = receiptOf(await agent.call("get_patient_record", { patient_id: "P-1001" }));
     const id = early.session_id;
     const held = await write("held.json", await kept.request(`/sessions/${id}/trace-claim`));
-    const fork = await serveComposed(t, beside, config, { record });
+    // On one store the second would end the first.
+    const copy = await copyOf(record);
+    t.after(() => copy.close());
+    // It runs beside the first, on another TPM.
+    const first = await attestationKeyOf(await kept.request(`/sessions/${id}/evidence`));
+    const fork = await serveComposed(t, beside, await successor(config, kept.document, first), { record: copy });
     const exported = await write("exported.json", await fork.request(`/audit/export?session_id=${id}`));
     const late = receiptOf(await agent.call("get_patient_record", { patient_id: "P-1001" }));
     await agent.close();
@@ -80,4 +89,31 @@ export function policyTee005Fork(target: Target): void {
       assert.equal(checks.find(({ name }) => name === "held claim 1 in the chain")?.status, "passed");
     });
   });
+}
+
+/** The same log in a store of its own. */
+async function copyOf(record: SqliteStore): Promise<SqliteStore> {
+  const copy = new SqliteStore(null, { durable: false });
+  const records: StoredRecord[] = [];
+  for await (const piece of record.scan({})) records.push(...piece);
+  await copy.append({ first: 0, note: (await record.head())?.note ?? "", records });
+  return copy;
+}
+
+/** SHA-256 of the TPM key that quoted the evidence of a session, hex. */
+async function attestationKeyOf(evidence: string): Promise<string> {
+  const { parts } = readEvidenceFile(untrusted(new TextEncoder().encode(evidence)));
+  if (parts.provider !== "tpm") throw new Error(`the evidence is of ${parts.provider}`);
+  return await sha256Hex(nodeCrypto, parseAttestationKey(parts.tpm.attestationKey).key.spki);
+}
+
+/** The same deployment, with a configuration that believes what one launch on that TPM wrote. */
+async function successor(config: string, document: Uint8Array, key: string): Promise<string> {
+  const path = join(dirname(config), "successor.yaml");
+  const log = {
+    predecessors: [{ launch_digest: `sha256:${hash("sha256", document)}` }],
+    appraisal: { tpm: { attestation_key_sha256: [key] } },
+  };
+  await writeFile(path, `${await readFile(config, "utf8")}log: ${JSON.stringify(log)}\n`);
+  return path;
 }

@@ -18,12 +18,12 @@ export async function lacking(): Promise<string | null> {
   return tpm === null ? NO_SWTPM : null;
 }
 
-/** The socket of a software TPM that ends with its owner. */
-export async function softwareTpm(owner: Pick<Owner, "after">): Promise<string> {
+/** A software TPM that ends with its owner. */
+export async function softwareTpm(owner: Pick<Owner, "after">): Promise<Swtpm> {
   const tpm = await Swtpm.start();
   if (tpm === null) throw new Error(NO_SWTPM);
   owner.after(() => tpm.stop());
-  return tpm.socket;
+  return tpm;
 }
 
 /** The enclave as a process of this machine, without a network, on a software TPM that has measured nothing. */
@@ -36,7 +36,8 @@ export const processTarget: Target = {
       owner.skip(why);
       return null;
     }
-    const tpmSocket = played === undefined ? await softwareTpm(owner) : null;
+    const tpm = played === undefined ? await softwareTpm(owner) : null;
+    let starts = 0;
     const directory = await makeRuntimeDirectory();
     owner.after(() => directory.remove());
     const means = await findIsolation(false);
@@ -45,16 +46,20 @@ export const processTarget: Target = {
     return {
       dialer,
       services: directory.servicesSocket,
-      start: async () =>
-        await startEnclaveProcess({
+      start: async () => {
+        // A launch stays in PCR 15 until the TPM starts again, as it does with a machine.
+        if (starts > 0) await tpm?.cutPower();
+        starts += 1;
+        return await startEnclaveProcess({
           nodePath: process.execPath,
           enclave: { entry, readable: [dirname(entry)], extraFlags: [], extraArguments: [] },
           means,
           directory,
           dialer,
           log: createLog({ level: "silent" }),
-          ...(tpmSocket === null ? {} : { tpmSocket }),
-        }),
+          ...(tpm === null ? {} : { tpmSocket: tpm.socket }),
+        });
+      },
     };
   },
 };

@@ -67,6 +67,8 @@ export class HostileHost {
   readonly #ended = new WeakSet<EnclaveProcess>();
   #pool: ExchangePool | null = null;
   #killIn = 0;
+  /** What the last enclave refused its launch with. It ends then, and that is no crash. */
+  #launching: Promise<string | null> = Promise.resolve(null);
 
   private constructor(
     deployed: Deployed,
@@ -150,15 +152,15 @@ export class HostileHost {
       log: this.#log,
     });
     this.#enclave = enclave;
+    this.#launching = this.control({ t: "launch" }, this.#deployed.document);
     void enclave.exited.then(async (exit) => {
       if (this.#ended.has(enclave)) return;
       this.#ended.add(enclave);
+      const refused = await this.#launching;
+      if (refused !== null && !refused.startsWith("WIRE_")) return;
       this.#listener.crashed(`${JSON.stringify(exit)} ${await this.#words.said()}`);
     });
-    return (
-      (await this.control({ t: "launch" }, this.#deployed.document)) ??
-      (await this.control({ t: "provision" }, this.#deployed.provision))
-    );
+    return (await this.#launching) ?? (await this.control({ t: "provision" }, this.#deployed.provision));
   }
 
   /** Sends a control message; `null` where the enclave takes it, else the code of its refusal. */
@@ -205,6 +207,7 @@ export class HostileHost {
     await this.kill();
     await this.#pool?.close();
     await this.#services?.close();
+    await this.store.close();
     await this.#directory.remove();
   }
 
@@ -229,6 +232,9 @@ export class HostileHost {
     const { opening } = exchange;
     if (opening.t === "append") return await this.store.append(exchange, opening);
     if (opening.t === "scan") return await this.store.scan(exchange, opening);
+    if (opening.t === "head") return await this.store.head(exchange);
+    if (opening.t === "range") return await this.store.range(exchange, opening);
+    if (opening.t === "prove") return await this.store.prove(exchange, opening);
     if (opening.t === "egress") return await this.relay.serve(exchange, opening.host, opening.port);
     throw new Error(`the enclave asked for ${opening.t}`);
   }

@@ -91,12 +91,16 @@ export async function checkExport(
     return find("claim", `an export of another form: ${text.slice(0, 120)}`);
   if (!areWritten(entries, record.sessions.get(held.session) ?? []))
     return find("claim", "an export holds entries that the enclave did not write there");
-  const receipts = held.receipts.filter(({ sequence_number: number }) => number < entries.length).map(receiptBytes);
+  const receipts = held.receipts.filter(({ sequence_number: number }) => number < entries.length);
+  for (const { sequence_number: number, entry_hash: hash } of receipts)
+    if (entries[number]?.entry_hash !== hash) find("claim", `receipt ${number} speaks of another entry than an export`);
   // What nothing signs yet is what the enclave wrote, and a verifier is told that nothing signs it.
   if (left.success && left.data.receipts.length === 0) return;
-  const expected = { trustedKey: writer.x, allowSoftwareOnly: true };
+  // The instance that answers for an interrupted session is the one that found it.
+  const answers = whole.success ? writer.x : ([...record.instances.values()].at(-1)?.x ?? "");
+  const expected = { trustedKey: answers, allowSoftwareOnly: true };
   const verdict = whole.success
-    ? await verifyBundle({ bundle: bytes(text), receipts }, expected, webcrypto)
-    : await verifyIncomplete({ export: bytes(text), receipts }, expected, webcrypto);
+    ? await verifyBundle({ bundle: bytes(text), receipts: receipts.map(receiptBytes) }, expected, webcrypto)
+    : await verifyIncomplete({ export: bytes(text) }, expected, webcrypto);
   if (verdict.outcome !== "accepted") find("claim", `an export is ${failures(verdict)}`);
 }

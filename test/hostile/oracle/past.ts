@@ -1,55 +1,69 @@
-import type { KeyObject } from "node:crypto";
-import { jwkThumbprintText } from "@cmcp/attestation";
-import { decodeRecord, isAuthentic, publicKeyOf, type JournalRecord } from "@cmcp/audit";
+import { readRecord, type JournalRecord } from "@cmcp/audit";
 import { untrusted } from "@cmcp/boundary";
+import type { Opening } from "@cmcp/wire";
+import type { KeptHead, KeptRecord } from "../host/kept.ts";
 
 /** What an enclave could make of the past it was shown when it started. */
 export interface ShownPast {
-  /** Something it was shown is not authentic, or out of its order, a number is missing, or what an earlier instance saw is not shown. */
+  /** It was shown something else than an enclave once left, or an earlier one was and said so. */
   readonly tampered: boolean;
-  /** Principals of whom authentic records say that they may have seen more than what is public. */
+  /** Principals that may have seen more than what is public, by what enclaves left. */
   readonly seen: ReadonlySet<string>;
 }
 
-function readable(bytes: Uint8Array): JournalRecord | null {
-  try {
-    return decodeRecord(untrusted(bytes));
-  } catch {
-    return null;
-  }
+/** One scan, and what it was answered with. */
+export interface AnsweredScan {
+  readonly filter: Extract<Opening, { t: "scan" }>;
+  readonly records: readonly KeptRecord[];
 }
 
-interface Judged {
-  readonly authentic: readonly JournalRecord[];
-  readonly tampered: boolean;
+/** What the host has received: every record, by index, and every head that it stored. */
+export interface ReceivedLog {
+  readonly received: readonly KeptRecord[];
+  readonly heads: readonly KeptHead[];
 }
 
-/** Which of an instance's records are its own. */
-function judge(name: string, shown: readonly Uint8Array[]): Judged {
-  const records = shown.map(readable);
-  const first = records.find((record) => record?.kind === "instance" && record.seq === 0);
-  const key: KeyObject | null =
-    first?.kind === "instance" && jwkThumbprintText(first.body.jwk) === name ? publicKeyOf(first.body.jwk) : null;
-  const authentic = records.filter(
-    (record) => record !== null && record.instance === name && key !== null && isAuthentic(record, key),
-  ) as JournalRecord[];
-  // A journal's records are numbered from zero, and shown in that order.
-  const inOrder = authentic.every(({ seq }, index) => seq === index);
-  return { authentic, tampered: authentic.length !== records.length || !inOrder };
+/** Judges what a start was answered with: the head of the log, and its scans. */
+export function shownPast(
+  head: KeptHead | null,
+  scans: readonly AnsweredScan[],
+  { received, heads }: ReceivedLog,
+): ShownPast {
+  if (head === null) return { tampered: false, seen: new Set() };
+  const left = received.slice(0, head.size);
+  const records = left.flatMap(({ leaf, body }) => readRecord(untrusted(leaf), untrusted(body)) ?? []);
+  const wasSaid = records.some((record) => record.kind === "hand-over" && record.body.history.state === "incomplete");
+  const isHead = heads.some(({ size, note }) => size === head.size && note === head.note);
+  return { tampered: wasSaid || !isHead || !isTail(scans.at(-1), left), seen: new Set(principalsOf(records)) };
+}
+
+/** Whether a scan showed every record from its beginning to the end of the log, as it was received. */
+function isTail(scan: AnsweredScan | undefined, left: readonly KeptRecord[]): boolean {
+  if (scan?.filter.to !== left.length) return false;
+  const { filter, records } = scan;
+  const expected = left.slice(filter.from ?? 0);
+  return (
+    records.length === expected.length &&
+    expected.every((record, place) => {
+      const shown = records[place];
+      return (
+        shown?.index === record.index &&
+        Buffer.compare(shown.leaf, record.leaf) === 0 &&
+        Buffer.compare(shown.body, record.body) === 0
+      );
+    })
+  );
 }
 
 /** Principals whose sessions were beyond what is public. */
-function principalsOf(authentic: readonly JournalRecord[]): string[] {
+function principalsOf(records: readonly JournalRecord[]): string[] {
   const owners = new Map<string, string>();
   const labelled = new Set<string>();
-  const ended = new Set(
-    authentic.flatMap((record) => (record.kind === "entry" ? (record.body.entry.call_id ?? []) : [])),
-  );
-  for (const record of authentic) {
+  const ended = new Set(records.flatMap((record) => (record.kind === "entry" ? (record.body.call_id ?? []) : [])));
+  for (const record of records) {
     if (record.kind === "entry") {
-      const { entry } = record.body;
-      const { session_id: session, session_sensitivity_after: label } = entry;
-      if (entry.entry_type === "session_start") owners.set(session, String(entry.detail?.["principal"]));
+      const { session_id: session, session_sensitivity_after: label, entry_type: type, detail } = record.body;
+      if (type === "session_start") owners.set(session, String(detail?.["principal"]));
       if (label !== null && label !== "public") labelled.add(session);
     }
     // What a call that ended made of its session is in its entry.
@@ -57,26 +71,4 @@ function principalsOf(authentic: readonly JournalRecord[]): string[] {
       labelled.add(record.body.session_id);
   }
   return [...labelled].flatMap((session) => owners.get(session) ?? []);
-}
-
-/** Whether an instance saw more of the one before it than is shown: each names it, and how many records of it there were. */
-function hides(judged: ReadonlyMap<string, Judged>): boolean {
-  return [...judged.values()].some(({ authentic }) =>
-    authentic.some((record) => {
-      const previous = record.kind === "instance" ? record.body.previous : undefined;
-      return previous !== undefined && (judged.get(previous.instance)?.authentic.length ?? -1) < previous.records;
-    }),
-  );
-}
-
-/** Judges what scans were answered with: every `instance` record, then each instance's records. */
-export function shownPast(
-  instances: readonly Uint8Array[],
-  byInstance: ReadonlyMap<string, readonly Uint8Array[]>,
-): ShownPast {
-  const judged = new Map([...byInstance].map(([name, shown]) => [name, judge(name, shown)] as const));
-  const seen = new Set([...judged.values()].flatMap(({ authentic }) => principalsOf(authentic)));
-  const doctored = [...judged.values()].some(({ tampered }) => tampered);
-  const unreadable = instances.some((bytes) => readable(bytes) === null);
-  return { tampered: unreadable || doctored || hides(judged), seen };
 }

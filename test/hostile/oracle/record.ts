@@ -1,27 +1,37 @@
-import type { KeyObject } from "node:crypto";
 import { hash } from "node:crypto";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import {
-  decodeRecord,
   entryHashInput,
-  isAuthentic,
-  publicKeyOf,
+  readRecord,
   type AuditEntry,
+  type HandOver,
   type Intent,
   type JournalRecord,
   type Receipt,
 } from "@cmcp/audit";
-import { canonicalText, untrusted } from "@cmcp/boundary";
-import type { KeptRecord } from "../host/store.ts";
+import { bytesEqual, canonicalText, fromBase64Url, toHex, untrusted } from "@cmcp/boundary";
+import {
+  appendLeaves,
+  EMPTY_RANGE,
+  instanceKeyName,
+  isSignedBy,
+  leafHash,
+  parseCheckpoint,
+  parseNote,
+  rootOf,
+  SIGNATURE_TYPE,
+  verifierKey,
+  type CompactRange,
+} from "@cmcp/log";
+import type { KeptHead, KeptRecord } from "../host/kept.ts";
 import { SECRET } from "../server.ts";
 import type { Find } from "./finding.ts";
 import { MARK } from "./marks.ts";
 
 type ClaimBody = Extract<JournalRecord, { kind: "claim" }>["body"];
 
-/** What one instance signed. */
+/** What one instance wrote. */
 interface Instance {
-  readonly key: KeyObject;
   /** Base64url of its signing key. */
   readonly x: string;
   next: number;
@@ -29,7 +39,7 @@ interface Instance {
   readonly claims: ClaimBody[];
 }
 
-/** Holds every record an enclave sends to the rules of the journal, as it arrives and before the host does anything to it. */
+/** Holds every record an enclave sends to the rules of the log, as it arrives and before the host does anything to it. */
 export class RecordOracle {
   readonly instances = new Map<string, Instance>();
   /** Entries of every session, in order. */
@@ -39,6 +49,11 @@ export class RecordOracle {
   /** Intents the host said it holds, by tool. */
   readonly announced = new Map<string, number>();
   readonly #acknowledged = new Set<string>();
+  /** Leaf hashes of the log. */
+  #leaves: Uint8Array[] = [];
+  #range: CompactRange = EMPTY_RANGE;
+  /** The instance that writes, by its hand-over; `null` until it has begun. */
+  #writer: string | null = null;
   readonly #find: Find;
 
   constructor(find: Find) {
@@ -47,7 +62,7 @@ export class RecordOracle {
 
   arrived(records: readonly KeptRecord[]): void {
     for (const record of records) {
-      const text = Buffer.from(record.bytes).toString("latin1");
+      const text = Buffer.concat([record.leaf, record.body]).toString("latin1");
       if (text.includes(MARK) || text.includes(SECRET)) this.#find("cleartext", `a ${record.kind} holds a payload`);
       try {
         this.#take(record);
@@ -57,14 +72,40 @@ export class RecordOracle {
     }
   }
 
+  /** A head that came with records: it is of the log that they end, and its writer signed it. */
+  signed({ size, note: text }: KeptHead): void {
+    try {
+      const note = parseNote(text);
+      const head = parseCheckpoint(note.text);
+      const x = this.instances.get(this.#writer ?? "")?.x ?? "";
+      const key = verifierKey(
+        instanceKeyName(this.#writer ?? ""),
+        SIGNATURE_TYPE.ed25519,
+        fromBase64Url(x) ?? new Uint8Array(),
+      );
+      if (head.size !== size || size !== this.#range.size) throw new Error("it is of another size");
+      if (!bytesEqual(head.root, rootOf(this.#range))) throw new Error("it is of another tree");
+      if (!isSignedBy(note, key)) throw new Error("its writer did not sign it");
+    } catch (thrown) {
+      this.#find("record", `a head of ${size} records is wrong: ${String(thrown)}`);
+    }
+  }
+
+  /** Another instance continues the log, of which the host keeps this many records. */
+  continues(size: number): void {
+    this.#leaves = this.#leaves.slice(0, size);
+    this.#range = appendLeaves(EMPTY_RANGE, this.#leaves).range;
+    this.#writer = null;
+  }
+
   acknowledged(records: readonly KeptRecord[]): void {
-    for (const { instance, seq, kind, bytes } of records) {
-      const name = `${instance} ${seq}`;
-      if (kind !== "intent" || this.#acknowledged.has(name)) continue;
+    for (const { kind, leaf, body } of records) {
+      const record = kind === "intent" ? readRecord(untrusted(leaf), untrusted(body)) : null;
+      if (record?.kind !== "intent") continue;
+      const name = `${record.instance} ${record.seq}`;
+      if (this.#acknowledged.has(name)) continue;
       this.#acknowledged.add(name);
-      const record = decodeRecord(untrusted(bytes));
-      if (record.kind === "intent")
-        this.announced.set(record.body.tool_name, (this.announced.get(record.body.tool_name) ?? 0) + 1);
+      this.announced.set(record.body.tool_name, (this.announced.get(record.body.tool_name) ?? 0) + 1);
     }
   }
 
@@ -88,20 +129,37 @@ export class RecordOracle {
     );
   }
 
-  #take({ instance: name, seq, bytes }: KeptRecord): void {
-    const record = decodeRecord(untrusted(bytes));
-    if (record.kind === "instance" && jwkThumbprintText(record.body.jwk) === name && !this.instances.has(name)) {
-      const { jwk } = record.body;
-      this.instances.set(name, { key: publicKeyOf(jwk), x: jwk.x, next: 0, intents: new Map(), claims: [] });
-    }
+  #take({ index, session, kind, leaf, body }: KeptRecord): void {
+    if (index !== this.#leaves.length) throw new Error(`it stands at ${index}, and the log has ${this.#leaves.length}`);
+    const hashed = leafHash(leaf);
+    const before = this.#range;
+    this.#leaves.push(hashed);
+    this.#range = appendLeaves(before, [hashed]).range;
+    const record = readRecord(untrusted(leaf), untrusted(body));
+    if (record?.kind !== kind) throw new Error("its leaf does not commit to what it is");
+    if (sessionOf(record) !== session) throw new Error("it is stored for another session");
+    const { instance: name, seq } = record;
+    if (record.kind === "hand-over") this.#begin(name, record.body, before);
     const instance = this.instances.get(name);
-    if (instance === undefined) throw new Error("it is of an instance that did not begin");
-    if (record.instance !== name || record.seq !== seq || seq !== instance.next) throw new Error("its number is wrong");
-    if (!isAuthentic(record, instance.key)) throw new Error("it is not signed by its instance");
+    if (instance === undefined || name !== this.#writer) throw new Error("it is of an instance that does not write");
+    if (seq !== instance.next) throw new Error("its number is wrong");
     instance.next += 1;
     if (record.kind === "intent") instance.intents.set(record.body.call_id, record.body);
     if (record.kind === "claim") this.#claim(instance, record.body);
-    if (record.kind === "entry") this.#entry(name, instance, record.body.entry);
+    if (record.kind === "entry") this.#entry(name, instance, record.body);
+  }
+
+  /** An instance begins once, with its own key, and says which head it continues. */
+  #begin(name: string, { jwk, predecessor }: HandOver, before: CompactRange): void {
+    if (jwkThumbprintText(jwk) !== name || this.#writer !== null || this.instances.has(name))
+      throw new Error("it is not how an instance begins");
+    const continues =
+      before.size === 0
+        ? predecessor === null
+        : predecessor?.size === before.size && predecessor.root === toHex(rootOf(before));
+    if (!continues) throw new Error("it continues another head");
+    this.#writer = name;
+    this.instances.set(name, { x: jwk.x, next: 0, intents: new Map(), claims: [] });
   }
 
   #claim(instance: Instance, body: ClaimBody): void {
@@ -137,5 +195,20 @@ export class RecordOracle {
       this.#find("record", `the call ${entry.call_id} was allowed and not announced`);
     if (left && entry.workflow_id !== "default")
       this.#find("forbidden", `a call was allowed under the workflow ${entry.workflow_id}`);
+  }
+}
+
+/** The session that a record is of; its instance for a record of none. */
+function sessionOf(record: JournalRecord): string {
+  switch (record.kind) {
+    case "intent":
+    case "entry":
+    case "claim":
+      return record.body.session_id;
+    case "hand-over":
+    case "provision":
+    case "snapshot-part":
+    case "snapshot":
+      return record.instance;
   }
 }

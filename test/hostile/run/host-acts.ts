@@ -1,6 +1,6 @@
 import { isTyped } from "../agent.ts";
 import { CONTROL, principalId, provisionOf, tokenOf } from "../host/deployment.ts";
-import { doctoredJournal } from "../host/journal.ts";
+import { doctoredLog } from "../host/shown-log.ts";
 import type { HostAct } from "../schedule/acts.ts";
 import type { World } from "../world.ts";
 import type { AgentSteps } from "./agent-steps.ts";
@@ -36,6 +36,7 @@ export class HostActs {
     switch (act.kind) {
       case "append":
       case "scan":
+      case "prove":
       case "egress":
       case "answer":
       case "request":
@@ -71,12 +72,13 @@ export class HostActs {
     await host.kill();
     host.behave();
     await this.#steps.answered();
-    host.store.kept = doctoredJournal(host.store.kept, this.#before, act);
+    const { store } = host;
+    const shown = doctoredLog({ ...store.log, heads: store.heads, from: this.#before }, act);
     if (this.#killDuringBoot > 0) {
       host.killAfter(this.#killDuringBoot);
       this.#killDuringBoot = 0;
     }
-    let { refused, past } = await this.#world.restart();
+    let { refused, past } = await this.#world.restart(shown);
     if (!host.alive) ({ refused, past } = await this.#world.restart());
     this.tampered = past.tampered;
     this.over = refused !== null;
@@ -136,7 +138,7 @@ export class HostActs {
         return;
       case "append":
         // An exchange that only the enclave opens.
-        await host.control({ t: "append", instance: "host", seq: at }, text("{}"), CONTROL_MS);
+        await host.control({ t: "append", first: at }, text("{}"), CONTROL_MS);
         return;
       case "drain":
         this.over = true;

@@ -31,7 +31,10 @@ export const SCAN_LIES = [
   "refuse",
   "stall",
   "foreign",
+  "moved",
 ] as const;
+/** What happens to the path that proves where a record stands. */
+export const PROVE_LIES = ["flip", "truncate", "longer", "reorder", "other", "refuse", "stall"] as const;
 /** What happens when the enclave asks for a connection to a tool server. */
 export const DIAL_LIES = ["refuse", "stall", "elsewhere", "listen", "words"] as const;
 /** What happens to the bytes of such a connection. */
@@ -67,8 +70,8 @@ export const CONTROL_LIES = [
 ] as const;
 /** What the host puts beside an agent's request. */
 export const HEADER_LIES = ["peer", "workflow", "origin", "handle", "version", "token"] as const;
-/** What the next enclave is shown of the journal. */
-export const JOURNAL_LIES = [
+/** What the next enclave is shown of the log. */
+export const LOG_LIES = [
   "kept",
   "empty",
   "rolled-back",
@@ -79,6 +82,13 @@ export const JOURNAL_LIES = [
   "twice",
   "hidden",
   "truncate",
+  "inserted",
+  "longer",
+  "no-snapshot",
+  "other-snapshot",
+  "changed-note",
+  "own-note",
+  "other-origin",
 ] as const;
 
 interface Lie<Kind extends string, What extends string> {
@@ -95,6 +105,7 @@ interface Lie<Kind extends string, What extends string> {
 export type HostAct =
   | Lie<"append", (typeof APPEND_LIES)[number]>
   | Lie<"scan", (typeof SCAN_LIES)[number]>
+  | Lie<"prove", (typeof PROVE_LIES)[number]>
   | Lie<"dial", (typeof DIAL_LIES)[number]>
   | Lie<"egress", (typeof EGRESS_LIES)[number]>
   /** Bytes of services' answers. */
@@ -116,7 +127,7 @@ export type HostAct =
   | {
       readonly side: "host";
       readonly kind: "restart";
-      readonly lie: (typeof JOURNAL_LIES)[number];
+      readonly lie: (typeof LOG_LIES)[number];
       readonly at: number;
     };
 

@@ -5,7 +5,8 @@ import {
   EGRESS_LIES,
   FRAME_LIES,
   HEADER_LIES,
-  JOURNAL_LIES,
+  LOG_LIES,
+  PROVE_LIES,
   SCAN_LIES,
   TOOLS,
   type Act,
@@ -62,7 +63,9 @@ function hostAct(random: Random): HostAct {
     case 1:
       return { ...where, kind: "append", lie: random.pick(APPEND_LIES) };
     case 2:
-      return { ...where, kind: "scan", skip: 0, lie: random.pick(SCAN_LIES) };
+      return random.once(4)
+        ? { ...where, kind: "prove", skip: 0, lie: random.pick(PROVE_LIES) }
+        : { ...where, kind: "scan", skip: 0, lie: random.pick(SCAN_LIES) };
     case 3:
       return random.once(2)
         ? { ...where, kind: "dial", skip: 0, lie: random.pick(DIAL_LIES) }
@@ -80,11 +83,11 @@ function hostAct(random: Random): HostAct {
   }
 }
 
-/** A kill, the restart over what the host makes of the journal, and a probe of both agents after it. */
+/** A kill, the restart over what the host makes of the log, and a probe of both agents after it. */
 function withKill(random: Random, acts: readonly Act[]): Act[] {
   const at = random.below(acts.length + 1);
   const kill: Act = { side: "host", kind: "kill", after: random.below(12) };
-  const restart: Act = { side: "host", kind: "restart", lie: random.pick(JOURNAL_LIES), at: random.next() };
+  const restart: Act = { side: "host", kind: "restart", lie: random.pick(LOG_LIES), at: random.next() };
   const probe = (agent: 0 | 1): Act => ({
     side: "agent",
     kind: "call",

@@ -14,6 +14,7 @@ export interface Vector extends Schedule {
 const KINDS: ReadonlySet<string> = new Set<(Act | HostAct)["kind"]>([
   "append",
   "scan",
+  "prove",
   "dial",
   "egress",
   "answer",

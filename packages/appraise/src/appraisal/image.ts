@@ -85,3 +85,14 @@ export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, 
   if (registers.platform === "sev-snp") recordAcpiCheck(recorder, found);
   return true;
 }
+
+/** The registers that say what a machine started, lowercase hex by name: those an image's measurements name and, on Azure, the paravisor's own. */
+export function startRegisters(verified: VerifiedEvidence): Readonly<Record<string, string>> {
+  const { values } = registersOf(verified);
+  if (verified.platform !== "azure-cvm") return values;
+  const { paravisor } = verified;
+  return {
+    ...values,
+    paravisor: toHex(paravisor.kind === "sev-snp" ? paravisor.report.measurement : paravisor.quote.mrTd),
+  };
+}

@@ -4,7 +4,8 @@ import { PRESETS, type PresetName } from "./presets.ts";
 
 const LIMITS: JsonLimits = { maxBytes: 1024 * 1024, maxDepth: 12, maxItems: 20_000 };
 
-function check(value: unknown, what: string): AppraisalPolicy {
+/** A policy that is part of another document. @param what where it is, for the error @throws CmcpError `APPRAISAL_POLICY_INVALID` */
+export function readAppraisalPolicy(value: unknown, what: string): AppraisalPolicy {
   const parsed = appraisalPolicySchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new CmcpError("APPRAISAL_POLICY_INVALID", `${what}: ${schemaProblem(parsed.error).text}`);
@@ -16,7 +17,7 @@ export function isPreset(name: string): name is PresetName {
 
 /** A named policy, complete. */
 export function preset(name: PresetName): AppraisalPolicy {
-  return check(PRESETS[name], `preset ${name}`);
+  return readAppraisalPolicy(PRESETS[name], `preset ${name}`);
 }
 
 /** Reads a policy file. Keys it does not know are refused by name. @throws CmcpError `APPRAISAL_POLICY_INVALID` */
@@ -31,5 +32,5 @@ export function parseAppraisalPolicy(bytes: Untrusted<Uint8Array>): AppraisalPol
       { cause: thrown },
     );
   }
-  return check(value, "the policy");
+  return readAppraisalPolicy(value, "the policy");
 }

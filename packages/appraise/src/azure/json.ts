@@ -1,14 +1,7 @@
-import {
-  asCmcpError,
-  CmcpError,
-  fromHex,
-  parseJson,
-  type JsonLimits,
-  type Untrusted,
-  schemaProblem,
-} from "@cmcp/boundary";
+import { CmcpError, fromHex, type JsonLimits, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { fromBase64 } from "../bytes/base64.ts";
+import { readJson } from "../bytes/json.ts";
 import { bankRegisters, registersFromJson, sha256Registers } from "../tpm/forms/registers.ts";
 import type { AzureCvmEvidence } from "./evidence.ts";
 
@@ -63,7 +56,7 @@ const earlyContainers = z.union([
 
 /** Reads Azure evidence in JSON. Throws `EVIDENCE_MALFORMED`. */
 export function readAzureJson(input: Untrusted<Uint8Array>): AzureCvmEvidence {
-  const value = parse(input);
+  const value = readJson(input, LIMITS, "Azure evidence");
   const ours = own.safeParse(value);
   if (ours.success) return fromOwn(ours.data);
   const first = firstGateways.safeParse(value);
@@ -72,19 +65,7 @@ export function readAzureJson(input: Untrusted<Uint8Array>): AzureCvmEvidence {
   if (numbered.success) return fromContainers(numbered.data);
   const early = earlyContainers.safeParse(value);
   if (early.success) return fromEarlyContainers(early.data);
-  throw malformed(schemaProblem(ours.error).text);
-}
-
-function malformed(why: string): CmcpError {
-  return new CmcpError("EVIDENCE_MALFORMED", `Azure evidence: ${why}`);
-}
-
-function parse(input: Untrusted<Uint8Array>): unknown {
-  try {
-    return parseJson(input, LIMITS);
-  } catch (thrown) {
-    throw malformed(asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message);
-  }
+  throw new CmcpError("EVIDENCE_MALFORMED", `Azure evidence: ${schemaProblem(ours.error).text}`);
 }
 
 function fromOwn(data: z.infer<typeof own>): AzureCvmEvidence {

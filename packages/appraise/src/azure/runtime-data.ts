@@ -1,37 +1,14 @@
-import {
-  asCmcpError,
-  CmcpError,
-  fromBase64Url,
-  parseJson,
-  untrusted,
-  type JsonLimits,
-  schemaProblem,
-} from "@cmcp/boundary";
+import { CmcpError, fromBase64Url, untrusted, type JsonLimits, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
-import { derElement, derInteger, derSequence } from "../tpm/der-writer.ts";
+import { readJson } from "../bytes/json.ts";
+import { rsaKeyInfo } from "../tpm/der-writer.ts";
 import { verifyingKey, type VerifyingKey } from "../tpm/public-key.ts";
 
+/** Begins every error message. */
+const STRUCTURE = "runtime data";
 const LIMITS: JsonLimits = { maxBytes: 16 * 1024, maxDepth: 6, maxItems: 256 };
 /** Key identifier of the virtual TPM's attestation key. */
 const ATTESTATION_KEY_ID = "HCLAkPub";
-/** AlgorithmIdentifier of rsaEncryption (RFC 3279 section 2.3.1). */
-const RSA_ENCRYPTION = Uint8Array.of(
-  0x30,
-  0x0d,
-  0x06,
-  0x09,
-  0x2a,
-  0x86,
-  0x48,
-  0x86,
-  0xf7,
-  0x0d,
-  0x01,
-  0x01,
-  0x01,
-  0x05,
-  0x00,
-);
 
 const number = z.string().min(1).max(1024);
 const key = z.looseObject({ kid: z.string().max(64), kty: z.literal("RSA"), e: number, n: number });
@@ -54,7 +31,7 @@ export interface RuntimeData {
 
 /** Reads runtime data. @throws CmcpError `EVIDENCE_MALFORMED`, `EVIDENCE_POLICY_VIOLATION` for a key that is too weak. */
 export function parseRuntimeData(bytes: Uint8Array): RuntimeData {
-  const parsed = schema.safeParse(parse(bytes));
+  const parsed = schema.safeParse(readJson(untrusted(bytes), LIMITS, STRUCTURE));
   if (!parsed.success) throw malformed(schemaProblem(parsed.error).text);
   const [only, ...others] = parsed.data.keys.filter(({ kid }) => kid === ATTESTATION_KEY_ID);
   if (only === undefined || others.length > 0)
@@ -63,15 +40,7 @@ export function parseRuntimeData(bytes: Uint8Array): RuntimeData {
 }
 
 function malformed(why: string): CmcpError {
-  return new CmcpError("EVIDENCE_MALFORMED", `runtime data: ${why}`);
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return parseJson(untrusted(bytes), LIMITS);
-  } catch (thrown) {
-    throw malformed(asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message);
-  }
+  return new CmcpError("EVIDENCE_MALFORMED", `${STRUCTURE}: ${why}`);
 }
 
 /** A key from a JWK's modulus and exponent (RFC 7518 section 6.3.1). */
@@ -79,10 +48,5 @@ function rsaKey(n: string, e: string): VerifyingKey {
   const modulus = fromBase64Url(n);
   const exponent = fromBase64Url(e);
   if (modulus === undefined || exponent === undefined) throw malformed("a number of the key is not base64url");
-  return verifyingKey(
-    derSequence(
-      RSA_ENCRYPTION,
-      derElement(0x03, Uint8Array.of(0), derSequence(derInteger(modulus), derInteger(exponent))),
-    ),
-  );
+  return verifyingKey(rsaKeyInfo(modulus, exponent));
 }

@@ -1,5 +1,5 @@
 import { ByteReader, CmcpError } from "@cmcp/boundary";
-import { derElement, derInteger, derSequence } from "./der-writer.ts";
+import { derElement, derSequence, rsaKeyInfo } from "./der-writer.ts";
 
 /** TPM_ALG_ID values a signing key's public area can hold (part 2, section 6.3). */
 const ALG = {
@@ -20,24 +20,7 @@ const CURVES: ReadonlyMap<number, { readonly oid: Uint8Array; readonly bytes: nu
   [0x0003, { oid: Uint8Array.of(0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07), bytes: 32 }],
   [0x0004, { oid: Uint8Array.of(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22), bytes: 48 }],
 ]);
-/** AlgorithmIdentifier of rsaEncryption, and the object identifier of id-ecPublicKey (RFC 3279 section 2.3). */
-const RSA_ENCRYPTION = Uint8Array.of(
-  0x30,
-  0x0d,
-  0x06,
-  0x09,
-  0x2a,
-  0x86,
-  0x48,
-  0x86,
-  0xf7,
-  0x0d,
-  0x01,
-  0x01,
-  0x01,
-  0x05,
-  0x00,
-);
+/** Object identifier of id-ecPublicKey (RFC 3279 section 2.3.5). */
 const EC_PUBLIC_KEY = Uint8Array.of(0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01);
 
 const MAX_POLICY_BYTES = 64;
@@ -123,8 +106,7 @@ function rsaKey(reader: ByteReader): Uint8Array {
   const exponent = reader.u32();
   const modulus = sized(reader, MAX_MODULUS_BYTES);
   if (modulus.length * 8 !== bits) throw malformed("the modulus is not as long as the key says");
-  const key = derSequence(derInteger(modulus), derInteger(bigEndian(exponent === 0 ? DEFAULT_EXPONENT : exponent)));
-  return derSequence(RSA_ENCRYPTION, derElement(0x03, Uint8Array.of(0), key));
+  return rsaKeyInfo(modulus, bigEndian(exponent === 0 ? DEFAULT_EXPONENT : exponent));
 }
 
 /** TPMS_ECC_PARMS after its scheme, and TPMS_ECC_POINT. */

@@ -2,7 +2,7 @@ import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { Catalog, CatalogTool } from "@cmcp/catalog";
 import { findContent, loadDetectors, stringLeaves, type Findings } from "@cmcp/findings";
 import { argumentTargets, inspectArguments, prepareSchemas } from "@cmcp/inspection";
-import type { CallFacts, CompiledPolicy, Verdict } from "@cmcp/policy";
+import { readsFindings, type CallFacts, type CompiledPolicy, type Verdict } from "@cmcp/policy";
 import { compartmentsOfCall, Vocabulary } from "@cmcp/session";
 import type { SavedCall } from "./saved-call.ts";
 import { sessionLabels, type SessionLabels } from "./session-labels.ts";
@@ -94,8 +94,8 @@ function neverAsked(): never {
 export type Find = (message: JsonObject) => Findings;
 
 /** Loads the detectors of this build where a policy reads what they find. @throws CmcpError `DETECTOR_DATA_REFUSED` */
-export async function finderFor({ readsFindings }: Pick<CompiledPolicy, "readsFindings">): Promise<Find> {
-  if (!readsFindings) return neverAsked;
+export async function finderFor(policy: Pick<CompiledPolicy, "reads">): Promise<Find> {
+  if (!readsFindings(policy)) return neverAsked;
   const detectors = await loadDetectors();
   return (message) => findContent(stringLeaves(message), detectors);
 }

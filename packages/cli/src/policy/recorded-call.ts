@@ -8,7 +8,7 @@ import {
   untrusted,
   type JsonValue,
 } from "@cmcp/boundary";
-import { governedMethod } from "@cmcp/mcp";
+import { governedMethod, plainRequest } from "@cmcp/mcp";
 import { MAX_BUNDLE_BYTES } from "@cmcp/verify";
 import { hash } from "node:crypto";
 import { MalformedInput } from "../malformed-input.ts";
@@ -98,18 +98,7 @@ export function withRecord(saved: SavedCall, { entry, root, labelsBefore, untrus
 /** `request_payload_hash` of a call that sends these arguments and nothing else. */
 export function requestHashOf({ tool, arguments: args }: SavedCall): string {
   const method = "tools/call";
-  const request = {
-    method,
-    name: tool,
-    arguments: args,
-    completion: null,
-    trace: null,
-    workflowId: null,
-    dataClass: null,
-    requestId: 0,
-    input: null,
-    task: null,
-  } as const;
+  const request = { ...plainRequest(method, tool), arguments: args };
   const params = governedMethod(method).upstream({ request, taskId: null, input: null });
   return `sha256:${hash("sha256", canonicalText({ method, params }), "hex")}`;
 }

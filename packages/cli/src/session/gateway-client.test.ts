@@ -18,8 +18,10 @@ import { sessionReset } from "./session-reset.ts";
 const SESSION = "11111111-1111-4111-8111-111111111111";
 const [HASH, NAME] = ["0".repeat(64), "A".repeat(43)];
 const RECEIPT: Receipt = {
-  v: "cmcp-receipt-v2",
+  v: "cmcp-receipt-v3",
+  kind: "entry",
   instance: NAME,
+  seq: 1,
   session_id: SESSION,
   sequence_number: 1,
   entry_hash: HASH,
@@ -30,7 +32,7 @@ const RECEIPT: Receipt = {
   channel: "plain",
   time: "2026-01-01T00:00:00.000Z",
   time_source: "host-asserted",
-  signature: { index: 0, path: [], size: 1, value: "A".repeat(86) },
+  log: { index: 0, path: [], note: "" },
 };
 
 /** Something that answers as told; the result is its URL. */

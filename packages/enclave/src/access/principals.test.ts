@@ -47,6 +47,10 @@ function jwt(sub: string, claims: object = {}): string {
 }
 
 /** Principals at a time the test sets, `identity` absent for none that JWTs could be of. */
+/** Another hash for each token, and one that the log gives to desk. */
+const commit = (sha256: string): string => hash("sha256", sha256);
+const TOKENS = { commit, bound: new Map([[commit(hash("sha256", "of the log")), "desk"]]) };
+
 async function principals(
   t: TestContext,
   identity: Record<string, unknown> = IDENTITY,
@@ -58,7 +62,7 @@ async function principals(
   const settings = identitySchema.parse(identity);
   const authenticator =
     settings.jwt.length === 0 ? null : await JwtAuthenticator.of(settings.jwt, () => clock.now().getTime());
-  const who = new Principals(MEASURED, authenticator);
+  const who = new Principals(MEASURED, authenticator, TOKENS);
   if (provision !== null)
     who.provision({
       v: 1,
@@ -125,11 +129,13 @@ test("a token belongs to one principal for the life of the instance, even if a p
   await assert.rejects(enter(who, "new"), { code: "UNAUTHENTICATED" });
   give(["desk", "a.b.c"]);
   assert.throws(() => give(["desk", "secret"]), rebound, "left out and given again");
+  assert.throws(() => give(["default", "of the log"]), rebound, "by an earlier instance");
+  give(["desk", "of the log"]);
   give(["default", "secret"], ["desk", "other"]);
   assert.equal((await enter(who, "secret")).principalId, "default");
 });
 
-test("an instance takes a limited number of tokens", async (t) => {
+test("a log takes a limited number of tokens", async (t) => {
   const { who } = await principals(t, {}, null);
   const message = (from: number) =>
     ({

@@ -7,7 +7,7 @@ import { Caller } from "./caller.ts";
 /** RFC 6750 section 2.1, extended to every visible character that a provisioned token may have. */
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
-/** Most tokens whose principals one instance remembers, over all provisionings. */
+/** Most tokens whose principals are remembered, over all provisionings of a log. */
 export const MAX_BOUND_TOKENS = 100_000;
 
 /**
@@ -20,12 +20,22 @@ export class Principals {
   readonly #launchReaders: ReadonlySet<string>;
   readonly #jwt: JwtAuthenticator | null;
   #byTokenHash: ReadonlyMap<string, string> | null = null;
-  /** The principal of every token that was ever provisioned. A token never changes its principal. */
-  readonly #bound = new Map<string, string>();
+  /** The principal of every token that was ever provisioned, by the token's commitment. A token never changes its principal. */
+  readonly #bound: Map<string, string>;
+  readonly #commit: (sha256: string) => string;
   #tokenless = false;
 
-  /** @param jwt `null` if the configuration names no issuer */
-  constructor(measured: Config["enclave"]["principals"], jwt: JwtAuthenticator | null) {
+  /**
+   * @param jwt `null` if the configuration names no issuer
+   * @param tokens what is known of tokens: the commitment to one, from its SHA-256 in hex, and the principals of those that the log names
+   */
+  constructor(
+    measured: Config["enclave"]["principals"],
+    jwt: JwtAuthenticator | null,
+    tokens: { readonly commit: (sha256: string) => string; readonly bound: ReadonlyMap<string, string> },
+  ) {
+    this.#commit = tokens.commit;
+    this.#bound = new Map(tokens.bound);
     this.#workflows = new Map(measured.map(({ id, workflows }) => [id, [...new Set(workflows)]]));
     this.#launchReaders = new Set(measured.filter(({ role }) => role !== undefined).map(({ id }) => id));
     this.#jwt = jwt;
@@ -51,25 +61,25 @@ export class Principals {
         "the provision message names a principal that the launch document does not list",
       );
     const rebound = message.tokens.find(
-      ({ principal, sha256 }) => (this.#bound.get(sha256) ?? principal) !== principal,
+      ({ principal, sha256 }) => (this.#bound.get(this.#commit(sha256)) ?? principal) !== principal,
     );
     if (rebound !== undefined)
       throw new CmcpError(
         "TOKEN_REBOUND",
         `the provision message gives ${rebound.principal} a token that belonged to another principal before`,
       );
-    const added = message.tokens.filter(({ sha256 }) => !this.#bound.has(sha256)).length;
-    if (this.#bound.size + added > MAX_BOUND_TOKENS)
+    const added = message.tokens.filter(({ sha256 }) => !this.#bound.has(this.#commit(sha256))).length;
+    if (added > 0 && this.#bound.size + added > MAX_BOUND_TOKENS)
       throw new CmcpError(
         "PROVISION_LIMIT_REACHED",
-        `an instance takes at most ${MAX_BOUND_TOKENS} tokens; restart it`,
+        `a log takes at most ${MAX_BOUND_TOKENS} tokens; begin another epoch`,
       );
   }
 
   /** Replaces the tokens. Until the first provision message every request of an agent is refused. */
   provision(message: Provision): void {
     this.#byTokenHash = new Map(message.tokens.map(({ principal, sha256 }) => [sha256, principal]));
-    for (const { principal, sha256 } of message.tokens) this.#bound.set(sha256, principal);
+    for (const { principal, sha256 } of message.tokens) this.#bound.set(this.#commit(sha256), principal);
     this.#tokenless = message.tokenless === true;
   }
 

@@ -3,6 +3,7 @@ import { parsePolicyReload } from "@cmcp/launch";
 import {
   compilePolicy,
   readBundle,
+  readsFindings,
   requireHigherVersion,
   verifyBundleSignature,
   SigningKeys,
@@ -54,8 +55,8 @@ function isSignedBy(bundle: PolicyBundle, key: string): boolean {
 }
 
 /** @throws CmcpError `DETECTOR_DATA_REFUSED` for a policy that reads what no detector can find */
-function requireDetectors({ readsFindings }: CompiledPolicy, hasDetectors: boolean): void {
-  if (readsFindings && !hasDetectors)
+function requireDetectors(policy: CompiledPolicy, hasDetectors: boolean): void {
+  if (readsFindings(policy) && !hasDetectors)
     throw new CmcpError(
       "DETECTOR_DATA_REFUSED",
       "the policy reads findings, and this build carries no detectors' data",

@@ -1,4 +1,6 @@
-import { toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
+import process from "node:process";
+import { fromBase64Url, toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
+import { instanceKeyName, SIGNATURE_TYPE, verifierKey } from "@cmcp/log";
 import type { Session } from "@cmcp/session";
 import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
@@ -6,17 +8,20 @@ import { ContentFindings } from "../call/content-findings.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
 import type { Handler, HandlerPorts } from "../http/router.ts";
+import { Clock } from "../instance/clock.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts";
-import { GATEWAY_VERSION } from "../instance/version.ts";
+import { reportFenced, reportUnbelieved } from "../instance/stderr-events.ts";
+import { handOverOf } from "./hand-over.ts";
 import { Journal } from "../record/journal.ts";
-import { readEarlierInstances, type EarlierInstances } from "../record/earlier-instances.ts";
+import { believesHandOver } from "./believe.ts";
 import { restorePolicyKeys } from "../record/policy-keys.ts";
+import { readLog, type LogPast } from "../record/read-log.ts";
 import { recoverInterrupted } from "../record/recovery.ts";
 import { composeAccess } from "./compose-access.ts";
 import { composeCall, type ComposedParts, type CallState } from "./compose-call.ts";
 import { composeHttp } from "./compose-http.ts";
-import { composeInstance, type InstanceParts } from "./compose-instance.ts";
+import { composeInstance, reportsOf, type InstanceParts } from "./compose-instance.ts";
 import { composeRecord, type RecordParts } from "./compose-record.ts";
 import { composeServers, type ServerParts } from "./compose-servers.ts";
 import { ControlOperations } from "./control.ts";
@@ -44,30 +49,37 @@ export async function boot(
   const launch = await acceptLaunch(received, environment);
   const key = new SigningKey();
   const name = toBase64Url(key.thumbprint);
-  const journal = new Journal(environment.host, name, (bytes) => key.sign(bytes));
+  const journal = journalOf(launch, key, environment);
+  const clock = new Clock();
+  const reports = reportsOf(launch, clock, environment.monotonic);
+  const believes = believesHandOver(launch, {
+    thumbprint: key.thumbprint,
+    collect: async (reportData) => await reports.collect(reportData),
+    refused: reportUnbelieved,
+  });
   // Runs while the policy compiles. Its result, or its error, is awaited below.
-  const reading = readEarlierInstances(journal, name);
+  const reading = readLog({ journal, origin: launch.config.log.origin, believes });
   reading.catch(() => undefined);
   const contents = await loadLaunchContents(launch);
   const listeners = new Listeners();
   const servers = await composeServers(launch, contents, environment, listeners);
-  const instance = await composeInstance(launch, contents, { environment, key, journal });
-  const access = await composeAccess(launch, instance, listeners);
+  const instance = await composeInstance(launch, contents, { environment, key, clock, reports, past: reading });
+  const past = await reading;
+  const access = await composeAccess(launch, instance, listeners, past.state.tokens);
   const callState = {
     tasks: new Tasks(instance.monotonic),
     states: new RequestStates(instance.monotonic),
     content: new ContentFindings(contents.detectors),
   };
-  const earlier = await reading;
   const forget = sessionForgetter(servers, callState);
-  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, earlier, forget });
+  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, past, forget });
   const from = { instance, access, servers, record, ...callState };
   const call = composeCall(launch, contents, from);
   const stopping = new AbortController();
   const { buildDigest } = environment;
-  const { history } = earlier;
+  const { history } = past;
   const handle = composeHttp(launch, contents, { ...from, phases, key, name, buildDigest, call, history, stopping });
-  await startInstance(launch, contents, { from, key, name, earlier });
+  await startInstance(launch, contents, { from, key, name, past });
   return {
     handle,
     control: new ControlOperations(launch, contents, { ...from, stopping }),
@@ -89,39 +101,44 @@ interface StartInputs {
   readonly from: ComposedParts;
   readonly key: SigningKey;
   readonly name: string;
-  readonly earlier: EarlierInstances;
+  readonly past: LogPast;
 }
 
-/** Writes the first record of the instance, recovers earlier ones, and starts the timers. */
+/** Writes the hand-over, recovers what earlier instances left, and starts the timers. */
 async function startInstance(
   launch: AcceptedLaunch,
   { catalog, vocabulary, bundle }: LaunchContents,
-  { from, key, name, earlier }: StartInputs,
+  { from, key, name, past }: StartInputs,
 ): Promise<void> {
   const { instance, record } = from;
   const { journal, sessions, closing, root, killSwitch } = record;
   const { operators } = from.access;
-  const { clock, identity } = instance;
-  await journal.append(name, {
-    kind: "instance",
-    body: {
-      jwk: key.jwk,
-      gateway_version: GATEWAY_VERSION,
-      policy_hash: bundle.hash,
-      catalog_hash: catalog.hash,
-      boot_time: clock.now().toISOString(),
-      ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
-      history: earlier.history,
-      ...(earlier.latest === null ? {} : { previous: earlier.latest }),
-    },
-  });
+  const { clock } = instance;
+  const { state } = past;
+  journal.begin(past.range, state, past.snapshotAt);
+  const handOver = await handOverOf(launch, { bundle, catalog, instance, key, past });
+  await journal.append(name, { kind: "hand-over", body: handOver });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
   const now = (): number => clock.now().getTime();
   const hasSigned = operators.hasSigned.bind(operators);
-  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch, hasSigned }, earlier);
-  restorePolicyKeys({ keys: instance.activePolicy.keys, verifies: verifiesStatement }, earlier, hasSigned);
+  state.dropPrincipals(now() - floorMs);
+  await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch }, state);
+  restorePolicyKeys({ keys: instance.activePolicy.keys, verifies: verifiesStatement }, state, hasSigned);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
+}
+
+/** The log of this launch, as this instance writes it. */
+function journalOf({ config }: AcceptedLaunch, key: SigningKey, { host }: Environment): Journal {
+  const instance = toBase64Url(key.thumbprint);
+  const publicKey = fromBase64Url(key.jwk.x) ?? new Uint8Array();
+  const noteKey = verifierKey(instanceKeyName(instance), SIGNATURE_TYPE.ed25519, publicKey);
+  const identity = { instance, origin: config.log.origin, key: noteKey, sign: (bytes: Uint8Array) => key.sign(bytes) };
+  return new Journal(host, identity, (error) => {
+    // Another instance writes the log. Nothing that this one would say or do counts.
+    reportFenced(error);
+    process.exit(1);
+  });
 }
 
 function refresherOf(

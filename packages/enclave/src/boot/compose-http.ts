@@ -59,7 +59,11 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
         key: served.key,
         buildDigest: served.buildDigest,
         sessionEvidence: instance.sessionEvidence,
-        exports: new Exports({ own: record.ownRecord, sign: (bytes) => served.key.sign(bytes), turns: access.turns }),
+        exports: new Exports({
+          own: { journal: record.journal },
+          sign: (bytes) => served.key.sign(bytes),
+          turns: access.turns,
+        }),
         launchDocument: launch.bytes,
         launchDigest: launch.digest,
       },

@@ -2,13 +2,13 @@ import type { Evidence } from "@cmcp/appraise/evidence";
 import { compilePolicy, type CompiledPolicy } from "@cmcp/policy";
 import { Clock } from "../instance/clock.ts";
 import { Freshness } from "../instance/freshness.ts";
-import { earlierIdentities, openIdentity, type Identity } from "../instance/identity.ts";
+import { openIdentity, type Identity } from "../instance/identity.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import { gatewayReport } from "../instance/report-refresher.ts";
 import type { ReportCommitments } from "../instance/report.ts";
 import { ReportQueue } from "../instance/report-queue.ts";
 import { SessionEvidence } from "../instance/session-evidence.ts";
-import type { Journal } from "../record/journal.ts";
+import type { LogPast } from "../record/read-log.ts";
 import type { AcceptedLaunch, LaunchContents, Environment } from "./launch.ts";
 import { ActivePolicy } from "./active-policy.ts";
 
@@ -34,7 +34,10 @@ export interface InstanceParts {
 export interface InstanceInputs {
   readonly environment: Environment;
   readonly key: SigningKey;
-  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly reports: ReportQueue;
+  /** The log before this instance, while it is read. */
+  readonly past: Promise<Pick<LogPast, "sealedIdentities">>;
 }
 
 /** Compiles the policy, opens the identity and makes the first report. Without a report the boot fails. */
@@ -43,18 +46,16 @@ export async function composeInstance(
   contents: LaunchContents,
   from: InstanceInputs,
 ): Promise<InstanceParts> {
-  const { environment, key, journal } = from;
+  const { environment, key, past, clock, reports } = from;
   const { config } = launch;
   const { attester } = launch.platform;
   const compiling = compile(contents, environment);
-  const clock = new Clock();
   const { monotonic } = environment;
-  const reports = reportsOf(launch, clock, monotonic);
   const collect = async (reportData: Uint8Array): Promise<Evidence> => await reports.collect(reportData);
   const identity = await openIdentity(
     await attester.sealing(),
     launch.sha256,
-    async () => await earlierIdentities(journal.scan({ kind: "instance" })),
+    async () => (await past).sealedIdentities,
   );
   const commitments = { identity, key, catalog: contents.catalog, config, launchDigest: launch.digest };
   // Runs while the policy compiles. The report commits to its hash only.
@@ -88,7 +89,8 @@ function compile(
   return compiling;
 }
 
-function reportsOf({ config, platform }: AcceptedLaunch, clock: Clock, monotonic: () => number): ReportQueue {
+/** The queue that every report of this instance is asked for in. */
+export function reportsOf({ config, platform }: AcceptedLaunch, clock: Clock, monotonic: () => number): ReportQueue {
   // All sessions of a principal may close at once, and as many evicted ones, besides its requests on demand.
   const maxWaiting = config.enclave.max_sessions_per_principal * 2 + MAX_ON_DEMAND_REPORTS;
   const limits = { maxWaiting, maxOnDemand: MAX_ON_DEMAND_REPORTS, windowMs: WINDOW_MS };

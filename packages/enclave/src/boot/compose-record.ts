@@ -5,18 +5,17 @@ import { verifiesStatement } from "../access/operators.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import { Claims, type ClaimSettings } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
-import { EarlierSessions } from "../record/earlier-sessions.ts";
 import type { Journal } from "../record/journal.ts";
-import type { EarlierInstances } from "../record/earlier-instances.ts";
 import { PolicyKeys } from "../record/policy-keys.ts";
 import { PrincipalStops } from "../record/principal-stops.ts";
-import { Provisions } from "../record/provisions.ts";
-import type { SignedOwnJournal } from "../record/read-closed.ts";
+import { Provisions, tokenCommitment } from "../record/provisions.ts";
+import type { LogPast } from "../record/read-log.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
 import { Sessions } from "../record/sessions.ts";
+import { StoredSessions } from "../record/stored-sessions.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
@@ -32,12 +31,10 @@ export interface RecordParts {
   readonly killSwitch: KillSwitch | null;
   readonly stops: PrincipalStops;
   readonly policyKeys: PolicyKeys;
-  /** The journal of this instance. */
-  readonly ownRecord: SignedOwnJournal;
   readonly lookup: SessionLookup;
   /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
-  /** Whether the store shows nothing of an earlier instance. */
+  /** Whether the log has no records of an earlier instance. */
   readonly first: boolean;
 }
 
@@ -47,7 +44,7 @@ export interface RecordInputs {
   readonly key: SigningKey;
   readonly name: string;
   readonly journal: Journal;
-  readonly earlier: EarlierInstances;
+  readonly past: LogPast;
   /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void>;
 }
@@ -59,14 +56,16 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   const root = (): RootFacts => rootOf(launch, contents, from, provisions.inForce);
   const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
   const driftPolicy = launch.config.catalog.drift_policy;
-  const recorder = new Recorder(journal, {
+  const onFull = (recorded: RecordedSession): void => closing.retire(recorded);
+  const recorder = new Recorder(journal, { instance, driftPolicy, root, onBroken, onFull });
+  const provisions: Provisions = new Provisions({
+    journal,
     instance,
-    driftPolicy,
-    root,
-    onBroken,
-    onFull: (recorded) => closing.retire(recorded),
+    sequence: from.past.state.provision,
+    commit: (sha256) => tokenCommitment(launch.config.log.origin, sha256),
+    sessions,
+    recorder,
   });
-  const provisions: Provisions = new Provisions({ journal, instance, sessions, recorder });
   const claims = claimsOf(launch, contents, from, recorder);
   const closing: SessionCloser = new SessionCloser({
     sessions,
@@ -79,20 +78,13 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   const killSwitch = killSwitchOf(launch, parts);
   const now = (): number => parts.clock.now().getTime();
   const windowSeconds = launch.config.kill_switch?.window_seconds ?? 0;
-  const stops = new PrincipalStops({
-    killSwitch: killSwitch === null ? null : { state: killSwitch, windowSeconds },
-    recorder,
-    sessions,
-    closing,
-    key,
-    journal,
-    root,
-    now,
-  });
+  const switched = killSwitch === null ? null : { state: killSwitch, windowSeconds };
+  const stops = new PrincipalStops({ killSwitch: switched, recorder, sessions, closing, key, journal, root, now });
   const { keys } = parts.activePolicy;
   const policyKeys = new PolicyKeys({ keys, recorder, sessions, journal, root, now, verifies: verifiesStatement });
-  const ownRecord = { journal, instance, jwk: key.jwk };
-  const lookup = new SessionLookup({ sessions, own: ownRecord, earlier: new EarlierSessions(ownRecord) });
+  const believedFrom = (): number => from.past.state.believedFrom;
+  const stored = new StoredSessions({ journal, instance, jwk: key.jwk, believedFrom });
+  const lookup = new SessionLookup({ sessions, stored, x: key.jwk.x });
   return {
     journal,
     sessions,
@@ -103,10 +95,9 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     killSwitch,
     stops,
     policyKeys,
-    ownRecord,
     lookup,
     root,
-    first: from.earlier.instances.length === 0,
+    first: from.past.predecessor === null,
   };
 }
 
@@ -152,7 +143,7 @@ function sessionsOf(
 function rootOf(
   { config, digest, platform, isolation }: AcceptedLaunch,
   { catalog }: LaunchContents,
-  { name, parts, earlier }: RecordInputs,
+  { name, parts, past }: RecordInputs,
   provision: Provisions["inForce"],
 ): RootFacts {
   return {
@@ -163,7 +154,7 @@ function rootOf(
     launchDigest: digest,
     platform: platform.launch.platform,
     isolation,
-    history: earlier.history,
+    history: past.history,
     provision,
   };
 }

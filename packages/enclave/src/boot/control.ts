@@ -1,6 +1,7 @@
 import type { Untrusted } from "@cmcp/boundary";
 import type { Provision } from "@cmcp/launch";
 import { instanceReport, type InstanceReport } from "../instance/report.ts";
+import { reportFault } from "../instance/stderr-events.ts";
 import type { ComposedParts } from "./compose-call.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 
@@ -67,6 +68,8 @@ export class ControlOperations {
     stopping.abort();
     await access.admission.waitUntilIdle(FINISH_MS);
     const unclosed = await record.closing.closeAll(closing);
+    // The next start reads the present and not the past. Without it, it reads more.
+    await record.journal.writeSnapshot().catch(reportFault);
     await servers.upstreams.close();
     return unclosed;
   }

@@ -50,7 +50,10 @@ export class Enclave {
       }
       case "egress":
       case "append":
+      case "head":
       case "scan":
+      case "range":
+      case "prove":
         throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the enclave does not serve ${opening.t}`);
     }
   }

@@ -1,5 +1,5 @@
 import { approvedOf, type Catalog } from "@cmcp/catalog";
-import { governedMethod, silentPeer, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
+import { governedMethod, plainRequest, silentPeer, type Peer, type RpcBody } from "@cmcp/mcp";
 import type { Admission } from "../access/admission.ts";
 import type { Caller } from "../access/caller.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -51,7 +51,7 @@ export class CallRunner {
   async subscribe({ recorded, caller, uris }: StreamSubscriptions, signal: AbortSignal): Promise<readonly string[]> {
     const followed: string[] = [];
     for (const uri of uris) {
-      const request = subscriptionTo(uri);
+      const request = plainRequest("resources/subscribe", uri);
       const body = await this.run({ recorded, caller, request }, silentPeer(signal));
       const target = findTarget(this.#ports.catalog, request);
       if ("error" in body || target === undefined) continue;
@@ -61,19 +61,4 @@ export class CallRunner {
     }
     return followed;
   }
-}
-
-function subscriptionTo(uri: string): AgentRequest {
-  return {
-    method: "resources/subscribe",
-    name: uri,
-    arguments: {},
-    completion: null,
-    trace: null,
-    workflowId: null,
-    dataClass: null,
-    requestId: 0,
-    input: null,
-    task: null,
-  };
 }

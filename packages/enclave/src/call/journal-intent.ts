@@ -1,6 +1,7 @@
 import { approvedOf, nameOf } from "@cmcp/catalog";
-import { sessionLabelDetail, type Intent } from "@cmcp/audit";
+import { sessionLabelDetail } from "@cmcp/audit";
 import { joinLabels, type Vocabulary } from "@cmcp/session";
+import type { CallIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import { fail, proceed, type Step } from "./ending.ts";
@@ -12,10 +13,7 @@ import type { Permit } from "./permit.ts";
 export interface IntentPorts {
   readonly vocabulary: Vocabulary;
   readonly labels: Pick<FindingLabels, "all">;
-  readonly recordIntent: (
-    recorded: RecordedSession,
-    intent: Omit<Intent, "session_id" | "tip_before">,
-  ) => Promise<void>;
+  readonly recordIntent: (recorded: RecordedSession, intent: CallIntent) => Promise<void>;
 }
 
 /** Stores the call's intent with the host and waits for the acknowledgement. Nothing is sent before that. */

@@ -1,11 +1,12 @@
-import { bundleText, type IncompleteSession } from "@cmcp/audit";
 import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
+import type { SigningKey } from "../instance/signing-key.ts";
 import type { Claims } from "../record/claims.ts";
 import type { Exports } from "../record/exports.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
+import type { StoredSession } from "../record/stored-sessions.ts";
 import { jsonInPieces } from "./json-response.ts";
 import { unknownSession } from "./claims.ts";
 
@@ -19,6 +20,7 @@ export interface ExportPorts {
   readonly claims: Pick<Claims, "storedPoint">;
   readonly exports: Exports;
   readonly recorder: Pick<Recorder, "ensureStarted">;
+  readonly key: Pick<SigningKey, "jwk">;
 }
 
 /** What an export is asked for with. */
@@ -43,21 +45,21 @@ export async function auditExport(parts: ExportPorts, { url, caller, request }: 
   }
   const closed = await lookup.closed(caller, id);
   if (closed !== null) return jsonInPieces(await exports.open(exporter, id, closed));
-  return jsonInPieces(await exports.stream(exporter, () => earlierText(lookup, caller, id)));
-}
-
-/** A session of an earlier instance: the bundle that it signed at the close, or the entries that a crash left. */
-async function* earlierText(lookup: SessionLookup, caller: Caller, id: string): AsyncGenerator<string, void, void> {
   const earlier = await lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
-  const { entries, receipts, signingKey, closed } = earlier;
-  const signature = fromBase64Url(closed?.end?.bundle_signature ?? "");
-  if (signature?.length === ED25519_SIGNATURE_BYTES) return yield* bundleText(id, entries, () => signature);
-  yield JSON.stringify({
-    session_id: id,
-    incomplete: true,
-    signing_key: signingKey,
-    entries: [...entries],
-    receipts: [...receipts],
-  } satisfies IncompleteSession);
+  const signature = fromBase64Url(earlier.closed?.end?.bundle_signature ?? "");
+  if (signature?.length === ED25519_SIGNATURE_BYTES)
+    return jsonInPieces(await exports.open(exporter, id, earlier.point, () => signature));
+  return jsonInPieces(await exports.stream(exporter, () => interruptedText(parts, id, earlier)));
+}
+
+/** What a crash left of a session, in pieces: see `IncompleteSession`. */
+async function* interruptedText(
+  { exports, key }: Pick<ExportPorts, "exports" | "key">,
+  id: string,
+  { point, receipts }: StoredSession,
+): AsyncGenerator<string, void, void> {
+  yield `{"session_id":${JSON.stringify(id)},"incomplete":true,"signing_key":${JSON.stringify(key.jwk)},"receipts":${JSON.stringify(receipts)},"entries":[`;
+  yield* exports.entriesText(id, point);
+  yield "]}";
 }

@@ -1,5 +1,5 @@
 import type { Catalog, Target } from "@cmcp/catalog";
-import type { AgentRequest, ListKind, ListPage } from "@cmcp/mcp";
+import { plainRequest, type ListKind, type ListPage } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
 import type { Turns } from "../access/turns.ts";
 import type { Caller } from "../access/caller.ts";
@@ -20,18 +20,7 @@ const MAX_ARGUMENT_CHECKS = 64;
 const TURN = 16;
 
 /** The request that a list is decided as: no target. */
-const LISTING: AgentRequest = {
-  method: "tools/call",
-  name: "",
-  arguments: {},
-  completion: null,
-  trace: null,
-  workflowId: null,
-  dataClass: null,
-  requestId: 0,
-  input: null,
-  task: null,
-};
+const LISTING = plainRequest("tools/call", "");
 
 /** What a change of the live list means for each list. */
 const COMPARED = {

@@ -25,7 +25,7 @@ export interface EvidencePorts extends LaunchDocumentPorts {
   readonly claims: Pick<Claims, "storedPoint">;
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly sessionEvidence: Pick<SessionEvidence, "of">;
-  readonly ownRecord: OwnJournal;
+  readonly journal: OwnJournal["journal"];
 }
 
 /**
@@ -37,7 +37,7 @@ export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: 
   if (found === null) return json(await earlierEvidence(parts, caller, id));
   const { sessionId, point } = found;
   const evidence = await parts.sessionEvidence.of(point.root, caller.principalId);
-  const rootEntry = await readRoot(parts.ownRecord, sessionId, point.root);
+  const rootEntry = await readRoot(parts, sessionId, point.root);
   return json(
     writeEvidenceFile(evidence, {
       ...(parts.principals.mayReadLaunch(caller) ? { launchDocument: parts.launchDocument } : {}),
@@ -82,7 +82,7 @@ async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string)
   const storedEvidence = earlier.closed?.end?.evidence;
   if (storedEvidence === undefined)
     throw new CmcpError("SESSION_INCOMPLETE", "the evidence of the session was not stored, and its instance is gone");
-  const [rootEntry] = earlier.entries;
+  const rootEntry = earlier.root;
   const sameLaunch =
     rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);
   return {

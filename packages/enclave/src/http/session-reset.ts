@@ -14,7 +14,7 @@ export interface ResetPorts {
   readonly instance: string;
   readonly operators: Operators;
   readonly journal: Pick<Journal, "assertWritable">;
-  readonly sessions: Pick<Sessions, "forOperator" | "reset">;
+  readonly sessions: Pick<Sessions, "forOperator" | "labelBeside" | "reset">;
   readonly recorder: Pick<Recorder, "note">;
   /** The policy in force. */
   readonly policy: { readonly bundle: { readonly hash: string } };
@@ -63,6 +63,7 @@ function recordReset(
     session_sensitivity_before: before,
     session_sensitivity_after: after,
     detail: {
+      ...parts.sessions.labelBeside(recorded),
       policy_hash: parts.policy.bundle.hash,
       operator_key: key,
       operator_signature: signature,

@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
+import type { History } from "@cmcp/audit";
 import type { Platform } from "@cmcp/appraise/evidence";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { CompiledPolicy } from "@cmcp/policy";
@@ -11,7 +12,6 @@ import type { Upstreams } from "../servers/upstreams.ts";
 import { assuranceOf } from "../instance/assurance.ts";
 import type { Freshness } from "../instance/freshness.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
-import type { EarlierInstances } from "../record/earlier-instances.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { json } from "./json-response.ts";
 
@@ -22,7 +22,7 @@ export interface StatusPorts {
   readonly platform: Platform;
   readonly freshness: Pick<Freshness, "ageMs" | "isStale">;
   readonly isolation: string;
-  readonly history: EarlierInstances["history"];
+  readonly history: History;
   readonly development: boolean;
   readonly launchDigest: string;
   readonly policy: () => CompiledPolicy;

@@ -1,15 +1,12 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto";
 import { seal, unseal, type Sealing } from "@cmcp/attestation";
-import { readRecord } from "@cmcp/audit";
-import { fromBase64Url, type Untrusted } from "@cmcp/boundary";
+import { fromBase64Url } from "@cmcp/boundary";
 
 /** The purpose that the sealed seed is bound to. */
 const PURPOSE = "cmcp-identity-v1";
 const SEED_BYTES = 32;
 /** PKCS #8 of an Ed25519 key up to its seed (RFC 8410 section 7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-/** Most sealed blobs that are tried, latest first. If the host hides the right one, the identity is lost. */
-const MAX_EARLIER = 8;
 
 /**
  * The gateway's identity: an Ed25519 key that stays the same over restarts, while image, launch document and machine stay the same. It
@@ -39,36 +36,23 @@ export class Identity {
 }
 
 /**
- * The sealed blobs of earlier instances in the host's store, latest first. They need no signature: a blob unseals or it does not.
- * @param records the first record of each instance, in the store's order
- */
-export async function earlierIdentities(records: AsyncIterable<Untrusted<Uint8Array>>): Promise<Uint8Array[]> {
-  const blobs: Uint8Array[] = [];
-  for await (const bytes of records) {
-    const record = readRecord(bytes);
-    const blob = record?.kind === "instance" ? fromBase64Url(record.body.sealed_identity ?? "") : undefined;
-    if (blob !== undefined && blob.length > 0) blobs.unshift(blob);
-    blobs.splice(MAX_EARLIER);
-  }
-  return blobs;
-}
-
-/**
  * Unseals the identity of an earlier instance, or creates one. `null` if the platform cannot seal secrets to its measurement, because a key
  * that others can read is not an identity.
  *
  * @param launchDigest SHA-256 of the launch document, 32 bytes
- * @param earlier returns the sealed blobs from the host, latest first
+ * @param earlier returns the sealed blobs that the log has, latest first, base64url. If the host hides the right one, the identity is lost
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` if the platform does not answer
  */
 export async function openIdentity(
   sealing: Sealing,
   launchDigest: Uint8Array,
-  earlier: () => Promise<readonly Uint8Array[]>,
+  earlier: () => Promise<readonly string[]>,
 ): Promise<Identity | null> {
   if (sealing.kind === "none") return null;
   const binding = { launchDigest, purpose: PURPOSE };
-  for (const blob of await earlier()) {
+  for (const written of await earlier()) {
+    const blob = fromBase64Url(written);
+    if (blob === undefined || blob.length === 0) continue;
     const seed = await unseal(sealing, binding, blob);
     if (seed?.length === SEED_BYTES) return new Identity(seed, blob, true);
   }

@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { ErrorCode } from "@cmcp/boundary";
+import type { CmcpError, ErrorCode } from "@cmcp/boundary";
 
 /**
  * Writes an internal error to standard error: its kind and code positions only. Its message is omitted, because it could quote a payload.
@@ -14,6 +14,16 @@ export function reportFault(thrown: unknown): void {
     .slice(0, 6)
     .map((line) => line.trim().slice(0, 160));
   process.stderr.write(`${JSON.stringify({ event: "fault", kind, positions })}\n`);
+}
+
+/** Writes to standard error that another instance writes the log, so that this one ends. */
+export function reportFenced({ code, message }: CmcpError): void {
+  process.stderr.write(`${JSON.stringify({ event: "fenced", error_code: code, reason: message })}\n`);
+}
+
+/** Writes to standard error that an earlier instance of the log is not believed, so that its record does not count. */
+export function reportUnbelieved(instance: string, why: string): void {
+  process.stderr.write(`${JSON.stringify({ event: "hand_over_refused", instance, reason: why })}\n`);
 }
 
 /** Writes to standard error that the enforcement mode let a refused call through. The audit chain records it too. */

@@ -1,5 +1,5 @@
 import { BundleWriter, type AuditEntry, type Sign } from "@cmcp/audit";
-import { CmcpError } from "@cmcp/boundary";
+import { canonicalText, CmcpError } from "@cmcp/boundary";
 import { Admission } from "../access/admission.ts";
 import type { Turns } from "../access/turns.ts";
 import { reportFault } from "../instance/stderr-events.ts";
@@ -35,12 +35,18 @@ export class Exports {
   }
 
   /**
-   * A session's bundle up to a point of its chain, as text in pieces. The first piece is read already, so that what is
-   * wrong with it is an error and not an answer that ends early.
+   * A session's bundle up to a point of its chain, as text in pieces. The first piece is read already, so that what is wrong with it is an error and
+   * not an answer that ends early.
+   * @param sign the signature of the bundle; this instance's without
    * @throws CmcpError `OVERLOADED`; `AUDIT_STORE_MISMATCH`, `AUDIT_STORE_UNAVAILABLE`, also while the pieces are read
    */
-  async open(exporter: Exporter, sessionId: string, point: ChainPoint): Promise<AsyncIterable<Uint8Array>> {
-    return await this.stream(exporter, () => this.#bundle(sessionId, point));
+  async open(
+    exporter: Exporter,
+    sessionId: string,
+    point: ChainPoint,
+    sign: Sign = this.#ports.sign,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return await this.stream(exporter, () => this.#bundle(sessionId, point, sign));
   }
 
   /** As {@link open}, for pieces of the caller's own. They are made while one of the bounded places is held. */
@@ -74,17 +80,31 @@ export class Exports {
     }
   }
 
-  async *#bundle(sessionId: string, point: ChainPoint): AsyncGenerator<string, void, void> {
+  async *#bundle(sessionId: string, point: ChainPoint, sign: Sign): AsyncGenerator<string, void, void> {
     const writer = new BundleWriter(sessionId);
+    for await (const entries of this.#pieces(sessionId, point)) yield writer.add(entries);
+    yield writer.end(sign);
+  }
+
+  /** A session's entries up to a point of its chain, as members of an array, in pieces. @throws as {@link open} */
+  async *entriesText(sessionId: string, point: ChainPoint): AsyncGenerator<string, void, void> {
+    let isFirst = true;
+    for await (const entries of this.#pieces(sessionId, point)) {
+      yield `${isFirst ? "" : ","}${entries.map((entry) => canonicalText(entry)).join(",")}`;
+      isFirst = false;
+    }
+  }
+
+  async *#pieces(sessionId: string, point: ChainPoint): AsyncGenerator<readonly AuditEntry[], void, void> {
     let entries: AuditEntry[] = [];
     for await (const entry of readEntries(this.#ports.own, sessionId, point)) {
       entries.push(entry);
       if (entries.length < PIECE_ENTRIES) continue;
       await this.#ports.turns.next();
-      yield writer.add(entries);
+      yield entries;
       entries = [];
     }
-    yield (entries.length === 0 ? "" : writer.add(entries)) + writer.end(this.#ports.sign);
+    if (entries.length > 0) yield entries;
   }
 }
 

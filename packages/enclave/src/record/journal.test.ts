@@ -6,49 +6,69 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import {
-  JournalReader,
+  decidedBy,
+  LogState,
+  readRecord,
   SessionChain,
-  decodeRecord,
-  isAuthentic,
-  receiptOfRecord,
-  receiptOf,
+  type HandOver,
   type JournalRecord,
+  type JournalStatement,
 } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
-import { examine, untrusted } from "@cmcp/boundary";
+import { bytesEqual, examine, fromBase64Url, untrusted, type CmcpError } from "@cmcp/boundary";
 import {
+  appendLeaves,
+  EMPTY_RANGE,
+  instanceKeyName,
+  isSignedBy,
+  leafHash,
+  parseCheckpoint,
+  parseNote,
+  rootFromPath,
+  sha256,
+  SIGNATURE_TYPE,
+  verifierKey,
+} from "@cmcp/log";
+import {
+  decodeBatch,
+  encodeScanned,
   ExchangePool,
-  decodeRecords,
   listenUnix,
   serveStream,
   unixDialer,
   type IncomingExchange,
   type Listener,
+  type WireBatch,
 } from "@cmcp/wire";
-import { Journal } from "./journal.ts";
+import { Journal, SNAPSHOT_EVERY } from "./journal.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const jwk = { kty: "OKP", crv: "Ed25519", x: String(publicKey.export({ format: "jwk" }).x) } as const;
 const instance = jwkThumbprintText(jwk);
+const key = verifierKey(instanceKeyName(instance), SIGNATURE_TYPE.ed25519, fromBase64Url(jwk.x) ?? new Uint8Array());
 const digest = `sha256:${"0".repeat(64)}`;
-const first = {
-  kind: "instance",
-  body: { jwk, gateway_version: "0", policy_hash: digest, catalog_hash: digest, boot_time: "2026-01-01T00:00:00.000Z" },
-} as const;
-
-/** Big-endian u32, as the host frames what it returns. */
-function lengthOf(record: Uint8Array): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(record.length);
-  return bytes;
-}
+const handOver: HandOver = {
+  jwk,
+  gateway_version: "0",
+  policy_hash: digest,
+  catalog_hash: digest,
+  launch_digest: digest,
+  platform: "software-only",
+  measurement: digest,
+  boot_time: "2026-01-01T00:00:00.000Z",
+  history: { state: "complete" },
+  predecessor: null,
+};
+const first = { kind: "hand-over", body: handOver } as const;
 
 describe("journal", () => {
   let folder: string;
   let listener: Listener;
   let pool: ExchangePool;
   let serve: (exchange: IncomingExchange) => Promise<void>;
+  let fenced: CmcpError[];
   beforeEach(async () => {
+    fenced = [];
     folder = await mkdtemp(join(tmpdir(), "cmcp-journal-"));
     const path = join(folder, "s.sock");
     listener = await listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange)));
@@ -65,62 +85,93 @@ describe("journal", () => {
     for await (const chunk of exchange.body) chunks.push(examine(chunk));
     return Buffer.concat(chunks);
   };
+  const batchOf = async (exchange: IncomingExchange): Promise<WireBatch> =>
+    decodeBatch(untrusted(await bodyOf(exchange)));
   const acknowledge = async (exchange: IncomingExchange): Promise<void> => {
     await exchange.respond({ status: 200, headers: {} });
     await exchange.end();
   };
-  const journal = (): Journal => new Journal(pool, instance, (bytes) => sign(null, bytes, privateKey));
+  const answer = async (exchange: IncomingExchange, bytes: Uint8Array): Promise<void> => {
+    await bodyOf(exchange);
+    await exchange.respond({ status: 200, headers: {} });
+    await exchange.write(bytes);
+    await exchange.end();
+  };
+  const journal = (sign_ = (bytes: Uint8Array): Uint8Array => sign(null, bytes, privateKey)): Journal => {
+    const made = new Journal(
+      pool,
+      { instance, origin: "log.example/0", key, sign: sign_ },
+      (error) => void fenced.push(error),
+    );
+    made.begin(EMPTY_RANGE, new LogState(), 0);
+    return made;
+  };
 
-  test("a record is retried with the same number until the host takes it", async () => {
-    const seen: { seq: number; body: Uint8Array }[] = [];
+  test("a batch is retried at the same place until the host takes it, and its note is of the tree with it", async () => {
+    const seen: { first: number; body: Uint8Array }[] = [];
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
-      seen.push({
-        seq: exchange.opening.seq,
-        body: decodeRecords(untrusted(await bodyOf(exchange)))[0]?.bytes ?? Buffer.alloc(0),
-      });
+      seen.push({ first: exchange.opening.first, body: await bodyOf(exchange) });
       if (seen.length < 3) await exchange.fail("AUDIT_STORE_UNAVAILABLE", "not now");
       else await acknowledge(exchange);
     };
-    await journal().append(instance, first);
+    const kept = journal();
+    assert.equal(kept.head, null);
+    await kept.append(instance, first);
     assert.equal(seen.length, 3);
-    assert.ok(seen.every(({ seq, body }) => seq === 0 && Buffer.compare(body, seen[0]?.body ?? Buffer.alloc(0)) === 0));
-    const reader = new JournalReader(jwkThumbprintText);
-    reader.add(untrusted(seen[2]?.body ?? Buffer.alloc(0)));
-    assert.equal(reader.finish()?.instance, instance, "what is stored verifies under the instance's key");
+    assert.ok(seen.every(({ first: at, body }) => at === 0 && bytesEqual(body, seen[0]?.body ?? new Uint8Array())));
+    const { note, records } = decodeBatch(untrusted(seen[2]?.body ?? new Uint8Array()));
+    const { root } = appendLeaves(
+      EMPTY_RANGE,
+      records.map(({ leaf }) => leafHash(leaf)),
+    );
+    assert.ok(isSignedBy(parseNote(note), key));
+    assert.deepEqual(parseCheckpoint(parseNote(note).text), { origin: "log.example/0", size: 1, root });
+    assert.deepEqual(kept.head, { size: 1, root });
+    assert.deepEqual(parseCheckpoint(parseNote(kept.signedHead().note).text).root, root);
   });
 
-  test("records that arrive during an append go together in the next one, in order and under one signature, and each verifies alone", async () => {
+  test("a store that holds another record at this place fences the instance, which tries no more", async () => {
+    let appends = 0;
+    serve = async (exchange) => {
+      await bodyOf(exchange);
+      appends += 1;
+      await exchange.fail("AUDIT_STORE_MISMATCH", "another");
+    };
+    const kept = journal();
+    await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
+    assert.deepEqual([appends, fenced.map(({ code }) => code)], [1, ["AUDIT_STORE_MISMATCH"]]);
+    assert.equal(kept.head, null);
+  });
+
+  test("records that arrive during an append go together in the next one, in order and under one note", async () => {
     const appends: number[] = [];
-    const stored: JournalRecord[] = [];
+    const stored: (JournalRecord | null)[] = [];
     let signatures = 0;
     serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
-      assert.equal(exchange.opening.seq, stored.length);
-      const records = decodeRecords(untrusted(await bodyOf(exchange)));
+      assert.equal(exchange.opening.first, stored.length);
+      const { records } = await batchOf(exchange);
       appends.push(records.length);
-      for (const { bytes } of records) stored.push(decodeRecord(untrusted(bytes)));
+      for (const { leaf, body } of records) stored.push(readRecord(untrusted(leaf), untrusted(body)));
       await acknowledge(exchange);
     };
-    const kept = new Journal(pool, instance, (bytes) => {
+    const kept = journal((bytes) => {
       signatures += 1;
       return sign(null, bytes, privateKey);
     });
     await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
-    assert.deepEqual([appends, signatures], [[1, 128, 128, 43], 4]);
+    assert.deepEqual([appends, signatures], [[1, 256, 43], 3]);
     assert.deepEqual(
-      stored.map(({ seq }) => seq),
+      stored.map((record) => record?.seq),
       Array.from({ length: 300 }, (_, seq) => seq),
     );
-    assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
   });
 
-  test("each receipt comes with the acknowledgement of its own record, and is in that record", async () => {
-    const stored: JournalRecord[] = [];
+  test("each receipt comes with the acknowledgement of its own record, and leads to the root of its note", async () => {
+    const stored: WireBatch["records"][number][] = [];
     serve = async (exchange) => {
-      stored.push(
-        ...decodeRecords(untrusted(await bodyOf(exchange))).map(({ bytes }) => decodeRecord(untrusted(bytes))),
-      );
+      stored.push(...(await batchOf(exchange)).records);
       await acknowledge(exchange);
     };
     const kept = journal();
@@ -135,25 +186,62 @@ describe("journal", () => {
       }),
     );
     const receipts = await Promise.all([
-      kept.append("s", { kind: "entry", body: { entry: started.written, receipt: null } }),
+      kept.append("s", { kind: "entry", body: started.written, entry: started.entry }),
       ...decided.map(({ entry, written }) =>
-        kept.append(
-          "s",
-          { kind: "entry", body: { entry: written, receipt: "sealed" } },
-          receiptOf(entry, instance, "sealed"),
-        ),
+        kept.append("s", { kind: "entry", body: written, entry }, decidedBy(entry, "sealed")),
       ),
     ]);
     assert.deepEqual(
       receipts.map((receipt) => receipt?.call_id),
       [undefined, ...decided.map(({ entry }) => entry.call_id)],
     );
-    assert.deepEqual(stored.map(receiptOfRecord), receipts);
+    for (const receipt of receipts.slice(1)) {
+      assert.ok(receipt !== null && receipt !== undefined);
+      const { log, ...said } = receipt;
+      const { size, root } = parseCheckpoint(parseNote(log.note).text);
+      const held = stored[log.index];
+      assert.ok(held !== undefined && isSignedBy(parseNote(log.note), key));
+      const record = readRecord(untrusted(held.leaf), untrusted(held.body));
+      assert.deepEqual(record?.receipt, said);
+      const path = log.path.map((hash) => fromBase64Url(hash) ?? new Uint8Array());
+      assert.deepEqual(await rootFromPath(leafHash(held.leaf), { index: log.index, size, path }, sha256), root);
+    }
+  });
+
+  test("a snapshot follows so many records, in one piece and of the log before it, and is not repeated at once", async () => {
+    const kinds: string[] = [];
+    const leaves: Uint8Array[] = [];
+    let snapshot: JournalRecord | null = null;
+    serve = async (exchange) => {
+      for (const { kind, leaf, body } of (await batchOf(exchange)).records) {
+        kinds.push(kind);
+        leaves.push(leafHash(leaf));
+        if (kind === "snapshot") snapshot = readRecord(untrusted(leaf), untrusted(body));
+      }
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    await kept.append(instance, first);
+    const provision = (sequence: number): JournalStatement => ({
+      kind: "provision",
+      body: { sequence, principals: [{ principal: "alice", tokens: ["0".repeat(64)] }], credentials: [] },
+    });
+    for (let from = 1; from < SNAPSHOT_EVERY + 100; from += 512)
+      await Promise.all(Array.from({ length: 512 }, (_, at) => kept.append(instance, provision(from + at))));
+    await kept.append(instance, provision(1_000_000));
+    const at = kinds.indexOf("snapshot-part");
     assert.deepEqual(
-      stored.flatMap((record) => (record.kind === "entry" ? [record.body.entry] : [])),
-      [started, ...decided].map(({ entry }) => entry),
+      [at, kinds[at + 1], kinds.filter((kind) => kind === "snapshot").length],
+      [SNAPSHOT_EVERY, "snapshot", 1],
     );
-    assert.ok(stored.every((record) => isAuthentic(record, publicKey)));
+    const read = snapshot as JournalRecord | null;
+    assert.ok(read?.kind === "snapshot");
+    const { range } = appendLeaves(EMPTY_RANGE, leaves.slice(0, at));
+    assert.deepEqual([read.body.at, read.body.parts], [at, 1]);
+    assert.deepEqual(
+      read.body.range,
+      range.hashes.map((hash) => Buffer.from(hash).toString("hex")),
+    );
   });
 
   test("while the host does not acknowledge, a caller waits for a limited time, and then new records are refused", async () => {
@@ -184,9 +272,14 @@ describe("journal", () => {
     kept.assertCaughtUp();
   });
 
-  test("records are read however the host splits them, and a truncated record is a mismatch", async () => {
-    const records = ["one", "two", "x".repeat(100_000)].map((text) => Buffer.from(text));
-    const framed = Buffer.concat(records.flatMap((record) => [lengthOf(record), record]));
+  test("records are read however the host splits them, and a cut or malformed one is a mismatch", async () => {
+    const shown = ["one", "two", "x".repeat(100_000)].map((text, index) => ({
+      index,
+      kind: "entry",
+      leaf: Buffer.from("leaf"),
+      body: Buffer.from(text),
+    }));
+    const framed = encodeScanned(shown);
     let sent = framed;
     serve = async (exchange) => {
       await bodyOf(exchange);
@@ -196,14 +289,41 @@ describe("journal", () => {
     };
     const read = async (): Promise<string[]> => {
       const texts: string[] = [];
-      for await (const record of journal().scan({})) texts.push(Buffer.from(examine(record)).toString());
+      for await (const { body } of journal().scan({})) texts.push(Buffer.from(examine(body)).toString());
       return texts;
     };
-    assert.deepEqual(await read(), records.map(String));
+    assert.deepEqual(
+      await read(),
+      shown.map(({ body }) => String(body)),
+    );
     sent = framed.subarray(0, framed.length - 1);
     await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" });
-    sent = Buffer.from([0xff, 0xff, 0xff, 0xff, 0]);
+    sent = Buffer.concat([framed.subarray(0, 12), Buffer.from([0xff, 0xff, 0, 0])]);
     await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" }, "a length beyond the limit is not waited for");
-    assert.throws(() => decodeRecord(untrusted(records[0] ?? Buffer.alloc(0))), { code: "AUDIT_STORE_MISMATCH" });
+  });
+
+  test("a head, a range and a path are read, and what is none is a mismatch", async () => {
+    let sent: Uint8Array = Buffer.from('{"size":3,"note":"n","snapshot":null}');
+    serve = async (exchange) => await answer(exchange, sent);
+    assert.deepEqual(await journal().readHead(), { size: 3, note: "n", snapshot: null });
+    sent = Buffer.from('{"size":0,"note":"","snapshot":null}');
+    assert.equal(await journal().readHead(), null);
+    for (const other of ['{"size":-1,"note":"n","snapshot":null}', '{"size":1,"note":"n"}', "[]", "{"]) {
+      sent = Buffer.from(other);
+      await assert.rejects(journal().readHead(), { code: "AUDIT_STORE_MISMATCH" }, other.slice(0, 20));
+    }
+    sent = Buffer.alloc(64, 7);
+    assert.deepEqual(
+      (await journal().readRange(3)).map(({ length }) => length),
+      [32, 32],
+    );
+    assert.deepEqual(
+      (await journal().readPath(1, 3)).map(({ length }) => length),
+      [32, 32],
+    );
+    sent = Buffer.alloc(65, 7);
+    await assert.rejects(journal().readRange(3), { code: "AUDIT_STORE_MISMATCH" });
+    serve = async (exchange) => await exchange.fail("AUDIT_STORE_UNAVAILABLE", "no");
+    await assert.rejects(journal().readPath(1, 3), { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 });

@@ -1,64 +1,157 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CmcpError, untrusted, examine, type Untrusted } from "@cmcp/boundary";
 import {
+  asCmcpError,
+  CmcpError,
+  examine,
+  parseJson,
+  toBase64Url,
+  toHex,
+  untrusted,
+  type Untrusted,
+} from "@cmcp/boundary";
+import {
+  encodeRecord,
   MAX_RECORD_BYTES,
-  MAX_SIGNED_TOGETHER,
-  signTogether,
-  unsignedRecord,
+  snapshotOf,
+  type AuditEntry,
+  type Decided,
+  type EncodedStatement,
   type JournalStatement,
+  type LogState,
   type Receipt,
   type ReceiptBody,
-  type Sign,
-  type Statement,
-  type EncodedStatement,
+  type RecordKind,
 } from "@cmcp/audit";
-import { MAX_APPENDED_RECORDS, encodeRecords, type ExchangePool, type Opening } from "@cmcp/wire";
+import {
+  appendLeaves,
+  formatCheckpoint,
+  HASH_BYTES,
+  leafHash,
+  rootOf,
+  signNote,
+  type CompactRange,
+  type VerifierKey,
+} from "@cmcp/log";
+import {
+  decodeScanned,
+  encodeBatch,
+  MAX_APPENDED_RECORDS,
+  type ExchangePool,
+  type Opening,
+  type ShownRecord,
+} from "@cmcp/wire";
+import * as z from "zod";
 import { hostError } from "../instance/host-error.ts";
 
 /** Which records to read. Every member that is present must match. */
 export interface ScanFilter {
-  readonly instance?: string;
+  /** Least index. */
+  readonly from?: number;
+  /** The index that ends the scan, itself left out. */
+  readonly to?: number;
   readonly session?: string;
-  readonly kind?: JournalStatement["kind"];
+  readonly kind?: RecordKind;
 }
+
+/** What the host says of the log. */
+export interface ShownHead {
+  readonly size: number;
+  readonly note: string;
+  /** Index of the newest snapshot. */
+  readonly snapshot: number | null;
+}
+
+/** Whose records the journal writes, and into which log. */
+export interface JournalIdentity {
+  /** RFC 7638 thumbprint of the signing key, base64url. */
+  readonly instance: string;
+  /** Name of the log. */
+  readonly origin: string;
+  /** The key in notes. */
+  readonly key: VerifierKey;
+  readonly sign: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** A statement, and the entry that it is if its text is written already. */
+export type Recorded =
+  | JournalStatement
+  | Exclude<EncodedStatement, { kind: "entry" }>
+  | (Extract<EncodedStatement, { kind: "entry" }> & { readonly entry: AuditEntry });
 
 /** Longest time that a caller waits for the host's acknowledgement, in milliseconds. */
 const ACKNOWLEDGE_MS = 5_000;
 /** Most records without an acknowledgement. Above this limit no record is accepted. */
 const MAX_PENDING = 1_024;
-/** Most records of one append. Each may have a receipt, which is signed with them. */
-const MAX_TOGETHER = Math.min(MAX_APPENDED_RECORDS, MAX_SIGNED_TOGETHER / 2);
 /** Most bytes of one append. A larger record goes alone. */
 const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
+/** Fewest records between two snapshots. There are at least as many as a snapshot has facts, so that snapshots stay a small part of the log. */
+export const SNAPSHOT_EVERY = 4_096;
+/** Most bytes of a head, a range or a path. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+const headSchema = z.strictObject({
+  size: z.int().nonnegative(),
+  note: z.string().max(4096),
+  snapshot: z.int().nonnegative().nullable(),
+});
 
 /** A record that the host has not acknowledged. */
-interface Waiting extends Statement {
-  readonly seq: number;
+interface Waiting {
   readonly session: string;
-  readonly kind: JournalStatement["kind"];
+  readonly kind: RecordKind;
+  readonly leaf: Uint8Array;
+  readonly body: Uint8Array;
+  readonly said: ReceiptBody | null;
   readonly stored: (receipt: Receipt | null) => void;
 }
 
+/** A head of the log that the host has stored. */
+export interface StoredHead {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
 /**
- * The enclave's journal, which the host stores. Every record is retried until the host acknowledges it or the process ends, because the
+ * The gateway's log, which the host stores. Every record is retried until the host acknowledges it or the process ends, because the
  * hash chain in memory already contains it. Callers wait for a limited time.
  */
 export class Journal {
   readonly #pool: ExchangePool;
-  readonly #instance: string;
-  readonly #sign: Sign;
+  readonly #identity: JournalIdentity;
+  readonly #fenced: (error: CmcpError) => void;
   readonly #waiting: Waiting[] = [];
+  #state: LogState | null = null;
+  /** The tree with every record that was signed. */
+  #range: CompactRange = { size: 0, hashes: [] };
+  #head: StoredHead | null = null;
+  #next = 0;
+  #snapshotAt = 0;
   #sending = false;
   #sequence = 0;
   #pending = 0;
   #late = 0;
 
-  constructor(pool: ExchangePool, instance: string, sign: Sign) {
+  /** @param fenced called when the store holds another record where this journal writes: another instance writes the log */
+  constructor(pool: ExchangePool, identity: JournalIdentity, fenced: (error: CmcpError) => void) {
     this.#pool = pool;
-    this.#instance = instance;
-    this.#sign = sign;
+    this.#identity = identity;
+    this.#fenced = fenced;
+  }
+
+  /** Begins to write. @param range the log so far @param state what its records amount to @param snapshotAt records at the last snapshot */
+  begin(range: CompactRange, state: LogState, snapshotAt: number): void {
+    this.#range = range;
+    this.#next = range.size;
+    this.#state = state;
+    this.#snapshotAt = snapshotAt;
+    this.#head = range.size === 0 ? null : { size: range.size, root: rootOf(range) };
+  }
+
+  /** The newest head that the host has stored; `null` for an empty log. */
+  get head(): StoredHead | null {
+    return this.#head;
   }
 
   /** Whether the host is late: it has not acknowledged a record within 5 s. Later records wait behind that one. */
@@ -77,16 +170,42 @@ export class Journal {
   }
 
   /**
-   * Stores a record. Resolves when the host acknowledges it, with the signed receipt.
-   * @param receipt the receipt to sign with the record
+   * Stores a record. Resolves when the host acknowledges it, with the receipt of a decision.
+   * @param session the record's session, or the instance
+   * @param decided what an entry decides, for its receipt
    * @throws CmcpError `AUDIT_STORE_UNAVAILABLE` after 5 s; the record is still retried
    */
-  async append(
-    session: string,
-    statement: JournalStatement | EncodedStatement,
-    receipt: ReceiptBody | null = null,
-  ): Promise<Receipt | null> {
-    const record = unsignedRecord(statement, this.#instance, this.#sequence);
+  async append(session: string, statement: Recorded, decided: Decided | null = null): Promise<Receipt | null> {
+    const stored = this.#append(session, statement, decided);
+    this.#snapshotIfDue();
+    return await stored;
+  }
+
+  /** Writes a snapshot. Resolves when the host has stored it. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
+  async writeSnapshot(): Promise<void> {
+    if (this.#state === null || this.#state.handOver === null) return;
+    const at = this.#next;
+    const { hashes } = appendLeaves(
+      this.#range,
+      this.#waiting.map(({ leaf }) => leafHash(leaf)),
+    ).range;
+    this.#snapshotAt = at;
+    const parts = snapshotOf(this.#state, at, hashes.map(toHex));
+    await Promise.all(parts.map((statement) => this.#append(this.#identity.instance, statement, null)));
+  }
+
+  #snapshotIfDue(): void {
+    if (this.#state === null || this.#next - this.#snapshotAt < SNAPSHOT_EVERY) return;
+    if (this.#next - this.#snapshotAt < this.#state.size) return;
+    // A host that is late with it is late with all that follows, and the callers of those learn it.
+    this.writeSnapshot().catch(() => undefined);
+  }
+
+  #append(session: string, statement: Recorded, decided: Decided | null): Promise<Receipt | null> {
+    const { instance } = this.#identity;
+    const seq = this.#sequence;
+    const { leaf, body } = encodeRecord(statement, { instance, seq }, decided);
+    this.#apply(statement);
     const { promise, resolve, reject } = Promise.withResolvers<Receipt | null>();
     let overdue = false;
     const timer = setTimeout(() => {
@@ -94,77 +213,137 @@ export class Journal {
       this.#late += 1;
       reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
     }, ACKNOWLEDGE_MS).unref();
-    const stored = (signed: Receipt | null): void => {
+    const stored = (receipt: Receipt | null): void => {
       clearTimeout(timer);
       this.#pending -= 1;
       if (overdue) this.#late -= 1;
-      resolve(signed);
+      resolve(receipt);
     };
-    this.#waiting.push({ seq: this.#sequence, session, kind: statement.kind, record, receipt, stored });
+    const said = decided === null ? null : { ...decided, instance, seq };
+    this.#waiting.push({ session, kind: statement.kind, leaf, body, said, stored });
     this.#sequence += 1;
+    this.#next += 1;
     this.#pending += 1;
     if (!this.#sending) void this.#send();
-    return await promise;
+    return promise;
+  }
+
+  #apply(statement: Recorded): void {
+    if (statement.kind === "claim") return;
+    const { instance } = this.#identity;
+    if ("entry" in statement) this.#state?.apply({ kind: "entry", body: statement.entry }, instance);
+    else this.#state?.apply(statement, instance);
   }
 
   /**
    * Stores all waiting records, one append at a time. Records that arrive during an append go together in the next one, under one
-   * signature.
+   * note.
    */
   async #send(): Promise<void> {
     this.#sending = true;
     while (this.#waiting.length > 0) {
       const batch = this.#take();
-      const signed = signTogether(batch, this.#sign);
-      await this.#store(
-        batch,
-        signed.map(({ record }) => record),
-      );
-      for (const [index, { stored }] of batch.entries()) stored(signed[index]?.receipt ?? null);
+      const first = this.#range.size;
+      const leaves = batch.map(({ leaf }) => leafHash(leaf));
+      const { range, root, paths } = appendLeaves(this.#range, leaves);
+      this.#range = range;
+      const note = this.#signed({ size: range.size, root });
+      await this.#store(first, note, batch);
+      this.#head = { size: range.size, root };
+      for (const [place, { said, stored }] of batch.entries()) {
+        const path = (paths[place] ?? []).map(toBase64Url);
+        stored(said === null ? null : { ...said, log: { index: first + place, path, note } });
+      }
     }
     this.#sending = false;
   }
 
+  #signed(head: StoredHead): string {
+    const { origin, key, sign } = this.#identity;
+    return signNote(formatCheckpoint({ origin, ...head }), key, sign);
+  }
+
+  /** A note over the newest stored head, with which a record of the log can be proven. @throws CmcpError `INTERNAL` for an empty log */
+  signedHead(): StoredHead & { readonly note: string } {
+    if (this.#head === null) throw new CmcpError("INTERNAL", "the log has no records yet");
+    return { ...this.#head, note: this.#signed(this.#head) };
+  }
+
   #take(): Waiting[] {
     let bytes = 0;
-    const count = this.#waiting.findIndex(({ record }, index) => {
-      bytes += record.length;
-      return index >= MAX_TOGETHER || (index > 0 && bytes > MAX_TOGETHER_BYTES);
+    const count = this.#waiting.findIndex(({ leaf, body }, index) => {
+      bytes += leaf.length + body.length;
+      return index >= MAX_APPENDED_RECORDS || (index > 0 && bytes > MAX_TOGETHER_BYTES);
     });
     return this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
   }
 
-  async #store(batch: readonly Waiting[], records: readonly Uint8Array[]): Promise<void> {
-    const opening: Opening = { t: "append", instance: this.#instance, seq: batch[0]?.seq ?? 0 };
-    const body = encodeRecords(
-      batch.map(({ session, kind }, index) => {
-        const bytes = records[index];
-        if (bytes === undefined) throw new CmcpError("INTERNAL", "a record was not signed");
-        return { session, kind, bytes };
-      }),
-    );
+  async #store(first: number, note: string, records: readonly Waiting[]): Promise<void> {
+    const encoded = encodeBatch({ note, records });
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
-        const exchange = await this.#pool.open(opening);
-        await exchange.write(body);
+        const exchange = await this.#pool.open({ t: "append", first });
+        await exchange.write(encoded);
         await exchange.end();
         await exchange.head;
         for await (const _ of exchange.body); // Reading the empty body returns the stream to the pool.
         return;
-      } catch {
-        // The records must not be lost, so every error is retried. `append` limits how long callers wait.
+      } catch (thrown) {
+        const error = asCmcpError(thrown, "AUDIT_STORE_UNAVAILABLE", "the append failed");
+        if (error.code === "AUDIT_STORE_MISMATCH") {
+          this.#fenced(
+            new CmcpError("AUDIT_STORE_MISMATCH", "the audit store holds another record where this instance writes"),
+          );
+          return await new Promise<never>(() => undefined);
+        }
+        // The records must not be lost, so every other error is retried. `append` limits how long callers wait.
         await sleep(wait, undefined, { ref: false });
       }
     }
   }
 
-  /** Reads records in the order in which they were stored. They are untrusted until they are verified. */
-  async *scan(filter: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
+  /** Reads records in the order of the log. They are untrusted until they are verified. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
+  async *scan(filter: ScanFilter): AsyncGenerator<ShownRecord> {
     const exchange = await this.#pool.open({ t: "scan", ...filter }).catch(rethrow);
     try {
       await exchange.end().catch(rethrow);
       await exchange.head.catch(rethrow);
-      yield* records(answered(exchange.body));
+      yield* wellFormed(decodeScanned(answered(exchange.body), MAX_RECORD_BYTES));
+    } finally {
+      exchange.abort();
+    }
+  }
+
+  /** What the host says of the log; `null` for an empty one. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
+  async readHead(): Promise<ShownHead | null> {
+    const head = readShownHead(await this.#answer({ t: "head" }));
+    return head.size === 0 ? null : head;
+  }
+
+  /** The hashes that the host has for the compact range of the first records. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
+  async readRange(size: number): Promise<Uint8Array[]> {
+    return hashesIn(await this.#answer({ t: "range", size }));
+  }
+
+  /** The inclusion path that the host has for a record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
+  async readPath(index: number, size: number): Promise<Uint8Array[]> {
+    return hashesIn(await this.#answer({ t: "prove", index, size }));
+  }
+
+  async #answer(opening: Opening): Promise<Uint8Array> {
+    const exchange = await this.#pool.open(opening).catch(rethrow);
+    try {
+      await exchange.end().catch(rethrow);
+      await exchange.head.catch(rethrow);
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of answered(exchange.body)) {
+        const bytes = examine(chunk);
+        length += bytes.length;
+        if (length > MAX_ANSWER_BYTES) throw mismatch("the host's answer is too large");
+        chunks.push(bytes);
+      }
+      return new Uint8Array(Buffer.concat(chunks));
     } finally {
       exchange.abort();
     }
@@ -178,34 +357,45 @@ function rethrow(thrown: unknown): never {
 }
 
 /** The chunks of the host's reply, with its errors mapped. */
-async function* answered<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
+async function* answered(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
   const chunks = body[Symbol.asyncIterator]();
   for (let step = await chunks.next().catch(rethrow); step.done !== true; step = await chunks.next().catch(rethrow))
     yield step.value;
 }
 
-function unacknowledged(): CmcpError {
-  return new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
+/** Records of a scan; one that breaks off or is malformed is a mismatch. */
+async function* wellFormed(records: AsyncGenerator<ShownRecord>): AsyncGenerator<ShownRecord> {
+  try {
+    yield* records;
+  } catch (thrown) {
+    if (thrown instanceof CmcpError && thrown.code.startsWith("WIRE_"))
+      throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned a record that is cut or malformed", {
+        cause: thrown,
+      });
+    throw thrown;
+  }
 }
 
-/** Splits the host's reply into records. Each is a big-endian u32 length and that many bytes. */
-async function* records(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
-  let held = Buffer.alloc(0);
-  for await (const chunk of body) {
-    held = held.length === 0 ? Buffer.from(examine(chunk)) : Buffer.concat([held, examine(chunk)]);
-    let at = 0;
-    while (held.length - at >= 4) {
-      const length = held.readUInt32BE(at);
-      if (length > MAX_RECORD_BYTES)
-        throw new CmcpError(
-          "AUDIT_STORE_MISMATCH",
-          `the host returned a record of more than ${MAX_RECORD_BYTES} bytes`,
-        );
-      if (held.length - at - 4 < length) break;
-      yield untrusted(new Uint8Array(held.subarray(at + 4, at + 4 + length)));
-      at += 4 + length;
-    }
-    held = held.subarray(at);
+function readShownHead(bytes: Uint8Array): ShownHead {
+  try {
+    const limits = { maxBytes: MAX_ANSWER_BYTES, maxDepth: 2, maxItems: 8 };
+    return headSchema.parse(parseJson(untrusted(bytes), limits));
+  } catch (thrown) {
+    throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's answer is not a head of a log", { cause: thrown });
   }
-  if (held.length > 0) throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned a truncated record");
+}
+
+function hashesIn(bytes: Uint8Array): Uint8Array[] {
+  if (bytes.length % HASH_BYTES !== 0) throw mismatch("the host's answer is not a list of hashes");
+  return Array.from({ length: bytes.length / HASH_BYTES }, (_, place) =>
+    bytes.slice(place * HASH_BYTES, (place + 1) * HASH_BYTES),
+  );
+}
+
+function mismatch(why: string): CmcpError {
+  return new CmcpError("AUDIT_STORE_MISMATCH", why);
+}
+
+function unacknowledged(): CmcpError {
+  return new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host has not acknowledged earlier audit records");
 }

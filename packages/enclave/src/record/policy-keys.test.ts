@@ -75,8 +75,7 @@ describe("policy signing keys in the record", () => {
     const operators = new Operators([operator.key]);
     const restored = (...policyKeys: SignedPolicyKey[]): SigningKeys => {
       const keys = new SigningKeys(present.key);
-      const instances = [{ recovered: { policyKeys } as never, flaw: null }];
-      restorePolicyKeys({ keys, verifies: verifiesStatement }, { instances }, (signed) => operators.hasSigned(signed));
+      restorePolicyKeys({ keys, verifies: verifiesStatement }, { policyKeys }, (signed) => operators.hasSigned(signed));
       return keys;
     };
     assert.equal(restored(succession()).current, next.key);

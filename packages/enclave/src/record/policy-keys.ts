@@ -1,7 +1,6 @@
-import { policyKeyDetail, type SignedPolicyKey } from "@cmcp/audit";
+import { policyKeyDetail, type LogState, type SignedPolicyKey } from "@cmcp/audit";
 import { CmcpError } from "@cmcp/boundary";
 import type { SigningKeys } from "@cmcp/policy";
-import type { EarlierInstances } from "./earlier-instances.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Sessions } from "./sessions.ts";
 import { writeWholeSession, type WholeSessionPorts } from "./whole-session.ts";
@@ -46,16 +45,14 @@ export class PolicyKeys {
 }
 
 /**
- * Takes over the changes that earlier instances recorded. A journal of the host's own making changes nothing, as an
- * operator and the present key must have signed.
+ * Takes over the changes that earlier instances recorded. Each needs the signatures that it needed when it was made.
  * @param hasSigned whether an operator of the measured configuration signed a statement
  */
 export function restorePolicyKeys(
   { keys, verifies }: Pick<PolicyKeyPorts, "keys" | "verifies">,
-  { instances }: Pick<EarlierInstances, "instances">,
+  { policyKeys: statements }: Pick<LogState, "policyKeys">,
   hasSigned: (signed: SignedPolicyKey) => boolean,
 ): void {
-  const statements = instances.flatMap(({ recovered }) => recovered?.policyKeys ?? []);
   keys.restore(statements.filter((signed) => hasSigned(signed) && hasPresentSignature(signed, verifies)).map(changeOf));
 }
 

@@ -5,11 +5,13 @@ import { readRecord, type ProvisionFacts } from "@cmcp/audit";
 import { canonicalBytes, untrusted } from "@cmcp/boundary";
 import type { Provision } from "@cmcp/launch";
 import { callerOf, entryIn, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
-import { provisionFacts, Provisions } from "./provisions.ts";
+import { provisionFacts, Provisions, tokenCommitment } from "./provisions.ts";
 
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const commit = (sha256: string): string => tokenCommitment("log.example/0", sha256);
 const committed = (token: string): string =>
   createHash("sha256")
+    .update("log.example/0\n")
     .update(Buffer.from(hashOf(token), "hex"))
     .digest("hex");
 const message = (...tokens: readonly (readonly [string, string])[]): Provision => ({
@@ -18,16 +20,16 @@ const message = (...tokens: readonly (readonly [string, string])[]): Provision =
 });
 const ignore = { check: () => undefined, apply: () => undefined };
 
-function provisioned() {
+function provisioned(sequence = 0) {
   const store = new HostStore();
   const room = recordRoom(store);
   const { journal, instance, sessions, recorder } = room;
-  return { store, room, provisions: new Provisions({ journal, instance, sessions, recorder }) };
+  return { store, room, provisions: new Provisions({ journal, instance, sequence, commit, sessions, recorder }) };
 }
 
 const recordedIn = (store: HostStore): ProvisionFacts[] =>
-  store.records.flatMap(({ bytes }) => {
-    const record = readRecord(untrusted(bytes));
+  store.records.flatMap(({ leaf, body }) => {
+    const record = readRecord(untrusted(leaf), untrusted(body));
     return record?.kind === "provision" ? [record.body] : [];
   });
 
@@ -42,6 +44,7 @@ test("a record says who may call, by hashes of hashes, and names credentials wit
       ],
     },
     7,
+    commit,
   );
   assert.deepEqual(facts, {
     sequence: 7,
@@ -52,13 +55,13 @@ test("a record says who may call, by hashes of hashes, and names credentials wit
     credentials: ["a", "z"],
   });
   assert.deepEqual(
-    provisionFacts(message(["alice", "a1"], ["alice", "a2"], ["bob", "b"]), 7).principals,
+    provisionFacts(message(["alice", "a1"], ["alice", "a2"], ["bob", "b"]), 7, commit).principals,
     facts.principals,
     "in whatever order they come",
   );
   const text = JSON.stringify(facts);
   for (const secret of ["secret-z", hashOf("b")]) assert.ok(!text.includes(secret));
-  assert.equal(provisionFacts({ v: 1, tokens: [], tokenless: true }, 1).tokenless, true);
+  assert.equal(provisionFacts({ v: 1, tokens: [], tokenless: true }, 1, commit).tokenless, true);
 });
 
 test("a provisioning is stored first, then added to every open session and named by every later root entry", async () => {
@@ -102,6 +105,16 @@ test("a provisioning that is refused or cannot be recorded changes nothing", asy
   room.journal.behind = false;
   await provisions.take(message(["alice", "a"]), ignore);
   assert.equal(provisions.inForce?.sequence, 1, "one that failed does not stop those after it");
+});
+
+test("provisionings are numbered on from those of earlier instances, and a token has another commitment in another log", async () => {
+  const { store, provisions } = provisioned(4);
+  await provisions.take(message(["alice", "a"]), ignore);
+  assert.deepEqual(
+    recordedIn(store).map(({ sequence }) => sequence),
+    [5],
+  );
+  assert.notEqual(tokenCommitment("log.example/1", hashOf("a")), tokenCommitment("log.example/0", hashOf("a")));
 });
 
 test("of two concurrent messages the second is checked when the first is in force", async () => {

@@ -10,6 +10,10 @@ import type { Sessions } from "./sessions.ts";
 export interface ProvisionPorts {
   readonly journal: Pick<Journal, "append" | "assertWritable">;
   readonly instance: string;
+  /** Sequence of the last provisioning of the log. */
+  readonly sequence: number;
+  /** The commitment to a token, from its SHA-256 in hex. */
+  readonly commit: (sha256: string) => string;
   readonly sessions: Pick<Sessions, "openSessions">;
   readonly recorder: Pick<Recorder, "noteInAll">;
 }
@@ -23,12 +27,13 @@ export interface ProvisionSteps {
 /** Records each provisioning, in the journal and in every open session. */
 export class Provisions {
   readonly #parts: ProvisionPorts;
-  #sequence = 0;
+  #sequence: number;
   #inForce: { readonly sequence: number; readonly hash: string } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ProvisionPorts) {
     this.#parts = parts;
+    this.#sequence = parts.sequence;
   }
 
   /** The latest provisioning; `null` before the first. */
@@ -52,7 +57,7 @@ export class Provisions {
     journal.assertWritable();
     // The number is used up even if the host is late, because the record will still be stored.
     this.#sequence += 1;
-    const facts = provisionFacts(message, this.#sequence);
+    const facts = provisionFacts(message, this.#sequence, this.#parts.commit);
     await journal.append(instance, { kind: "provision", body: facts });
     const hash = `sha256:${createHash("sha256").update(canonicalBytes(facts)).digest("hex")}`;
     apply();
@@ -63,10 +68,14 @@ export class Provisions {
 }
 
 /** The facts of a message, sorted so that they have one form. */
-export function provisionFacts({ tokens, tokenless, credentials = [] }: Provision, sequence: number): ProvisionFacts {
+export function provisionFacts(
+  { tokens, tokenless, credentials = [] }: Provision,
+  sequence: number,
+  commit: (sha256: string) => string,
+): ProvisionFacts {
   const byPrincipal = new Map<string, string[]>();
   for (const { principal, sha256 } of tokens)
-    byPrincipal.set(principal, [...(byPrincipal.get(principal) ?? []), commitment(sha256)]);
+    byPrincipal.set(principal, [...(byPrincipal.get(principal) ?? []), commit(sha256)]);
   return {
     sequence,
     ...(tokenless === true ? { tokenless } : {}),
@@ -77,7 +86,10 @@ export function provisionFacts({ tokens, tokenless, credentials = [] }: Provisio
   };
 }
 
-/** A hash of the token hash, in hex. It identifies the token in the record and cannot be used as one. */
-function commitment(sha256: string): string {
-  return createHash("sha256").update(Buffer.from(sha256, "hex")).digest("hex");
+/**
+ * A commitment to a token in one log, in hex: SHA-256 over the origin, a newline, and the 32 bytes of the token's own SHA-256. It identifies the
+ * token in the record and cannot be used as one.
+ */
+export function tokenCommitment(origin: string, sha256: string): string {
+  return createHash("sha256").update(`${origin}\n`).update(Buffer.from(sha256, "hex")).digest("hex");
 }

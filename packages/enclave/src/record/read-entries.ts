@@ -1,6 +1,5 @@
-import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
-import { entryHashInput, hashedEntry, type AuditEntry } from "@cmcp/audit";
+import { hashedEntry, type AuditEntry } from "@cmcp/audit";
 import type { Journal } from "./journal.ts";
 
 /** A point of a session's chain, as this process or a signed claim knows it. */
@@ -10,10 +9,9 @@ export interface ChainPoint {
   readonly length: number;
 }
 
-/** The journal of this instance. */
+/** The log of this gateway. */
 export interface OwnJournal {
   readonly journal: Pick<Journal, "scan">;
-  readonly instance: string;
 }
 
 /**
@@ -23,14 +21,14 @@ export interface OwnJournal {
  * @throws CmcpError `AUDIT_STORE_MISMATCH` at the first entry that the chain does not have there
  */
 export async function* readEntries(
-  { journal, instance }: OwnJournal,
+  { journal }: OwnJournal,
   sessionId: string,
   point: ChainPoint,
 ): AsyncGenerator<AuditEntry, void, void> {
   let read = 0;
   let tip = "genesis";
-  for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
-    const entry = hashedEntry(bytes);
+  for await (const { body } of journal.scan({ session: sessionId, kind: "entry" })) {
+    const entry = hashedEntry(body);
     if (entry["prev_entry_hash"] !== tip || (read === 0 && entry.entry_hash !== point.root)) throw notThisChain();
     tip = entry.entry_hash;
     read += 1;
@@ -46,31 +44,13 @@ export async function* readEntries(
  * The root entry of a session from the host's store, which shows it first.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host does not return it
  */
-export async function readRoot(
-  { journal, instance }: OwnJournal,
-  sessionId: string,
-  root: string,
-): Promise<AuditEntry> {
-  for await (const bytes of journal.scan({ instance, session: sessionId, kind: "entry" })) {
-    const entry = hashedEntry(bytes);
-    // The hash is known to be the root of a chain that this process wrote.
+export async function readRoot({ journal }: OwnJournal, sessionId: string, root: string): Promise<AuditEntry> {
+  for await (const { body } of journal.scan({ session: sessionId, kind: "entry" })) {
+    const entry = hashedEntry(body);
+    // The hash is known to be the root of a chain that an instance of this log wrote.
     if (entry.entry_hash === root) return entry as unknown as AuditEntry;
   }
   throw notThisChain();
-}
-
-/** Whether entries form exactly one chain: each has its own hash and names the one before, from root to tip. */
-export function isChain(entries: readonly AuditEntry[], point: ChainPoint): boolean {
-  let tip = "genesis";
-  const linked = entries.every((entry, index) => {
-    const linked =
-      entry.prev_entry_hash === tip &&
-      entry.sequence_number === index &&
-      hash("sha256", entryHashInput(entry), "hex") === entry.entry_hash;
-    tip = entry.entry_hash;
-    return linked;
-  });
-  return linked && entries.length === point.length && entries[0]?.entry_hash === point.root && tip === point.tip;
 }
 
 function notThisChain(): CmcpError {

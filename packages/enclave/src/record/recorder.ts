@@ -1,11 +1,11 @@
 import {
-  receiptOf,
+  decidedBy,
   sessionLabelDetail,
   type AuditEntry,
   type EntryFields,
   type Intent,
   type Receipt,
-  type ReceiptBody,
+  type Decided,
   type EncodedEntry,
 } from "@cmcp/audit";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
@@ -33,7 +33,7 @@ export interface RecorderOptions {
 }
 
 /**
- * An entry that names the session's sensitivity also names its compartments and integrity. After an operator's reset it names the highest
+ * An entry that names the session's sensitivity also names its principal, compartments and integrity. After an operator's reset it names the highest
  * sensitivity that the session ever had, because a reader of the entries knows the labels but not their ranks.
  */
 function withLabel({ session }: RecordedSession, fields: EntryFields): EntryFields {
@@ -44,11 +44,15 @@ function withLabel({ session }: RecordedSession, fields: EntryFields): EntryFiel
     ...fields,
     detail: {
       ...detail,
+      principal: session.principalId,
       ...sessionLabelDetail(session),
       ...(highest === after ? {} : { session_max_sensitivity: highest }),
     },
   };
 }
+
+/** What a call says of its intent. The session says the rest. */
+export type CallIntent = Omit<Intent, "session_id" | "principal" | "tip_before" | "length_before">;
 
 /** Writes entries into the chains of sessions, and stores entries and intents with the host. */
 export class Recorder {
@@ -89,8 +93,7 @@ export class Recorder {
   /** As {@link record}, for a decision. Resolves with the receipt once the host has stored the entry. */
   async decision(recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
     const written = recorded.chain.write(withLabel(recorded, fields));
-    const receipt = await this.#store(recorded, written, receiptOf(written.entry, this.#options.instance, "plain"))
-      .stored;
+    const receipt = await this.#store(recorded, written, decidedBy(written.entry, "plain")).stored;
     if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");
     return receipt;
   }
@@ -110,11 +113,17 @@ export class Recorder {
   }
 
   /** Stores a call's intent and waits for the acknowledgement. Nothing is sent before that. */
-  async intent(recorded: RecordedSession, intent: Omit<Intent, "session_id" | "tip_before">): Promise<void> {
+  async intent(recorded: RecordedSession, intent: CallIntent): Promise<void> {
     const { session, chain } = recorded;
     await this.#journal.append(session.id, {
       kind: "intent",
-      body: { ...intent, session_id: session.id, tip_before: chain.tip },
+      body: {
+        ...intent,
+        session_id: session.id,
+        principal: session.principalId,
+        tip_before: chain.tip,
+        length_before: chain.length,
+      },
     });
   }
 
@@ -141,15 +150,11 @@ export class Recorder {
     }
   }
 
-  #store(recorded: RecordedSession, encoded: EncodedEntry, receipt: ReceiptBody | null): PendingEntry {
+  #store(recorded: RecordedSession, encoded: EncodedEntry, decided: Decided | null): PendingEntry {
     const { entry, written } = encoded;
     recorded.fold.add(encoded);
     if (recorded.isFull) this.#options.onFull(recorded);
-    const stored = this.#journal.append(
-      entry.session_id,
-      { kind: "entry", body: { entry: written, receipt: receipt?.channel ?? null } },
-      receipt,
-    );
+    const stored = this.#journal.append(entry.session_id, { kind: "entry", body: written, entry }, decided);
     stored.catch((thrown: unknown) => {
       const { code } = asCmcpError(thrown, "INTERNAL", "an entry could not be stored");
       // A late entry will be stored. Any other error leaves a chain that the store will never hold.

@@ -69,8 +69,8 @@ test("a claim, open or at the close, says what reading every entry says", async 
           [latest?.detail?.["policy_hash"], latest?.detail?.["policy_version"]],
         );
       }
-      const [, record] = ofSession(store, recorded.session.id, "claim").map(({ bytes }) =>
-        readRecord(untrusted(bytes)),
+      const [, record] = ofSession(store, recorded.session.id, "claim").map(({ leaf, body }) =>
+        readRecord(untrusted(leaf), untrusted(body)),
       );
       assert.ok(record?.kind === "claim");
       const bundle = [...bundleText(recorded.session.id, entries, (bytes) => room.key.sign(bytes))].join("");

@@ -1,6 +1,6 @@
-import { SessionChain } from "@cmcp/audit";
+import { SessionChain, resetLabelDetail } from "@cmcp/audit";
 import type { Claim } from "@cmcp/claim";
-import type { Label, SensitivityChange, Session, SessionTable } from "@cmcp/session";
+import { joinLabels, LOWEST, type Label, type SensitivityChange, type Session, type SessionTable } from "@cmcp/session";
 import type { Clock } from "../instance/clock.ts";
 import { callerDetail, type Caller } from "../access/caller.ts";
 import { EvictedSessions, type EvictedLimits } from "./evicted-sessions.ts";
@@ -16,7 +16,7 @@ export interface ClosedSession {
   readonly claim: Claim;
 }
 
-/** Most closed sessions in memory, and most faulted ones. Older closed sessions are read from the host's store, see `readClosed`. */
+/** Most closed sessions in memory, and most faulted ones. Older closed sessions are read from the host's store, see `StoredSessions`. */
 const MAX_CLOSED = 256;
 /** Most calls in the transcripts of those sessions together. */
 const MAX_CLOSED_CALLS = 1_000_000;
@@ -103,6 +103,14 @@ export class Sessions {
   /** Resets the session's principal to the lowest sensitivity. */
   reset(recorded: RecordedSession): SensitivityChange {
     return this.#table.reset(recorded.session);
+  }
+
+  /** What the other open sessions of a session's principal have seen, as members of the detail of its reset. */
+  labelBeside({ session }: RecordedSession): Record<string, string> {
+    const others = this.#table
+      .sessions()
+      .filter((other) => other !== session && other.principalId === session.principalId);
+    return resetLabelDetail(others.reduce<Label>((label, { own }) => joinLabels(label, own), LOWEST));
   }
 
   /** The caller's open session of a label. It never opens one. */

@@ -41,8 +41,6 @@ export function writeWholeSession(
     ...session.entries.map((fields) => chain.append({ ...undecided, ...fields })),
     chain.append({ ...undecided, entry_type: "session_end", detail: { policy_hash: facts.policy.hash } }),
   ];
-  const storing = written.map((entry) =>
-    journal.append(chain.sessionId, { kind: "entry", body: { entry, receipt: null } }),
-  );
+  const storing = written.map((entry) => journal.append(chain.sessionId, { kind: "entry", body: entry }));
   return { written, stored: Promise.all(storing).then(() => undefined) };
 }

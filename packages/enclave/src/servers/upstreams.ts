@@ -6,7 +6,7 @@ import {
   LongLivedConnections,
   UpstreamClient,
   httpSse,
-  legacyPeer,
+  legacyServerPeer,
   type Upstream,
   type ListKind,
   type NotificationHandler,
@@ -111,7 +111,7 @@ export class Upstreams {
     return await this.#client(server).request(
       keyOf(server, session),
       request,
-      server.transport === "streamable-http" ? peer : legacyPeer(peer),
+      server.transport === "streamable-http" ? peer : legacyServerPeer(peer),
     );
   }
 

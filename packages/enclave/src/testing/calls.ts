@@ -3,6 +3,7 @@ import type { JsonObject } from "@cmcp/boundary";
 import type { Catalog, Target } from "@cmcp/catalog";
 import {
   silentPeer,
+  plainRequest,
   type AgentRequest,
   type Peer,
   type TaskState,
@@ -26,19 +27,7 @@ import { callerOf } from "./record-room.ts";
 
 /** A request for the tool `lookup` without arguments, but for what a test says. */
 export function requestFor(rest: Partial<AgentRequest> = {}): AgentRequest {
-  return {
-    method: "tools/call",
-    name: "lookup",
-    arguments: {},
-    completion: null,
-    trace: null,
-    workflowId: null,
-    dataClass: null,
-    requestId: 1,
-    input: null,
-    task: null,
-    ...rest,
-  };
+  return { ...plainRequest("tools/call", "lookup"), requestId: 1, ...rest };
 }
 
 /** A new session of this principal, at the lowest label. */
@@ -77,7 +66,6 @@ export function policyStub(
     warnings: [],
     reads: () => false,
     decidesDelivery: false,
-    readsFindings: false,
     couldAllow: () => false,
     redactionOf: () => ({ redactFields: [], keepFields: [] }),
     ...rest,

@@ -14,8 +14,8 @@ import { resetSession, type ResetPorts } from "../http/session-reset.ts";
 import { Turns } from "../access/turns.ts";
 import { Exports } from "../record/exports.ts";
 import { SigningKey } from "../instance/signing-key.ts";
-import { EarlierSessions } from "../record/earlier-sessions.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
+import { StoredSessions } from "../record/stored-sessions.ts";
 
 /** What a test chooses of a gateway without sessions. */
 interface Choices {
@@ -32,12 +32,14 @@ function sessionParts(): ClaimEndpointPorts & ExportPorts {
   const nothing = (): never => assert.fail("there is no session");
   const journal = { scan: () => assert.fail("the host was asked") };
   const key = new SigningKey();
-  const own = { journal, instance: "", jwk: key.jwk };
+  const nobody = (): number => assert.fail("nothing is proven");
+  const asked = { ...journal, readPath: nothing, signedHead: nothing };
+  const stored = new StoredSessions({ journal: asked, instance: "", jwk: key.jwk, believedFrom: nobody });
   const sessions = { byId: none, byHandle: none, findByLabel: none, closedById: none, isFaulted: () => false };
   return {
-    lookup: new SessionLookup({ sessions, own, earlier: new EarlierSessions(own) }),
+    lookup: new SessionLookup({ sessions, stored, x: key.jwk.x }),
     recorder: { ensureStarted: nothing },
-    exports: new Exports({ own, sign: nothing, turns: new Turns() }),
+    exports: new Exports({ own: { journal }, sign: nothing, turns: new Turns() }),
     claims: { storedPoint: nothing, claimOpen: nothing },
     closing: { close: nothing },
     key,
@@ -52,7 +54,7 @@ function resetParts(): ResetPorts {
     instance: "",
     operators: new Operators([]),
     journal: { assertWritable: () => undefined },
-    sessions: { forOperator: () => undefined, reset: nothing },
+    sessions: { forOperator: () => undefined, labelBeside: nothing, reset: nothing },
     recorder: { note: nothing },
     policy: { bundle: { hash: "" } },
   };
@@ -91,7 +93,7 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
       ...launch,
       principals: { mayReadLaunch: () => false },
       sessionEvidence: { of: nothing },
-      ownRecord: { journal: { scan: nothing }, instance: "" },
+      journal: { scan: nothing },
     },
   });
 }

@@ -4,9 +4,9 @@ import { ofSession, type HostStore } from "./record-room.ts";
 
 /** The entries of a session that a host holds, in order. */
 export function entriesOf(store: HostStore, session: string): readonly AuditEntry[] {
-  return ofSession(store, session, "entry").flatMap(({ bytes }) => {
-    const record = readRecord(untrusted(bytes));
-    return record?.kind === "entry" ? [record.body.entry] : [];
+  return ofSession(store, session, "entry").flatMap(({ leaf, body }) => {
+    const record = readRecord(untrusted(leaf), untrusted(body));
+    return record?.kind === "entry" ? [record.body] : [];
   });
 }
 
@@ -17,8 +17,8 @@ export function callEntriesOf(store: HostStore, session: string): readonly Audit
 
 /** The intents of a session that a host holds, in order. */
 export function intentsOf(store: HostStore, session: string): readonly Intent[] {
-  return ofSession(store, session, "intent").flatMap(({ bytes }) => {
-    const record = readRecord(untrusted(bytes));
+  return ofSession(store, session, "intent").flatMap(({ leaf, body }) => {
+    const record = readRecord(untrusted(leaf), untrusted(body));
     return record?.kind === "intent" ? [record.body] : [];
   });
 }

@@ -1,24 +1,36 @@
 import { type Evidence } from "@cmcp/appraise/evidence";
 import { collectSoftware } from "@cmcp/attestation";
 import {
+  encodeRecord,
+  LogState,
   readRecord,
-  signTogether,
-  unsignedRecord,
-  type InstanceFacts,
-  type JournalStatement,
+  snapshotOf,
+  type AuditEntry,
+  type Decided,
+  type HandOver,
   type Receipt,
-  type ReceiptBody,
-  type EncodedStatement,
+  type RecordKind,
 } from "@cmcp/audit";
-import { CmcpError, toBase64Url, untrusted, type Untrusted } from "@cmcp/boundary";
+import { CmcpError, fromBase64Url, toBase64Url, toHex, untrusted } from "@cmcp/boundary";
 import { EAT_PROFILES } from "@cmcp/claim";
+import {
+  appendLeaves,
+  EMPTY_RANGE,
+  formatCheckpoint,
+  instanceKeyName,
+  leafHash,
+  SIGNATURE_TYPE,
+  signNote,
+  verifierKey,
+} from "@cmcp/log";
 import { SessionTable, Vocabulary } from "@cmcp/session";
+import type { ShownRecord } from "@cmcp/wire";
 import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { Claims, type ClaimPorts } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
-import type { ScanFilter } from "../record/journal.ts";
+import type { Recorded, ScanFilter, ShownHead } from "../record/journal.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
@@ -26,24 +38,36 @@ import { Sessions } from "../record/sessions.ts";
 
 /** A record as the host holds it. */
 export interface StoredRecord {
+  readonly index: number;
   readonly instance: string;
   readonly session: string;
-  readonly kind: JournalStatement["kind"];
-  readonly bytes: Uint8Array;
+  readonly kind: RecordKind;
+  readonly leaf: Uint8Array;
+  readonly body: Uint8Array;
 }
 
-/** What a hostile host keeps of several instances: everything is signed as an enclave signs it, and a test may take any of it away. */
+/** A log as a hostile host keeps it: everything is signed as an enclave signs it, and a test may take any of it away. */
 export class HostStore {
   records: StoredRecord[] = [];
+  /** The newest note. */
+  note = "";
+  /** The leaves that were appended, whatever a test takes away. */
+  readonly leaves: Uint8Array[] = [];
 
-  *scan({ instance, session, kind }: ScanFilter): Generator<Untrusted<Uint8Array>> {
-    for (const held of this.records)
+  *scan({ from = 0, to = Infinity, session, kind }: ScanFilter): Generator<ShownRecord> {
+    for (const { leaf, body, ...held } of this.records)
       if (
-        (instance === undefined || held.instance === instance) &&
+        held.index >= from &&
+        held.index < to &&
         (session === undefined || held.session === session) &&
         (kind === undefined || held.kind === kind)
       )
-        yield untrusted(held.bytes);
+        yield { index: held.index, kind: held.kind, leaf: untrusted(leaf), body: untrusted(body) };
+  }
+
+  /** Records of one instance. */
+  ofInstance(instance: string): readonly StoredRecord[] {
+    return this.records.filter((held) => held.instance === instance);
   }
 }
 
@@ -52,24 +76,48 @@ export class TestJournal {
   readonly key = new SigningKey();
   readonly instance = toBase64Url(this.key.thumbprint);
   readonly store: HostStore;
+  readonly origin: string;
+  /** What the records amount to; a room that continues a log takes that log's. */
+  state = new LogState();
   behind = false;
   #sequence = 0;
 
-  constructor(store: HostStore) {
+  constructor(store: HostStore, origin = ORIGIN) {
     this.store = store;
+    this.origin = origin;
   }
 
-  append(
-    session: string,
-    statement: JournalStatement | EncodedStatement,
-    receipt: ReceiptBody | null = null,
-  ): Promise<Receipt | null> {
-    const record = unsignedRecord(statement, this.instance, this.#sequence);
+  append(session: string, statement: Recorded, decided: Decided | null = null): Promise<Receipt | null> {
+    const { instance, store } = this;
+    const seq = this.#sequence;
     this.#sequence += 1;
-    const [signed] = signTogether([{ record, receipt }], (bytes) => this.key.sign(bytes));
-    if (signed === undefined) throw new Error("nothing was signed");
-    this.store.records.push({ instance: this.instance, session, kind: statement.kind, bytes: signed.record });
-    return this.behind ? Promise.reject(this.#late()) : Promise.resolve(signed.receipt);
+    const { leaf, body } = encodeRecord(statement, { instance, seq }, decided);
+    const record = readRecord(untrusted(leaf), untrusted(body));
+    if (record !== null) this.state.apply(record, instance);
+    const { range, paths } = appendLeaves(EMPTY_RANGE, [...store.leaves, leafHash(leaf)]);
+    store.leaves.push(leafHash(leaf));
+    const index = range.size - 1;
+    store.records.push({ index, instance, session, kind: statement.kind, leaf, body });
+    const { note } = this.signedHead();
+    store.note = note;
+    if (this.behind) return Promise.reject(this.#late());
+    const path = (paths[index] ?? []).map(toBase64Url);
+    return Promise.resolve(decided === null ? null : { ...decided, instance, seq, log: { index, path, note } });
+  }
+
+  signedHead(): { readonly size: number; readonly root: Uint8Array; readonly note: string } {
+    const { range, root } = appendLeaves(EMPTY_RANGE, this.store.leaves);
+    const publicKey = fromBase64Url(this.key.jwk.x) ?? new Uint8Array();
+    const key = verifierKey(instanceKeyName(this.instance), SIGNATURE_TYPE.ed25519, publicKey);
+    const text = formatCheckpoint({ origin: this.origin, size: range.size, root });
+    return { size: range.size, root, note: signNote(text, key, (bytes) => this.key.sign(bytes)) };
+  }
+
+  /** Writes a snapshot, as the enclave does. */
+  async writeSnapshot(): Promise<void> {
+    const { range } = appendLeaves(EMPTY_RANGE, this.store.leaves);
+    for (const statement of snapshotOf(this.state, range.size, range.hashes.map(toHex)))
+      await this.append(this.instance, statement);
   }
 
   assertCaughtUp(): void {
@@ -80,15 +128,33 @@ export class TestJournal {
     this.assertCaughtUp();
   }
 
-  async *scan(filter: ScanFilter): AsyncGenerator<Untrusted<Uint8Array>> {
+  async *scan(filter: ScanFilter): AsyncGenerator<ShownRecord> {
     await Promise.resolve();
     yield* this.store.scan(filter);
+  }
+
+  readHead(): Promise<ShownHead | null> {
+    const { note, records } = this.store;
+    const size = Number(note.split("\n")[1]);
+    const snapshot = records.findLast(({ kind }) => kind === "snapshot")?.index ?? null;
+    return Promise.resolve(note === "" ? null : { size, note, snapshot });
+  }
+
+  readRange(size: number): Promise<Uint8Array[]> {
+    return Promise.resolve([...appendLeaves(EMPTY_RANGE, this.store.leaves.slice(0, size)).range.hashes]);
+  }
+
+  readPath(index: number, size: number): Promise<Uint8Array[]> {
+    return Promise.resolve([...(appendLeaves(EMPTY_RANGE, this.store.leaves.slice(0, size)).paths[index] ?? [])]);
   }
 
   #late(): CmcpError {
     return new CmcpError("AUDIT_STORE_UNAVAILABLE", "not now");
   }
 }
+
+/** The log of tests. */
+export const ORIGIN = "log.example/0";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -149,17 +215,24 @@ function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Cl
   return new Claims({ ...parts, key, evidenceOf, settings });
 }
 
-/** Writes an instance's first record. */
-async function begin(journal: TestJournal, time: Date, previous?: InstanceFacts["previous"]): Promise<void> {
-  const body = {
+/** Writes an instance's hand-over. */
+async function begin(journal: TestJournal, time: Date, said: Partial<HandOver> = {}): Promise<void> {
+  const { leaves } = journal.store;
+  const { root } = appendLeaves(EMPTY_RANGE, leaves);
+  const body: HandOver = {
     jwk: journal.key.jwk,
     gateway_version: "0",
     policy_hash: digest,
     catalog_hash: digest,
+    launch_digest: digest,
+    platform: "software-only",
+    measurement: `sha256:${"0".repeat(64)}`,
     boot_time: time.toISOString(),
-    ...(previous === undefined ? {} : { previous }),
+    history: { state: "complete" },
+    predecessor: leaves.length === 0 ? null : { size: leaves.length, root: toHex(root), instance: null },
+    ...said,
   };
-  await journal.append(journal.instance, { kind: "instance", body });
+  await journal.append(journal.instance, { kind: "hand-over", body });
 }
 
 /** The record room of one instance, whole but for the platform, over a store that a test may change. */
@@ -203,7 +276,7 @@ export function recordRoom(store: HostStore, choices: RecordRoomOptions = {}) {
     forgotten,
     platform,
     vocabulary,
-    begin: (previous?: InstanceFacts["previous"]) => begin(journal, clock.now(), previous),
+    begin: (said?: Partial<HandOver>) => begin(journal, clock.now(), said),
   };
 }
 
@@ -213,7 +286,7 @@ export function ofSession(store: HostStore, session: string, kind: StoredRecord[
 }
 
 /** What an entry record says. */
-export function entryIn({ bytes }: StoredRecord): { readonly entry_type: string; readonly detail: unknown } | null {
-  const record = readRecord(untrusted(bytes));
-  return record?.kind === "entry" ? record.body.entry : null;
+export function entryIn({ leaf, body }: StoredRecord): AuditEntry | null {
+  const record = readRecord(untrusted(leaf), untrusted(body));
+  return record?.kind === "entry" ? record.body : null;
 }

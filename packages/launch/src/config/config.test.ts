@@ -51,6 +51,7 @@ void describe("defaults", () => {
       max_response_size_bytes: 2_097_152,
       policy_reload_interval_seconds: 0,
       sensitivity: { vocabulary: {} },
+      log: { origin: "cmcp.localhost/0", predecessors: [], appraisal: {}, certificates: [] },
       enclave: {
         eat_profile: EAT_PROFILE_V02,
         max_sessions: 4096,

@@ -177,6 +177,7 @@ function measured(written: ConfigFile): Config {
       ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
     },
     ...(written.kill_switch.enabled ? { kill_switch: written.kill_switch } : {}),
+    log: written.log,
     ...(written.sink_policy == null ? {} : { sink_policy: written.sink_policy }),
     enclave: {
       ...enclave,

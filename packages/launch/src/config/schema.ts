@@ -2,6 +2,7 @@ import { identitySchema } from "@cmcp/identity/schema";
 import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
 import { launcherKeys } from "./launcher.ts";
+import { logSchema } from "./log.ts";
 import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
@@ -335,6 +336,7 @@ export const configSchema = z.strictObject({
   sink_policy: sinkPolicySchema
     .nullish()
     .describe("Where data may go, by its label. Without it there are no ceilings."),
+  log: logSchema.prefault({}),
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });

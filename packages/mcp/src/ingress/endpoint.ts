@@ -78,7 +78,7 @@ class Endpoint<Session extends object> {
       return await this.#answerLegacy(read.message, request, caller);
     } finally {
       // What was read of it is held as long as the request waits or runs, until its answer begins.
-      request.buffered?.give(read.byteLength);
+      request.buffered?.release(read.byteLength);
     }
   }
 

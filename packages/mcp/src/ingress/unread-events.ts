@@ -62,13 +62,13 @@ export class UnreadEvents {
   /** Nobody reads any more. */
   drop(): void {
     this.#release();
-    this.#buffered?.give(this.#events.reduce((sum, { counted }) => sum + counted, 0));
+    this.#buffered?.release(this.#events.reduce((sum, { counted }) => sum + counted, 0));
     this.#events.length = 0;
     this.end();
   }
 
   #release(): void {
-    this.#buffered?.give(this.#reading);
+    this.#buffered?.release(this.#reading);
     this.#reading = 0;
   }
 

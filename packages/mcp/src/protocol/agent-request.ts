@@ -11,6 +11,22 @@ export interface AgentRequest extends RequestContent {
   readonly requestId: RequestId;
 }
 
+/** A request of this method about this target that says nothing more: no arguments, no workflow, no task. */
+export function plainRequest(method: GovernedMethod, name: string): AgentRequest {
+  return {
+    method,
+    name,
+    arguments: {},
+    completion: null,
+    trace: null,
+    workflowId: null,
+    dataClass: null,
+    requestId: 0,
+    input: null,
+    task: null,
+  };
+}
+
 /** A governed request on its way to its server. */
 export interface SentRequest {
   readonly request: AgentRequest;

@@ -15,7 +15,7 @@ import { completed, readList } from "./lists.ts";
 import { SET_LEVEL_MS } from "./server-log-level.ts";
 import type { LogLevel } from "../log-level.ts";
 import type { Upstream, UpstreamLoad, UpstreamRequest } from "./upstream.ts";
-import { legacyPeer } from "./legacy/legacy-server-peer.ts";
+import { legacyServerPeer } from "./legacy/legacy-server-peer.ts";
 import { ChangeListeners } from "./legacy/change-listeners.ts";
 import { LegacySessions } from "./legacy/sessions.ts";
 import { LegacyTransport } from "./legacy/transport.ts";
@@ -235,7 +235,7 @@ export class UpstreamClient implements Upstream {
 
   async #inEra(era: UpstreamEra, sessionKey: string, request: ModernRequest, caller: Peer): Promise<UpstreamAnswer> {
     if (era === "modern") return await this.#modern.request(request, caller);
-    const peer = legacyPeer(caller);
+    const peer = legacyServerPeer(caller);
     // A cancellation speaks for the session: it declares nothing that others of the session would be held to.
     const opener = isCancellation(request.method) ? { signal: peer.signal } : peer;
     return await this.#sessions.run(sessionKey, opener, async (session) => {

@@ -113,7 +113,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   /** Says that what was read is held no longer. */
   consumed(): void {
-    this.#buffered.keep(this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    this.#buffered.shrinkTo(this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
   }
 
   /** The rest of the body in one piece. */

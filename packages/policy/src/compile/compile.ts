@@ -53,7 +53,6 @@ export async function compilePolicy(
     warnings: plan.warnings,
     reads: (variable, attribute) => plan.reads.has(`${variable}.${attribute}`) || plan.reads.has(variable),
     decidesDelivery: plan.decidesDelivery,
-    readsFindings: plan.readsFindings,
     decide: (facts) => decideWith(plan, facts),
     couldAllow: (facts, looking) => couldAllowWith(plan, facts, looking),
     redactionOf: (facts) => redactionWith(plan, facts),

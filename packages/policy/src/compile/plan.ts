@@ -2,7 +2,6 @@ import type { Policy, SchemaJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { HistoryDeclaration } from "../bundle/history.ts";
 import type { BundleShape } from "../compiled.ts";
 import { DELIVER_RESULT } from "../actions.ts";
-import { DETECTED_ATTRIBUTES } from "../finding-facts.ts";
 import { SENSITIVITY_ATTRIBUTES } from "../fact-tables.ts";
 import { builtinSchema, type CatalogOutline } from "../schema/builtin.ts";
 import { describeSchema } from "../schema/describe.ts";
@@ -36,7 +35,6 @@ export interface CompilePlan {
   /** `variable.attribute` for what rules read, and the variable alone where one is used as a value. */
   readonly reads: ReadonlySet<string>;
   readonly decidesDelivery: boolean;
-  readonly readsFindings: boolean;
 }
 
 const MAX_WARNINGS = 200;
@@ -114,14 +112,6 @@ function decidesDelivery(shape: BundleShape, policies: readonly ParsedPolicy[], 
 function mayDeliver(shape: BundleShape, policy: ParsedPolicy): boolean {
   const named = namedActions(shape, [policy]);
   return named.length === 0 || named.includes(DELIVER_RESULT);
-}
-
-function readsFindings(policies: readonly ParsedPolicy[]): boolean {
-  return policies.some(({ references }) =>
-    references.reads.some(
-      ({ variable, path: [name] }) => variable === "context" && DETECTED_ATTRIBUTES.has(name ?? ""),
-    ),
-  );
 }
 
 /** Why a rule reads a count that nobody keeps; `undefined` where every one is declared. */
@@ -215,7 +205,6 @@ export function planBundle(input: CompileInput): CompilePlan {
       ),
     ),
     decidesDelivery: delivers,
-    readsFindings: readsFindings(policies),
     scopes: indexScopes(
       policies.filter(({ id }) => id in enginePolicies),
       shape,

@@ -31,7 +31,6 @@ function plan(principalType: string, argument: PlannedAttribute): CompilePlan {
     warnings: [],
     reads: new Set(),
     decidesDelivery: false,
-    readsFindings: false,
     schema,
     policies: { p: PERMIT_ALL },
     rules: new Map([

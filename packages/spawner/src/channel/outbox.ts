@@ -103,6 +103,6 @@ export class Outbox {
 
   #free({ line }: Outgoing): void {
     this.#bytes -= line.byteLength;
-    this.#buffered?.give(line.byteLength);
+    this.#buffered?.release(line.byteLength);
   }
 }

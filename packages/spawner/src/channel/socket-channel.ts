@@ -67,7 +67,7 @@ export class SocketChannel implements StdioChannel {
         const before = lines.held;
         this.#buffered?.take(chunk.byteLength);
         for (const line of lines.push(chunk)) await handler(untrusted(line));
-        this.#buffered?.give(before + chunk.byteLength - lines.held);
+        this.#buffered?.release(before + chunk.byteLength - lines.held);
       }
     } catch (thrown) {
       this.#why ??=

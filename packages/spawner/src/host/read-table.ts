@@ -1,4 +1,4 @@
-import { CmcpError } from "@cmcp/boundary";
+import { ByteReader } from "@cmcp/boundary";
 import { DIGEST_BYTES } from "../limits.ts";
 
 /** A server as the table has it; its bounds are not for this side, which cannot hold anything to them. */
@@ -13,44 +13,25 @@ export interface TableServer {
 /** Bytes of a server's bounds: five u32. */
 const BOUNDS_BYTES = 20;
 
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes);
-  }
-
-  take(length: number): Buffer {
-    if (this.#bytes.byteLength - this.#at < length)
-      throw new CmcpError("CONFIG_INVALID", "the table of stdio servers is not whole");
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  count(): number {
-    return this.take(2).readUInt16BE();
-  }
-
-  text(): string {
-    return this.take(this.count()).toString("utf8");
-  }
-
-  texts(): string[] {
-    return Array.from({ length: this.count() }, () => this.text());
-  }
+function readText(from: ByteReader): string {
+  return Buffer.from(from.take(from.u16())).toString("utf8");
 }
 
-function readServer(from: Reader): TableServer {
-  const pinned = from.take(1)[0] === 1;
+function readTexts(from: ByteReader): string[] {
+  return Array.from({ length: from.u16() }, () => readText(from));
+}
+
+function readServer(from: ByteReader): TableServer {
+  const pinned = from.u8() === 1;
   const digest = Uint8Array.from(from.take(DIGEST_BYTES));
-  from.take(BOUNDS_BYTES);
-  const tree = from.text();
-  const [program = "", ...args] = from.texts();
+  from.skip(BOUNDS_BYTES);
+  const tree = readText(from);
+  const [program = "", ...args] = readTexts(from);
   const environment = Object.fromEntries(
-    from
-      .texts()
-      .map((variable) => [variable.slice(0, variable.indexOf("=")), variable.slice(variable.indexOf("=") + 1)]),
+    readTexts(from).map((variable) => [
+      variable.slice(0, variable.indexOf("=")),
+      variable.slice(variable.indexOf("=") + 1),
+    ]),
   );
   return { tree, digest: pinned ? digest : null, program, args, environment };
 }
@@ -60,6 +41,6 @@ function readServer(from: Reader): TableServer {
  * @throws CmcpError `CONFIG_INVALID` for one that is not whole
  */
 export function readTable(bytes: Uint8Array): TableServer[] {
-  const from = new Reader(bytes);
-  return Array.from({ length: from.count() }, () => readServer(from));
+  const from = new ByteReader(bytes, "the table of stdio servers", "big", "CONFIG_INVALID");
+  return Array.from({ length: from.u16() }, () => readServer(from));
 }

@@ -29,25 +29,34 @@ describe("a receipt nobody of this instance signed", () => {
     ]);
   });
 
-  test("at another place among what was signed with it, or along another path", async () => {
-    const { signature } = receipt;
-    assert.ok(signature.path.length >= 2);
-    const [lowest = "", ...rest] = signature.path;
-    const elsewhere: Partial<Receipt["signature"]>[] = [
-      { index: signature.index - 1 },
-      { index: signature.index + 1 },
-      { index: signature.size },
-      { size: signature.size + 1 },
-      { size: 1, index: 0, path: [] },
+  test("at another place in the log, along another path, or under another note", async () => {
+    const { log } = receipt;
+    assert.ok(log.path.length >= 2);
+    const [lowest = "", ...rest] = log.path;
+    const changed = (from: string | RegExp, to: string): Partial<Receipt["log"]> => ({
+      note: log.note.replace(from, to),
+    });
+    const elsewhere: Partial<Receipt["log"]>[] = [
+      { index: log.index - 1 },
+      { index: log.index + 1 },
+      { index: 1_000 },
+      { index: 0, path: [] },
       { path: rest },
       { path: [...rest, lowest] },
-      { path: [...signature.path, lowest] },
+      { path: [...log.path, lowest] },
       { path: ["A".repeat(43), ...rest] },
       { path: [`${lowest.slice(0, -1)}_`, ...rest] },
+      changed("log.example/0", "log.example/1"),
+      changed(/\n\d+\n/, "\n1000\n"),
+      changed("cmcp-instance-", "cmcp-other-"),
+      changed("\n\n", "\nextension\n\n"),
+      { note: "" },
+      { note: log.note.split("\n\n")[0] ?? "" },
+      { note: another.receipt(receipt).log.note },
     ];
     for (const change of elsewhere)
       assert.deepEqual(
-        await found({ ...receipt, signature: { ...signature, ...change } }),
+        await found({ ...receipt, log: { ...log, ...change } }),
         ["receipt 2 signature RECEIPT_INVALID"],
         JSON.stringify(change),
       );

@@ -3,14 +3,25 @@ import { type SigningJwk } from "@cmcp/appraise/evidence";
 import { jwkThumbprint, jwkThumbprintText } from "@cmcp/attestation";
 import {
   bundleText,
+  decidedBy,
   entryHashInput,
-  receiptOf,
-  signTogether,
+  receiptLeaf,
   type AuditBundle,
   type AuditEntry,
   type Receipt,
   type ReceiptBody,
 } from "@cmcp/audit";
+import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import {
+  appendLeaves,
+  EMPTY_RANGE,
+  formatCheckpoint,
+  instanceKeyName,
+  leafHash,
+  SIGNATURE_TYPE,
+  signNote,
+  verifierKey,
+} from "@cmcp/log";
 import { signClaim, type Claim, type UnsignedClaim } from "@cmcp/claim";
 
 /** A signing instance with a key of its own, made as the enclave makes it. */
@@ -38,17 +49,23 @@ export class Instance {
     return JSON.parse([...bundleText(entries[0]?.session_id ?? "", entries, this.sign)].join("")) as AuditBundle;
   }
 
-  /** What receipts say, signed together as those of concurrent calls are. */
+  /** The receipts of decisions that are the only leaves of a log, under one note as those of concurrent calls are. */
   receipts(bodies: readonly ReceiptBody[]): Receipt[] {
-    const statements = bodies.map((receipt, index) => ({
-      record: Buffer.from(`the record of receipt ${index}`),
-      receipt,
+    const { root, paths } = appendLeaves(
+      EMPTY_RANGE,
+      bodies.map((body) => leafHash(receiptLeaf(body))),
+    );
+    const publicKey = fromBase64Url(this.jwk.x) ?? new Uint8Array();
+    const key = verifierKey(instanceKeyName(this.name), SIGNATURE_TYPE.ed25519, publicKey);
+    const note = signNote(formatCheckpoint({ origin: "log.example/0", size: bodies.length, root }), key, this.sign);
+    return bodies.map((body, index) => ({
+      ...body,
+      log: { index, path: (paths[index] ?? []).map(toBase64Url), note },
     }));
-    return statements.length === 0 ? [] : signTogether(statements, this.sign).flatMap(({ receipt }) => receipt ?? []);
   }
 
   receipt(receipt: Receipt): Receipt {
-    const { signature: _, ...body } = receipt;
+    const { log: _, ...body } = receipt;
     const [signed] = this.receipts([body]);
     if (signed === undefined) throw new Error("nothing was signed");
     return signed;
@@ -57,7 +74,9 @@ export class Instance {
   /** A receipt for every call among the entries, in order. */
   receiptsOf(entries: readonly AuditEntry[]): Receipt[] {
     return this.receipts(
-      entries.filter((entry) => entry.entry_type === "tool_call").map((entry) => receiptOf(entry, this.name, "plain")),
+      entries
+        .filter((entry) => entry.entry_type === "tool_call")
+        .map((entry, seq) => ({ ...decidedBy(entry, "plain"), instance: this.name, seq })),
     );
   }
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import type { WireMap, WireValue } from "../codec.ts";
 import type { Frame } from "../frame.ts";
-import { MAX_DATA_BYTES } from "../limits.ts";
+import { MAX_DATA_BYTES, MAX_LOG_SIZE } from "../limits.ts";
 
 /** Text the profile carries: any Unicode but a leading byte order mark. */
 export const text: fc.Arbitrary<string> = fc
@@ -34,6 +34,7 @@ const { value: wireValue } = fc.letrec<{ value: WireValue }>((tie) => ({
 export const wireMap: fc.Arbitrary<WireMap> = fc.dictionary(key, wireValue, { maxKeys: 6, noNullPrototype: true });
 
 const x = fc.integer({ min: 1, max: 0xffff_ffff });
+const place = fc.nat({ max: MAX_LOG_SIZE });
 const identifier = fc.stringMatching(/^[A-Za-z0-9._:-]{1,40}$/);
 const headers = fc.dictionary(
   fc.stringMatching(/^[a-z0-9-]{1,20}$/),
@@ -57,11 +58,14 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     host: fc.domain().map((host) => host.toLowerCase()),
     port: fc.integer({ min: 1, max: 65_535 }),
   }),
-  fc.record({ t: fc.constant("append" as const), x, instance: identifier, seq: fc.maxSafeNat() }),
+  fc.record({ t: fc.constant("append" as const), x, first: place }),
+  fc.record({ t: fc.constant("head" as const), x }),
   fc.record(
-    { t: fc.constant("scan" as const), x, instance: identifier, session: identifier, kind: identifier },
+    { t: fc.constant("scan" as const), x, from: place, to: place, session: identifier, kind: identifier },
     { requiredKeys: ["t", "x"] },
   ),
+  fc.record({ t: fc.constant("range" as const), x, size: place }),
+  fc.record({ t: fc.constant("prove" as const), x, index: place, size: place }),
   fc.record({ t: fc.constant("response" as const), x, status: fc.integer({ min: 200, max: 599 }), headers }),
   fc.record({
     t: fc.constant("body" as const),

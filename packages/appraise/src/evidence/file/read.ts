@@ -1,15 +1,8 @@
-import {
-  asCmcpError,
-  CmcpError,
-  fromHex,
-  parseJson,
-  type JsonObject,
-  type Untrusted,
-  schemaProblem,
-} from "@cmcp/boundary";
+import { CmcpError, fromHex, type JsonObject, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import { BANKS } from "../../event-log/hash-algorithm.ts";
 import type { EvidenceParts, Platform, TpmParts } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
+import { readJson } from "../../bytes/json.ts";
 import { EVIDENCE_FILE_LIMITS } from "./limits.ts";
 import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
 
@@ -33,13 +26,7 @@ export function readEvidenceFile(bytes: Untrusted<Uint8Array>): EvidenceFile {
 
 /** The same as it is written. @throws CmcpError `EVIDENCE_MALFORMED` */
 export function readEvidenceJson(bytes: Untrusted<Uint8Array>): EvidenceJson {
-  let value: unknown;
-  try {
-    value = parseJson(bytes, EVIDENCE_FILE_LIMITS);
-  } catch (thrown) {
-    throw malformed(asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message);
-  }
-  const parsed = evidenceFileSchema.safeParse(value);
+  const parsed = evidenceFileSchema.safeParse(readJson(bytes, EVIDENCE_FILE_LIMITS, "evidence file"));
   if (!parsed.success) throw malformed(schemaProblem(parsed.error).text);
   return parsed.data;
 }

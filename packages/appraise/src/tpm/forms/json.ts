@@ -1,15 +1,8 @@
-import {
-  asCmcpError,
-  CmcpError,
-  fromHex,
-  parseJson,
-  type JsonLimits,
-  type Untrusted,
-  schemaProblem,
-} from "@cmcp/boundary";
+import { CmcpError, fromHex, type JsonLimits, type Untrusted, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import type { TpmEvidence } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
+import { readJson } from "../../bytes/json.ts";
 import { bankRegisters, registersFromJson, sha256Registers } from "./registers.ts";
 
 /** A log of 1 MiB in base64 and what goes with it. */
@@ -36,23 +29,12 @@ const confidentialContainers = z.strictObject({
 
 /** Reads evidence in JSON. Throws `EVIDENCE_MALFORMED`. */
 export function readJsonEvidence(bytes: Untrusted<Uint8Array>): TpmEvidence {
-  const value = parse(bytes);
+  const value = readJson(bytes, LIMITS, "TPM evidence");
   const ours = own.safeParse(value);
   if (ours.success) return fromOwn(ours.data);
   const theirs = confidentialContainers.safeParse(value);
   if (theirs.success) return fromConfidentialContainers(theirs.data);
   throw new CmcpError("EVIDENCE_MALFORMED", `TPM evidence: ${schemaProblem(ours.error).text}`);
-}
-
-function parse(bytes: Untrusted<Uint8Array>): unknown {
-  try {
-    return parseJson(bytes, LIMITS);
-  } catch (thrown) {
-    throw new CmcpError(
-      "EVIDENCE_MALFORMED",
-      `TPM evidence: ${asCmcpError(thrown, "EVIDENCE_MALFORMED", "unreadable").message}`,
-    );
-  }
 }
 
 function fromOwn(data: z.infer<typeof own>): TpmEvidence {

@@ -20,7 +20,7 @@ import { Refusal, invalidParams, invalidRequest, jsonResponse, methodNotFound } 
 import { ReplyStream, notificationText } from "../reply-stream.ts";
 import { capabilitiesAt } from "../../protocol/client-capabilities.ts";
 import type { OpenedSession, OpenedSessions } from "./opened-sessions.ts";
-import { legacyPeer, type Agent } from "./peer.ts";
+import { agentPeer, type Agent } from "./peer.ts";
 import { legacyTool } from "./tool-shape.ts";
 
 /** One legacy-era request with everything its HTTP envelope says about it. */
@@ -171,7 +171,7 @@ export class LegacyDispatcher<Session extends object> {
       dataClass: context.dataClass,
       requestId: message.id,
     };
-    return await this.#ports.perform(caller, await session(), request, legacyPeer(params, inbound, agent));
+    return await this.#ports.perform(caller, await session(), request, agentPeer(params, inbound, agent));
   }
 
   /** Answers a method that needs no server. */

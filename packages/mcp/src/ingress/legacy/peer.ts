@@ -16,7 +16,7 @@ export interface Agent {
 }
 
 /** The agent, as servers may reach it while they work on its request. */
-export function legacyPeer<Session>(
+export function agentPeer<Session>(
   params: JsonObject,
   { headers, opened }: { readonly headers: RequestHeaders; readonly opened: OpenedSession<Session> | undefined },
   { stream, gone, present }: Agent,

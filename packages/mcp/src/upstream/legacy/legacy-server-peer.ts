@@ -5,7 +5,7 @@ import type { Peer } from "../../peer.ts";
  * cannot be: its request ends when it is asked, and the server's, which waits for the answer, cannot end before. So the
  * server is not told that it could ask.
  */
-export function legacyPeer(peer: Peer): Peer {
+export function legacyServerPeer(peer: Peer): Peer {
   if (peer.input !== "retry") return peer;
   return {
     era: peer.era,

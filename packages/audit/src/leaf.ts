@@ -1,0 +1,49 @@
+import { hash } from "node:crypto";
+import { canonicalBytes, CmcpError } from "@cmcp/boundary";
+import * as z from "zod";
+import type { ReceiptBody } from "./receipt.ts";
+
+/** Version of the leaf of a record that is no decision. */
+export const LEAF_VERSION = "cmcp-leaf-v1";
+/** Largest leaf in bytes. */
+export const MAX_LEAF_BYTES = 4096;
+
+/** What a record is. */
+export const RECORD_KINDS = [
+  "hand-over",
+  "intent",
+  "entry",
+  "claim",
+  "provision",
+  "snapshot-part",
+  "snapshot",
+] as const;
+/** What a record is. */
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+/** The leaf of a record that is no decision. A decision's leaf is its receipt without the place in the log. */
+export const leafSchema = z.strictObject({
+  v: z.literal(LEAF_VERSION),
+  kind: z.enum(RECORD_KINDS),
+  /** RFC 7638 thumbprint of the writing instance's signing key, base64url. */
+  instance: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  /** Counts the instance's records from 0. */
+  seq: z.int().nonnegative(),
+  /** SHA-256 of the body. */
+  body_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+});
+/** The leaf of a record that is no decision. */
+export type Leaf = z.infer<typeof leafSchema>;
+
+/** `sha256:` and hex of a body. */
+export function bodyHash(body: Uint8Array): string {
+  return `sha256:${hash("sha256", body)}`;
+}
+
+/** Canonical JSON bytes of a leaf. @throws CmcpError `INTERNAL` for one over {@link MAX_LEAF_BYTES} */
+export function leafBytes(leaf: Leaf | ReceiptBody): Uint8Array<ArrayBuffer> {
+  const bytes = canonicalBytes(leaf);
+  if (bytes.length > MAX_LEAF_BYTES)
+    throw new CmcpError("INTERNAL", `the leaf of a record is larger than ${MAX_LEAF_BYTES} bytes`);
+  return bytes;
+}

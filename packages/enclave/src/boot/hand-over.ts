@@ -1,0 +1,47 @@
+import { writeEvidenceFile } from "@cmcp/appraise/evidence";
+import { reportDataOf } from "@cmcp/attestation";
+import { handOverBinding, type HandOver } from "@cmcp/audit";
+import { toBase64Url, type JsonObject } from "@cmcp/boundary";
+import type { InstanceParts } from "./compose-instance.ts";
+import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
+import type { SigningKey } from "../instance/signing-key.ts";
+import { GATEWAY_VERSION } from "../instance/version.ts";
+import type { LogPast } from "../record/read-log.ts";
+
+/** What a hand-over is made of. */
+export interface HandOverInputs {
+  readonly bundle: Pick<LaunchContents["bundle"], "hash">;
+  readonly catalog: Pick<LaunchContents["catalog"], "hash">;
+  readonly instance: Pick<InstanceParts, "clock" | "identity" | "collect">;
+  readonly key: SigningKey;
+  readonly past: Pick<LogPast, "history" | "predecessor">;
+}
+
+/**
+ * The first record of this instance: who it is, what it runs, and the log that it continues, with the platform's evidence over all of it.
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
+ */
+export async function handOverOf(
+  launch: Pick<AcceptedLaunch, "digest" | "platform">,
+  from: HandOverInputs,
+): Promise<HandOver> {
+  const { bundle, catalog, instance, key, past } = from;
+  const { clock, identity, collect } = instance;
+  const { platform, measurement } = launch.platform.launch;
+  const said: HandOver = {
+    jwk: key.jwk,
+    gateway_version: GATEWAY_VERSION,
+    policy_hash: bundle.hash,
+    catalog_hash: catalog.hash,
+    launch_digest: launch.digest,
+    platform,
+    measurement,
+    boot_time: clock.now().toISOString(),
+    history: past.history,
+    predecessor: past.predecessor,
+    ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
+  };
+  if (platform === "software-only") return said;
+  const evidence = await collect(reportDataOf(key.thumbprint, handOverBinding(said)));
+  return { ...said, evidence: JSON.parse(JSON.stringify(writeEvidenceFile(evidence))) as JsonObject };
+}

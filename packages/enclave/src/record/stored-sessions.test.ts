@@ -1,0 +1,165 @@
+/** What a host shows of a session that is not in memory is in the log, or refused, and is answered one way. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { callerOf, HostStore, ofSession, recordRoom, type StoredRecord } from "../testing/record-room.ts";
+import { StoredSessions } from "./stored-sessions.ts";
+
+const alice = callerOf("alice");
+const contradiction = { code: "AUDIT_STORE_MISMATCH" } as const;
+
+type Room = ReturnType<typeof recordRoom>;
+
+const storedIn = ({ journal, instance, key }: Pick<Room, "journal" | "instance" | "key">, from = 0): StoredSessions =>
+  new StoredSessions({ journal, instance, jwk: key.jwk, believedFrom: () => from });
+
+/** A closed session of alice's in an earlier instance, which made a claim before its end, and a reader of the next instance. */
+async function closedBefore() {
+  const store = new HostStore();
+  const earlier = recordRoom(store);
+  await earlier.begin();
+  const recorded = await earlier.sessions.openOrJoin(alice, null);
+  await earlier.recorder.ensureStarted(recorded);
+  const early = await earlier.claims.claimOpen(recorded);
+  const last = await earlier.closing.close(recorded);
+  const next = recordRoom(store);
+  await next.begin();
+  const id = recorded.session.id;
+  return { store, id, early, last, earlier, reader: () => storedIn(next) };
+}
+
+/** A session of alice's with one call, which a crash interrupted. */
+async function interruptedBefore() {
+  const store = new HostStore();
+  const earlier = recordRoom(store);
+  await earlier.begin();
+  const recorded = await earlier.sessions.openOrJoin(alice, null);
+  await earlier.recorder.ensureStarted(recorded);
+  const { policy } = earlier.facts;
+  const receipt = await earlier.recorder.decision(recorded, {
+    entry_type: "tool_call",
+    call_id: "call-1",
+    policy_decision: "allow",
+    detail: { policy_hash: policy.hash },
+  });
+  await earlier.recorder.note(recorded, { entry_type: "fault" }).stored;
+  const next = recordRoom(store);
+  await next.begin();
+  return { store, id: recorded.session.id, receipt, next, earlier };
+}
+
+const without = (records: readonly StoredRecord[], hidden: readonly StoredRecord[]): StoredRecord[] =>
+  records.filter((held) => !hidden.includes(held));
+
+test("a closed session has its last claim, and another principal's is not found", async () => {
+  const { id, last, reader, earlier } = await closedBefore();
+  for (const stored of [reader(), storedIn(earlier)]) {
+    const found = await stored.read(alice, id);
+    assert.deepEqual(found?.closed?.claim, last);
+    assert.deepEqual([found?.root.entry_type, found?.point.length, found?.receipts], ["session_start", 2, []]);
+    assert.equal(await stored.read(callerOf("bob"), id), null);
+    assert.equal(await stored.read(alice, "11111111-1111-4111-8111-111111111111"), null);
+  }
+});
+
+test("an interrupted session has its entries and the receipt of its last call, under a note of the instance that answers", async () => {
+  const { id, receipt, next, earlier } = await interruptedBefore();
+  const found = await storedIn(next).read(alice, id);
+  assert.deepEqual([found?.closed, found?.point.length], [null, 3]);
+  const [shown, ...others] = found?.receipts ?? [];
+  const { log: before, ...said } = receipt;
+  const { log, ...saidLater } = shown ?? receipt;
+  assert.deepEqual([others, saidLater, log.index], [[], said, before.index]);
+  assert.match(log.note, new RegExp(`cmcp-instance-${next.instance} `));
+  assert.equal(await storedIn(earlier).read(alice, id), null, "its own instance has it in memory");
+});
+
+test("a session from before the log was believed is not found", async () => {
+  const { id, store, next } = await interruptedBefore();
+  assert.equal(await storedIn(next, store.records.length).read(alice, id), null);
+  const closed = await closedBefore();
+  assert.equal(await storedIn(recordRoom(closed.store), closed.store.records.length).read(alice, closed.id), null);
+});
+
+test("a claim whose root entry the store does not show is a contradiction", async () => {
+  const { id, store, reader } = await closedBefore();
+  store.records = without(store.records, ofSession(store, id, "entry").slice(0, 1));
+  await assert.rejects(reader().read(alice, id), contradiction);
+});
+
+test("a record that is not in the log at its place is a contradiction", async () => {
+  const changes: Record<string, (held: StoredRecord) => StoredRecord> = {
+    "another place": (held) => ({ ...held, index: held.index - 1 }),
+    "a place beyond the log": (held) => ({ ...held, index: 10_000 }),
+    "another leaf": (held) => ({
+      ...held,
+      leaf: Buffer.from(Buffer.from(held.leaf).toString().replace('"seq":', '"seq":9')),
+    }),
+    "another body": (held) => ({ ...held, body: Buffer.from("{}") }),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const { id, store, reader } = await closedBefore();
+    const last = ofSession(store, id, "claim").at(-1);
+    store.records = store.records.map((held) => (held === last ? change(held) : held));
+    await assert.rejects(reader().read(alice, id), contradiction, what);
+  }
+});
+
+test("an interrupted chain that has a gap, or ends in an entry that is not in the log, is refused", async () => {
+  for (const hidden of [0, 1]) {
+    const { id, store, next } = await interruptedBefore();
+    store.records = without(store.records, ofSession(store, id, "entry").slice(hidden, hidden + 1));
+    await assert.rejects(storedIn(next).read(alice, id), contradiction, String(hidden));
+  }
+  const { id, store, next } = await interruptedBefore();
+  const [, , last] = ofSession(store, id, "entry");
+  store.records = store.records.map((held) => (held === last ? { ...held, index: held.index - 1 } : held));
+  await assert.rejects(storedIn(next).read(alice, id), contradiction);
+});
+
+test("a host that shows another record for a claim is refused", async () => {
+  const one = await closedBefore();
+  const other = await one.earlier.sessions.openOrJoin(alice, "other");
+  await one.earlier.recorder.ensureStarted(other);
+  await one.earlier.closing.close(other);
+  const [claim] = ofSession(one.store, other.session.id, "claim");
+  assert.ok(claim !== undefined);
+  one.store.records = [...one.store.records, { ...claim, session: one.id }];
+  await assert.rejects(one.reader().read(alice, one.id), contradiction);
+});
+
+test("a host that shows two states of a session is refused at the second, in either order", async () => {
+  for (const first of ["closed", "interrupted"] as const) {
+    const { id, store, reader } = await closedBefore();
+    const all = store.records;
+    const cut = without(all, ofSession(store, id, "claim"));
+    const stored = reader();
+    store.records = first === "closed" ? all : cut;
+    const told = await stored.read(alice, id);
+    assert.equal(told?.closed === null, first === "interrupted");
+    store.records = first === "closed" ? cut : all;
+    await assert.rejects(stored.read(alice, id), contradiction);
+    store.records = without(all, [...ofSession(store, id, "entry"), ...ofSession(store, id, "claim")]);
+    await assert.rejects(stored.read(alice, id), contradiction, "nor is it gone");
+    store.records = first === "closed" ? all : cut;
+    assert.deepEqual(await stored.read(alice, id), told, "what it said first stands");
+  }
+});
+
+test("a claim over the open session is not the claim of a closed one, even if no entry follows", async () => {
+  const store = new HostStore();
+  const earlier = recordRoom(store);
+  await earlier.begin();
+  const recorded = await earlier.sessions.openOrJoin(alice, null);
+  await earlier.recorder.ensureStarted(recorded);
+  await earlier.claims.claimOpen(recorded);
+  const next = recordRoom(store);
+  await next.begin();
+  const found = await storedIn(next).read(alice, recorded.session.id);
+  assert.deepEqual([found?.point.length, found?.closed], [1, null]);
+});
+
+test("a session that was never returned may be absent", async () => {
+  const { id, store, reader } = await closedBefore();
+  store.records = without(store.records, [...ofSession(store, id, "entry"), ...ofSession(store, id, "claim")]);
+  assert.equal(await reader().read(alice, id), null);
+});

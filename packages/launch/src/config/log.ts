@@ -1,0 +1,75 @@
+import * as z from "zod";
+
+/** The log of a gateway that names none. */
+export const DEFAULT_ORIGIN = "cmcp.localhost/0";
+/** Most launch documents that one document names as its predecessors. */
+const MAX_PREDECESSORS = 256;
+/** Most certificates beside evidence. */
+const MAX_CERTIFICATES = 16;
+/** Longest certificate, in characters of PEM. */
+const MAX_PEM = 16_384;
+
+/** Registers that name what a machine started. */
+const START_REGISTERS = [
+  "measurement",
+  "mrtd",
+  "rtmr1",
+  "rtmr2",
+  "pcr4",
+  "pcr9",
+  "pcr11",
+  "pcr12",
+  "paravisor",
+] as const;
+
+const predecessorSchema = z.strictObject({
+  launch_digest: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .describe("SHA-256 of the launch document."),
+  launch_digest_sha384: z
+    .string()
+    .regex(/^sha384:[0-9a-f]{96}$/)
+    .optional()
+    .describe("SHA-384 of the same document, which TDX carries. Needed on TDX only."),
+  registers: z
+    .partialRecord(z.enum(START_REGISTERS), z.string().regex(/^(?:[0-9a-f]{64}|[0-9a-f]{96})$/))
+    .optional()
+    .describe(
+      "What the platform measured of its image, lowercase hex by register, as `cmcp measure` prints it: `measurement` (sev-snp); `mrtd`, `rtmr1` and `rtmr2` (tdx); `pcr4`, `pcr9`, `pcr11` and `pcr12` (tpm), with `paravisor` (azure-cvm). Absent: the image of this instance.",
+    ),
+});
+
+/** The log that the record is written to. */
+export const logSchema = z.strictObject({
+  origin: z
+    .string()
+    .max(200)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*\/(?:0|[1-9][0-9]{0,8})$/, {
+      error: "must be a name, a slash and an epoch, such as gateway.example/0",
+    })
+    .default(DEFAULT_ORIGIN)
+    .describe(
+      "Name of the log, and its epoch. One gateway at a time writes a log. The name never changes; the epoch changes only when the store is lost.",
+    ),
+  predecessors: z
+    .array(predecessorSchema)
+    .max(MAX_PREDECESSORS)
+    .default([])
+    .describe(
+      "Launch documents whose gateways are believed beside this one, by their digest: those that wrote the log before. Without the last one, every principal starts at the highest label.",
+    ),
+  appraisal: z
+    .record(z.string().max(64), z.json())
+    .default({})
+    .describe(
+      "Appraisal policy for the evidence of earlier instances, of the form that `cmcp verify --appraisal-policy` takes. Empty: the strict one with the vendors' roots. Image, launch document and report data are held to in any case; no TCB status and no revocation is asked for.",
+    ),
+  certificates: z
+    .array(z.string().max(MAX_PEM))
+    .max(MAX_CERTIFICATES)
+    .default([])
+    .describe(
+      "PEM certificates of the machine's endorsement key, for a host that hands out none with a report. The evidence of earlier instances is appraised with them.",
+    ),
+});

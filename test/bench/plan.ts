@@ -13,6 +13,8 @@ export interface Plan {
   /** Milliseconds for each stage, each rule count and each kind of evidence. */
   readonly stageMs: number;
   readonly starts: number;
+  /** Calls whose record starts are measured after, and principals that made them. */
+  readonly history: { readonly principals: number; readonly calls: readonly number[] };
   /** How often evidence is collected from a TPM. */
   readonly collections: number;
   readonly streams: {
@@ -40,6 +42,7 @@ export const FULL: Plan = {
   memory: { from: 10_000, to: 100_000, withinMs: 360_000 },
   stageMs: 1_000,
   starts: 5,
+  history: { principals: 1_000, calls: [1_000, 100_000, 1_000_000] },
   collections: 20,
   streams: { firstBytes: 200, concurrent: 200, seconds: 60, idleSessions: 1_000, openStreams: 200 },
   manySessions: { sessions: 1_000, upstreams: 20 },
@@ -56,6 +59,7 @@ export const QUICK: Plan = {
   memory: { from: 1_000, to: 3_000, withinMs: 60_000 },
   stageMs: 150,
   starts: 3,
+  history: { principals: 1_000, calls: [1, 1_000, 20_000] },
   collections: 5,
   streams: { firstBytes: 50, concurrent: 20, seconds: 3, idleSessions: 200, openStreams: 20 },
   manySessions: { sessions: 50, upstreams: 4 },
@@ -73,6 +77,7 @@ export const TARGETS = {
   heapDrift: 0.05,
   rssDrift: 0.1,
   readyMs: 400,
+  historyGrowth: 1.3,
   firstByteRatio: 1.5,
   sessionKiB: 8,
   streamKiB: 64,

@@ -24,6 +24,11 @@ export const SECTIONS: readonly Section[] = [
   { name: "policy", title: "Policy", measure: async (bench) => (await import("./cedar.ts")).cedar(bench) },
   { name: "start", title: "Start", measure: async (bench) => (await import("./ready.ts")).ready(bench) },
   {
+    name: "history",
+    title: "Start after a history",
+    measure: async (bench) => (await import("./history.ts")).history(bench),
+  },
+  {
     name: "stages",
     title: "Stages of one 2 KB call, each alone",
     measure: async (bench) => (await import("./stages.ts")).stages(bench),

@@ -1,7 +1,8 @@
 /** An entry as it stands in its record: what it says, and its hash, without writing it anew. */
 import { hash } from "node:crypto";
 import { CmcpError, examine, parseJsonText, type JsonObject, type Untrusted } from "@cmcp/boundary";
-import { BODY_LIMITS, MAX_RECORD_BYTES } from "./journal.ts";
+import { BODY_LIMITS } from "./journal.ts";
+import { MAX_RECORD_BYTES } from "./leaf.ts";
 
 /**
  * An entry that hashes to what it says it does. It is what was written where its chain ends in a known hash; until then

@@ -11,24 +11,20 @@ export {
 } from "./entry-label.ts";
 export { SessionChain, type EntryFields, type EncodedEntry } from "./chain.ts";
 export { bundleText, BundleWriter, type Sign } from "./sign.ts";
-export { bodyHash, LEAF_VERSION, RECORD_KINDS, type RecordKind } from "./leaf.ts";
 export {
+  bodyHash,
   encodeRecord,
   handOverBinding,
-  handOverSchema,
   isHashed,
-  MAX_RECORD_BYTES,
   publicKeyOf,
   readRecord,
   type EncodedRecord,
   type EncodedStatement,
-  type HandOver,
   type Intent,
   type JournalRecord,
   type JournalStatement,
   type ProvisionFacts,
   type SessionEnd,
-  type SigningJwk,
 } from "./journal.ts";
 export { LogState, type OpenCall, type PrincipalLabel, type UnknownPast } from "./log-state.ts";
 export { snapshotOf, type SnapshotStatement } from "./write-snapshot.ts";

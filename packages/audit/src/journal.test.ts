@@ -3,15 +3,8 @@ import { test } from "node:test";
 import { canonicalBytes, canonicalText, CmcpError, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import { hashedEntry } from "./entry-text.ts";
-import {
-  encodeRecord,
-  handOverBinding,
-  MAX_RECORD_BYTES,
-  publicKeyOf,
-  readRecord,
-  type JournalRecord,
-} from "./journal.ts";
-import { bodyHash, leafBytes, LEAF_VERSION, MAX_LEAF_BYTES } from "./leaf.ts";
+import { bodyHash, encodeRecord, handOverBinding, publicKeyOf, readRecord, type JournalRecord } from "./journal.ts";
+import { leafBytes, LEAF_VERSION, MAX_LEAF_BYTES, MAX_RECORD_BYTES } from "./leaf.ts";
 import { POLICY, WritingInstance, type Written } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";

@@ -12,64 +12,17 @@ import {
 } from "@cmcp/boundary";
 import * as z from "zod";
 import { auditEntrySchema, entryHashInput, type AuditEntry } from "./entry.ts";
-import { historySchema } from "./history.ts";
-import { bodyHash, LEAF_VERSION, leafBytes, leafSchema, MAX_LEAF_BYTES, type RecordKind } from "./leaf.ts";
+import { handOverSchema, type HandOver, type SigningJwk } from "./hand-over.ts";
+import { LEAF_VERSION, leafBytes, leafSchema, MAX_LEAF_BYTES, MAX_RECORD_BYTES, type RecordKind } from "./leaf.ts";
 import { decidedBy, hasDecision, receiptBodySchema, type Decided, type ReceiptBody } from "./receipt.ts";
 import { snapshotPartSchema, snapshotSchema } from "./snapshot.ts";
-
-/** Largest body of a record in bytes; the claim of a session with the most entries fits. */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /** What the body of a record may be as JSON. */
 export const BODY_LIMITS: JsonLimits = { maxBytes: MAX_RECORD_BYTES, maxDepth: 24, maxItems: 1_000_000 };
 const LEAF_LIMITS: JsonLimits = { maxBytes: MAX_LEAF_BYTES, maxDepth: 2, maxItems: 64 };
 const text = z.string().max(4096);
-/** A sealed blob has at most 8192 bytes. */
-const MAX_SEALED_TEXT = 10_923;
-const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
-
-/** The public half of an instance's signing key. */
-export const signingJwkSchema = z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: thumbprint });
-/** The public half of an instance's signing key. */
-export type SigningJwk = z.infer<typeof signingJwkSchema>;
-
-/** First record of an instance: its key, what it runs, and the log that it continues. */
-export const handOverSchema = z.strictObject({
-  jwk: signingJwkSchema,
-  gateway_version: text,
-  policy_hash: digest,
-  catalog_hash: digest,
-  /** `sha256:` and hex of the launch document. */
-  launch_digest: digest,
-  platform: text,
-  /** As the platform reports it. */
-  measurement: text,
-  /** ISO 8601, by a clock the host sets. */
-  boot_time: z.iso.datetime({ offset: true }),
-  /** What this instance found of the log before it. */
-  history: historySchema,
-  /** The head that the instance continues; `null` for an empty log. */
-  predecessor: z
-    .strictObject({
-      size: z.int().positive(),
-      /** Root hash, hex. */
-      root: hex,
-      /** The instance that signed it, if its note has the name of one. */
-      instance: thumbprint.nullable(),
-    })
-    .nullable(),
-  /**
-   * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
-   * seal.
-   */
-  sealed_identity: z.string().max(MAX_SEALED_TEXT).optional(),
-  /** The platform's evidence as an evidence file, over the key and the SHA-256 of everything else here; absent for `software-only`. */
-  evidence: z.record(z.string(), z.json()).optional(),
-});
-/** First record of an instance. */
-export type HandOver = z.infer<typeof handOverSchema>;
 
 /** What an instance's evidence commits to besides its key: SHA-256 of the canonical JSON of everything else in its hand-over, 32 bytes. */
 export function handOverBinding(handOver: HandOver): Uint8Array {
@@ -257,6 +210,11 @@ function readDecision(
   const decided: ReceiptBody = { ...decidedBy(entry, channel), instance, seq };
   if (!bytesEqual(leafBytes(decided), examine(leaf))) return null;
   return { kind: "entry", body: entry, instance, seq, receipt };
+}
+
+/** `sha256:` and hex of a body. */
+export function bodyHash(body: Uint8Array): string {
+  return `sha256:${hash("sha256", body)}`;
 }
 
 /** Whether an entry has the hash that it names. */

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { canonicalBytes, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
 import type { ReceiptBody } from "./receipt.ts";
@@ -7,6 +6,9 @@ import type { ReceiptBody } from "./receipt.ts";
 export const LEAF_VERSION = "cmcp-leaf-v1";
 /** Largest leaf in bytes. */
 export const MAX_LEAF_BYTES = 4096;
+
+/** Largest body of a record in bytes; the claim of a session with the most entries fits. */
+export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /** What a record is. */
 export const RECORD_KINDS = [
@@ -34,11 +36,6 @@ export const leafSchema = z.strictObject({
 });
 /** The leaf of a record that is no decision. */
 export type Leaf = z.infer<typeof leafSchema>;
-
-/** `sha256:` and hex of a body. */
-export function bodyHash(body: Uint8Array): string {
-  return `sha256:${hash("sha256", body)}`;
-}
 
 /** Canonical JSON bytes of a leaf. @throws CmcpError `INTERNAL` for one over {@link MAX_LEAF_BYTES} */
 export function leafBytes(leaf: Leaf | ReceiptBody): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { handOverSchema, type HandOver, type JournalStatement } from "./journal.ts";
+import { handOverSchema, type HandOver } from "./hand-over.ts";
+import type { JournalStatement } from "./journal.ts";
 import { killSwitchDetail } from "./kill-switch.ts";
 import { LogState } from "./log-state.ts";
 import { planRecovery } from "./plan-recovery.ts";

@@ -1,6 +1,7 @@
 import { isUntrusted, labelAfterReset, sessionLabelsOf } from "./entry-label.ts";
 import type { AuditEntry } from "./entry.ts";
-import type { HandOver, Intent, JournalStatement, ProvisionFacts } from "./journal.ts";
+import type { HandOver } from "./hand-over.ts";
+import type { Intent, JournalStatement, ProvisionFacts } from "./journal.ts";
 import { intentSchema } from "./journal.ts";
 import { killSwitchEvent } from "./kill-switch.ts";
 import { policyKeyStatementOf, type SignedPolicyKey } from "./policy-key.ts";

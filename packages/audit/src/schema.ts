@@ -33,6 +33,16 @@ export {
 } from "./receipt.ts";
 export { anyReceiptSchema, RECEIPT_V2, receiptV2Leaf, type AnyReceipt, type ReceiptV2 } from "./receipt-v2.ts";
 export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature } from "./tree-signature.ts";
+export { LEAF_VERSION, MAX_RECORD_BYTES, RECORD_KINDS, type RecordKind } from "./leaf.ts";
+export {
+  handOverLeaf,
+  handOverSchema,
+  provenHandOverSchema,
+  signingJwkSchema,
+  type HandOver,
+  type ProvenHandOver,
+  type SigningJwk,
+} from "./hand-over.ts";
 export { incompleteSessionSchema, type IncompleteSession } from "./incomplete.ts";
 export {
   MAX_STATEMENT_BYTES,

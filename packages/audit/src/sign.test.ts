@@ -89,6 +89,8 @@ test("an incomplete export says so, names its key and has no place for a signatu
     { bundle_signature: "x" },
     { entries: [] },
     { signing_key: { ...instance.jwk, d: "x" } },
+    { hand_over: null },
+    { hand_over: { body: {}, log: {} } },
   ]) {
     assert.ok(!incompleteSessionSchema.safeParse({ ...left, ...change }).success, JSON.stringify(change));
   }

@@ -257,6 +257,7 @@ export const ERROR_CODES = {
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
   RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),
+  HAND_OVER_INVALID: fact(null, "reject: the log of the instance that answers does not have this hand-over"),
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
   // Transparency log
   NOTE_MALFORMED: fact(null, "reject: this is not a signed note or checkpoint that this version understands"),

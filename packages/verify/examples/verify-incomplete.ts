@@ -7,8 +7,8 @@ const read = (name: string): Promise<Uint8Array> =>
   readFile(new URL(`../../claim/examples/record/${name}`, import.meta.url));
 
 const verdict = await verifyIncomplete(
-  { export: await read("incomplete.json") },
-  { allowSoftwareOnly: true, trustedKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
+  { export: await read("incomplete.json"), receipts: [await read("receipt.json")] },
+  { allowSoftwareOnly: true, trustedKey: "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw" },
   webcrypto,
 );
 assert.equal(verdict.outcome, "accepted");

@@ -5,8 +5,11 @@
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
+import type { IncompleteSession } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import * as fc from "fast-check";
+import { Instance } from "./testing/instance.ts";
+import { answeredBy } from "./testing/interrupted.ts";
 import { EXPECTED, recordOf } from "./testing/session.ts";
 import type { Outcome } from "./verdict.ts";
 import { verifyClaim } from "./verify-claim.ts";
@@ -18,13 +21,14 @@ const files = {
   bundle: canonicalBytes(bundle),
   receipt: canonicalBytes(receipts[2] ?? {}),
 };
-const incomplete = canonicalBytes({
+const left: IncompleteSession = {
   session_id: claim.gateway.session_id,
   incomplete: true,
   signing_key: instance.jwk,
   entries: entries.slice(0, -1),
-  receipts,
-});
+  receipts: [...receipts],
+};
+const incomplete = canonicalBytes(answeredBy(new Instance(), instance, left));
 
 const judge = async (changed: Partial<typeof files>): Promise<Outcome> => {
   const { receipt, ...rest } = { ...files, ...changed };

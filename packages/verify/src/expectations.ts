@@ -14,7 +14,7 @@ export interface SessionTerms {
 export interface RecordExpectations extends SessionTerms {
   /** Accept a record without hardware evidence. */
   readonly allowSoftwareOnly: boolean;
-  /** Pinned signing key, base64url of 32 bytes. */
+  /** Pinned signing key, base64url of 32 bytes. Of an interrupted session that of the instance that answers for it. */
   readonly trustedKey?: string;
 }
 

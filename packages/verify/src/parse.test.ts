@@ -13,7 +13,7 @@ const FILES = [
   { parse: parseClaim, code: "CLAIM_MALFORMED", what: "claim", bytes: 32 * MIB, depth: 16, items: 1_000_000 },
   { parse: parseReceipt, code: "RECEIPT_MALFORMED", what: "receipt", bytes: 12_288, depth: 4, items: 200 },
   // What an export may have at most is more than a test should make.
-  { parse: parseIncomplete, code: "BUNDLE_MALFORMED", what: "export", bytes: null, depth: 8, items: null },
+  { parse: parseIncomplete, code: "BUNDLE_MALFORMED", what: "export", bytes: null, depth: 16, items: null },
 ] as const;
 
 test("a file is read up to its bounds, and what is wrong beyond is said with its kind", () => {

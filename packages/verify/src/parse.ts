@@ -11,7 +11,7 @@ import { claimSchema, type Claim } from "@cmcp/claim/schema";
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
 /** Largest audit bundle or export that is read as a whole, in bytes. A bundle that is read as it comes may be larger. */
 export const MAX_BUNDLE_BYTES = 512 * 1024 * 1024;
-const EXPORT_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
+const EXPORT_LIMITS: JsonLimits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 16, maxItems: 20_000_000 };
 const RECEIPT_LIMITS: JsonLimits = { maxBytes: MAX_RECEIPT_BYTES, maxDepth: 4, maxItems: 200 };
 
 /** What a parsed value is held to. */

@@ -1,4 +1,4 @@
-import type { AnyReceipt, IncompleteSession } from "@cmcp/audit/schema";
+import type { AnyReceipt, AuditEntry, IncompleteSession, SigningJwk } from "@cmcp/audit/schema";
 import { ChainFold } from "./bundle/chain.ts";
 import { OperatorStatementFold } from "./bundle/kill-switch.ts";
 import { ResetFold } from "./bundle/resets.ts";
@@ -7,6 +7,7 @@ import type { VerifierCrypto } from "./crypto.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { parseIncomplete, parseReceipt } from "./parse.ts";
 import { recordVerdict } from "./record-verdict.ts";
+import { isHandedOver } from "./receipt/hand-over.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf } from "./session/conditions.ts";
 import { coveredBy, type CoveredSession } from "./session/covered.ts";
@@ -29,10 +30,10 @@ interface ExportContext {
 }
 
 /**
- * Verifies what is left of a session that a crash interrupted: entries and receipts under the dead
- * instance's key. There is no claim, so nothing but a pinned key says whose instance it was, and nothing but a
- * receipt somebody kept shows that the end was cut off. The verdict is of the entries up to the last that a receipt
- * commits to; anybody could have written what follows, so it decides nothing. Never throws for what the record holds.
+ * Verifies what is left of a session that a crash interrupted: entries, the hand-over of the instance that wrote them, and receipts. The log of the
+ * instance that answers proves the other's key by that hand-over. There is no claim, so nothing but a pinned key says whose log it is: it pins
+ * the instance that answers. Nothing but a receipt that somebody kept shows that the end was cut off. The verdict is of the entries up to the last
+ * that a receipt commits to; anybody could have written what follows, so it decides nothing. Never throws for what the record holds.
  */
 export async function verifyIncomplete(
   record: IncompleteRecord,
@@ -51,7 +52,7 @@ export async function verifyIncomplete(
 /** @returns the entries that a receipt covers, if every receipt verifies and the entries are one chain */
 async function checkSession(context: ExportContext, held: readonly Uint8Array[]): Promise<CoveredSession | null> {
   const { crypto, session, expected, list } = context;
-  const { entries, signing_key: jwk, session_id: id } = session;
+  const { entries, session_id: id } = session;
   const fold = new ChainFold(crypto);
   for (const entry of entries) await fold.add(entry);
   const chain = fold.finish(id);
@@ -59,42 +60,65 @@ async function checkSession(context: ExportContext, held: readonly Uint8Array[])
     passed: "every hash derived again",
     failed: chain.ok ? "" : chain.why,
   });
-  const own = await covering(context, session.receipts);
+  const writer = await writerOf(context);
+  const own = await covering(context, writer, session.receipts);
   checkCalls(session, list);
-  if (expected.trustedKey === undefined)
-    list.notPerformed("trusted key", "no key was pinned (--trusted-key): whose instance this was is not shown");
-  else
-    list.require("trusted key", jwk.x === expected.trustedKey, "SIGNATURE_INVALID", {
-      passed: "the instance's key is the pinned one",
-      failed: "another instance's key than the pinned one",
-    });
+  checkPinned(context);
   list.notApplicable("claim", "an interrupted session has none");
   list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
     passed: "explicitly accepted for this verification",
     failed: "a record without hardware evidence is not accepted unless asked for",
   });
-  const kept = await covering(context, readHeld(held, list));
+  const kept = await covering(context, writer, readHeld(held, list));
   const length = own !== null && chain.ok ? Math.max(own, kept ?? 0) : 0;
   const covered = coveredBy(factsOf(entries.slice(0, length)));
   await checkCovered(context, covered);
   return covered;
 }
 
-/** How many entries, from the first on, receipts cover; `null` where one of them is not this instance's. */
+/** The key of the instance that wrote the session: of the hand-over, if it is proven, or else of the instance that answers. */
+async function writerOf({ crypto, session, list }: ExportContext): Promise<SigningJwk> {
+  const { signing_key: answering, hand_over: handOver } = session;
+  if (handOver === undefined) return answering;
+  const proven = list.require("hand-over", await isHandedOver(crypto, handOver, answering), "HAND_OVER_INVALID", {
+    passed: "the log of the instance that answers has that of the session's instance",
+    failed: "the log of the instance that answers does not have this hand-over at this place",
+  });
+  return proven ? handOver.body.jwk : answering;
+}
+
+/** The pinned key is that of the instance that answers: all other keys are proven by its log. */
+function checkPinned({
+  session: { signing_key: answering, hand_over: handOver },
+  expected,
+  list,
+}: ExportContext): void {
+  const { trustedKey } = expected;
+  if (trustedKey === undefined) {
+    list.notPerformed("trusted key", "no key was pinned (--trusted-key): whose instance this was is not shown");
+    return;
+  }
+  list.require("trusted key", answering.x === trustedKey, "SIGNATURE_INVALID", {
+    passed: "the instance's key is the pinned one",
+    failed:
+      handOver?.body.jwk.x === trustedKey
+        ? "the pinned key is of the instance that wrote the session: pin the key of the one that answers for it"
+        : "another instance's key than the pinned one",
+  });
+}
+
+/** How many entries, from the first on, receipts cover; `null` where one of them is not of the instance that wrote the session. */
 async function covering(
   { crypto, session, list }: ExportContext,
+  writer: SigningJwk,
   receipts: readonly AnyReceipt[],
 ): Promise<number | null> {
-  const { signing_key: jwk, session_id, entries } = session;
+  const { signing_key: answering, session_id, entries } = session;
+  const at = (number: number): AuditEntry | undefined => entries[number];
+  const context = { jwk: writer, answering, session: session_id, entries: { at } };
   let length: number | null = 0;
   // Nothing signs the order in which an export has its receipts.
   for (const receipt of receipts.toSorted((one, other) => one.sequence_number - other.sequence_number)) {
-    const context = {
-      jwk,
-      session: session_id,
-      entries: { at: (number: number) => entries[number] },
-      anyWriter: true,
-    };
     const { signed, covers } = await checkReceipt(crypto, receipt, context, list);
     length = signed && length !== null ? Math.max(length, covers) : null;
   }

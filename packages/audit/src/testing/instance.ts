@@ -14,7 +14,8 @@ import {
 } from "@cmcp/log";
 import { SessionChain, type EntryFields } from "../chain.ts";
 import type { AuditEntry } from "../entry.ts";
-import { encodeRecord, type HandOver, type Intent, type JournalStatement, type SigningJwk } from "../journal.ts";
+import type { HandOver, SigningJwk } from "../hand-over.ts";
+import { encodeRecord, type Intent, type JournalStatement } from "../journal.ts";
 import type { RecordKind } from "../leaf.ts";
 import { LogState } from "../log-state.ts";
 import { decidedBy, type Receipt, type ReceiptBody } from "../receipt.ts";

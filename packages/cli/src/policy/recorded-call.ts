@@ -24,7 +24,7 @@ export interface RecordedCall {
   readonly untrustedBefore: boolean;
 }
 
-const LIMITS = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 8, maxItems: 20_000_000 };
+const LIMITS = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 16, maxItems: 20_000_000 };
 
 function malformed(why: string, cause?: unknown): MalformedInput {
   return new MalformedInput("CLAIM_MALFORMED", `audit bundle: ${why}`, { cause });

@@ -83,7 +83,8 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
                            one history of one instance
   --policy-hash HASH       the policy bundle that must have been in force (cmcp policy hash)
   --catalog-hash HASH      the catalog that must have been in force (cmcp catalog hash)
-  --trusted-key KEY        the only signing key accepted: base64url of 32 bytes
+  --trusted-key KEY        the only signing key accepted: base64url of 32 bytes. Of an interrupted session that of
+                           the instance that answers for it
   --max-age SECONDS        the oldest claim accepted
   --at TIME                verify as of this time (ISO 8601); now by default
   --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default

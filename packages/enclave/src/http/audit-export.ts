@@ -57,9 +57,16 @@ export async function auditExport(parts: ExportPorts, { url, caller, request }: 
 async function* interruptedText(
   { exports, key }: Pick<ExportPorts, "exports" | "key">,
   id: string,
-  { point, receipts }: StoredSession,
+  { point, receipts, handOver }: StoredSession,
 ): AsyncGenerator<string, void, void> {
-  yield `{"session_id":${JSON.stringify(id)},"incomplete":true,"signing_key":${JSON.stringify(key.jwk)},"receipts":${JSON.stringify(receipts)},"entries":[`;
+  const left = {
+    session_id: id,
+    incomplete: true,
+    signing_key: key.jwk,
+    ...(handOver === null ? {} : { hand_over: handOver }),
+    receipts,
+  };
+  yield `${JSON.stringify(left).slice(0, -1)},"entries":[`;
   yield* exports.entriesText(id, point);
   yield "]}";
 }

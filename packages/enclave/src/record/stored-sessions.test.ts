@@ -1,6 +1,9 @@
 /** What a host shows of a session that is not in memory is in the log, or refused, and is answered one way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bodyHash, handOverLeaf, type LogPlace } from "@cmcp/audit";
+import { bytesEqual, canonicalBytes, fromBase64Url } from "@cmcp/boundary";
+import { leafHash, parseCheckpoint, parseNote, rootFromPath, sha256 } from "@cmcp/log";
 import { callerOf, HostStore, ofSession, recordRoom, type StoredRecord } from "../testing/record-room.ts";
 import { StoredSessions } from "./stored-sessions.ts";
 
@@ -47,6 +50,14 @@ async function interruptedBefore() {
   return { store, id: recorded.session.id, receipt, next, earlier };
 }
 
+/** Whether a leaf is in the log at a place. */
+async function isLeaf(leaf: Uint8Array, { index, path, note }: LogPlace): Promise<boolean> {
+  const { size, root } = parseCheckpoint(parseNote(note).text);
+  const hashes = path.map((hash) => fromBase64Url(hash) ?? new Uint8Array());
+  const led = await rootFromPath(leafHash(leaf), { index, size, path: hashes }, sha256);
+  return led !== undefined && bytesEqual(led, root);
+}
+
 const without = (records: readonly StoredRecord[], hidden: readonly StoredRecord[]): StoredRecord[] =>
   records.filter((held) => !hidden.includes(held));
 
@@ -70,7 +81,34 @@ test("an interrupted session has its entries and the receipt of its last call, u
   const { log, ...saidLater } = shown ?? receipt;
   assert.deepEqual([others, saidLater, log.index], [[], said, before.index]);
   assert.match(log.note, new RegExp(`cmcp-instance-${next.instance} `));
+  const { body, log: begun } = found?.handOver ?? assert.fail("no hand-over");
+  assert.deepEqual([body.jwk, begun.index], [earlier.key.jwk, 0]);
+  assert.match(begun.note, new RegExp(`cmcp-instance-${next.instance} `));
+  assert.equal(await isLeaf(handOverLeaf(earlier.instance, bodyHash(canonicalBytes(body))), begun), true);
   assert.equal(await storedIn(earlier).read(alice, id), null, "its own instance has it in memory");
+});
+
+test("an interrupted session whose instance's hand-over the host hides, moves or replaces is refused", async () => {
+  const changes: Record<string, (held: StoredRecord, other: StoredRecord) => StoredRecord[]> = {
+    hidden: () => [],
+    "at another place": (held) => [{ ...held, index: held.index + 1 }],
+    "with another body": (held) => [{ ...held, body: Buffer.from("{}") }],
+    "another instance's": ({ session }, other) => [{ ...other, session }],
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const { id, store, next, earlier } = await interruptedBefore();
+    const [held] = ofSession(store, earlier.instance, "hand-over");
+    const [other] = ofSession(store, next.instance, "hand-over");
+    assert.ok(held !== undefined && other !== undefined);
+    store.records = [...without(store.records, [held]), ...change(held, other)];
+    await assert.rejects(storedIn(next).read(alice, id), contradiction, what);
+  }
+  const { id, store, next, earlier } = await interruptedBefore();
+  const [entry] = ofSession(store, id, "entry");
+  const held = ofSession(store, earlier.instance, "hand-over");
+  assert.ok(entry !== undefined);
+  store.records = [...without(store.records, held), { ...entry, session: earlier.instance, kind: "hand-over" }];
+  await assert.rejects(storedIn(next).read(alice, id), contradiction, "an entry");
 });
 
 test("a session from before the log was believed is not found", async () => {

@@ -1,5 +1,13 @@
-import type { AuditEntry, Receipt, SessionEnd, SigningJwk } from "@cmcp/audit";
-import { hashedEntry, type HashedEntry } from "@cmcp/audit";
+import { jwkThumbprintText } from "@cmcp/attestation";
+import {
+  hashedEntry,
+  type AuditEntry,
+  type HashedEntry,
+  type ProvenHandOver,
+  type Receipt,
+  type SessionEnd,
+  type SigningJwk,
+} from "@cmcp/audit";
 import { CmcpError } from "@cmcp/boundary";
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { ShownRecord } from "@cmcp/wire";
@@ -28,6 +36,8 @@ export interface StoredSession {
   readonly closed: StoredClaim | null;
   /** Of an interrupted session: the receipt of its last decision, under a note of this instance. */
   readonly receipts: readonly Receipt[];
+  /** Of an interrupted session: the hand-over of the instance that wrote it, under a note of this instance. */
+  readonly handOver: ProvenHandOver | null;
 }
 
 /** What reading stored sessions needs. */
@@ -70,7 +80,7 @@ export class StoredSessions {
     if (stored === null || stored.end === null) return null;
     const { root, tip, length } = stored.claim.gateway.audit_chain;
     const point = { root, tip, length };
-    return { root: await readRoot(this.#ports, sessionId, root), point, closed: stored, receipts: [] };
+    return { root: await readRoot(this.#ports, sessionId, root), point, closed: stored, receipts: [], handOver: null };
   }
 
   /** The last claim of a session that the host shows. */
@@ -105,8 +115,9 @@ export class StoredSessions {
     if (end === null || root === null || end.record.kind !== "entry" || end.record.instance === instance) return null;
     const point = { root: root.entry_hash, tip, length: end.record.body.sequence_number + 1 };
     const receipts = await this.#receiptOf(decision);
+    const handOver = await this.#handOverOf(end.record.instance);
     // Each entry has the hash that the next one names, up to one that is in the log. So an instance of this log wrote them.
-    return { root: root as unknown as AuditEntry, point, closed: null, receipts };
+    return { root: root as unknown as AuditEntry, point, closed: null, receipts, handOver };
   }
 
   async #receiptOf(decision: ShownRecord | null): Promise<Receipt[]> {
@@ -114,6 +125,20 @@ export class StoredSessions {
     if (proven === null || proven.record.receipt === null) return [];
     const { index, path, note } = proven;
     return [{ ...proven.record.receipt, log: { index, path: [...path], note } }];
+  }
+
+  /** How an instance of this log began: by it others know the key that the instance had. */
+  async #handOverOf(instance: string): Promise<ProvenHandOver> {
+    let shown: ShownRecord | null = null;
+    for await (const first of this.#ports.journal.scan({ session: instance, kind: "hand-over" })) {
+      shown = first;
+      break;
+    }
+    const proven = shown === null ? null : await prove(this.#ports, shown);
+    if (proven?.record.kind !== "hand-over" || jwkThumbprintText(proven.record.body.jwk) !== instance)
+      throw contradiction("it does not show the hand-over of the instance that wrote the session");
+    const { record, index, path, note } = proven;
+    return { body: record.body, log: { index, path: [...path], note } };
   }
 
   #absent(principalId: string, sessionId: string): null {

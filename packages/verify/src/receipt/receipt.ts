@@ -1,41 +1,28 @@
 import { sha256, type VerifierCrypto } from "@cmcp/appraise";
+import type { SigningJwk } from "@cmcp/appraise/evidence";
 import {
   RECEIPT_V2,
   receiptLeaf,
   receiptV2Leaf,
   treeSigningInput,
   type AnyReceipt,
-  type Receipt,
   type ReceiptV2,
 } from "@cmcp/audit/schema";
-import { thumbprintInput, type SigningJwk } from "@cmcp/appraise/evidence";
-import { bytesEqual, CmcpError, fromBase64Url, toBase64Url } from "@cmcp/boundary";
-import {
-  instanceKeyName,
-  keyIdInput,
-  keyIdOf,
-  leafInput,
-  nodeInput,
-  parseCheckpoint,
-  parseNote,
-  rootFromPath,
-  SIGNATURE_TYPE,
-  siblingSides,
-  signaturesBy,
-  type Checkpoint,
-  type Note,
-} from "@cmcp/log/format";
+import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
+import { leafInput, nodeInput, siblingSides } from "@cmcp/log/format";
 import type { Checklist } from "../checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "../crypto.ts";
 import type { SessionFacts } from "../session/session-facts.ts";
+import { instanceOf, isInLog, readHead } from "./log-place.ts";
 
 /** What a receipt is held to: key and session of its record, and the entries of it that were given. */
 export interface ReceiptContext {
+  /** Key of the instance that decided. */
   readonly jwk: SigningJwk;
+  /** Key of an instance that answers for it: notes of its log count as well. */
+  readonly answering?: SigningJwk;
   readonly session: string;
   readonly entries: Pick<SessionFacts, "at"> | null;
-  /** Whether another instance of the same log may have decided: the note's signer answers for it. */
-  readonly anyWriter?: boolean;
 }
 
 /** What a receipt was found to be. */
@@ -46,7 +33,7 @@ export interface ReceiptFinding {
   readonly covers: number;
 }
 
-/** One receipt: signed by the instance's key, of this session, and standing in the chain exactly where it says. */
+/** One receipt: of this instance, under its key or that of the one that answers, of this session, and standing in the chain exactly where it says. */
 export async function checkReceipt(
   crypto: VerifierCrypto,
   receipt: AnyReceipt,
@@ -54,13 +41,8 @@ export async function checkReceipt(
   list: Checklist,
 ): Promise<ReceiptFinding> {
   const name = `receipt ${receipt.sequence_number}`;
-  const instance = toBase64Url(await sha256(crypto, thumbprintInput(context.jwk)));
-  const ofWriter = receipt.instance === instance || (context.anyWriter === true && receipt.v !== RECEIPT_V2);
   const signed =
-    ofWriter &&
-    (receipt.v === RECEIPT_V2
-      ? await isSignedTogether(crypto, receipt, context.jwk)
-      : await isInLog(crypto, receipt, { jwk: context.jwk, instance }));
+    receipt.instance === (await instanceOf(crypto, context.jwk)) && (await isSigned(crypto, receipt, context));
   if (
     !list.require(`${name} signature`, signed, "RECEIPT_INVALID", {
       passed: "signed by this instance",
@@ -69,6 +51,15 @@ export async function checkReceipt(
   )
     return { signed, covers: 0 };
   return { signed, covers: checkChainPosition(receipt, context, list) ? receipt.sequence_number + 1 : 0 };
+}
+
+async function isSigned(
+  crypto: VerifierCrypto,
+  receipt: AnyReceipt,
+  { jwk, answering = jwk }: ReceiptContext,
+): Promise<boolean> {
+  if (receipt.v === RECEIPT_V2) return await isSignedTogether(crypto, receipt, jwk);
+  return await isInLog(crypto, receiptLeaf(receipt), receipt.log, [jwk, answering]);
 }
 
 /** The key signed the head of the tree that the receipt's path leads to (RFC 9162 section 2.1.3.2). */
@@ -85,47 +76,11 @@ async function isSignedTogether(crypto: VerifierCrypto, receipt: ReceiptV2, jwk:
   return await verifyEd25519(crypto, jwk.x, value, treeSigningInput(size, head));
 }
 
-/** The decision is a leaf of the tree that a note of this key names (RFC 9162 section 2.1.3.2, C2SP signed-note). */
-async function isInLog(
-  crypto: VerifierCrypto,
-  receipt: Receipt,
-  { jwk, instance }: { readonly jwk: SigningJwk; readonly instance: string },
-): Promise<boolean> {
-  const hashing = async (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> => await sha256(crypto, bytes);
-  const publicKey = fromBase64Url(jwk.x);
-  const path = receipt.log.path.map((hash) => fromBase64Url(hash) ?? new Uint8Array());
-  const head = readHead(receipt.log.note);
-  if (head === null || publicKey === undefined) return false;
-  const { size, root } = head.checkpoint;
-  const leaf = await hashing(leafInput(receiptLeaf(receipt)));
-  const led = await rootFromPath(leaf, { index: receipt.log.index, size, path }, hashing);
-  if (led === undefined || !bytesEqual(led, root)) return false;
-  const name = instanceKeyName(instance);
-  const type = SIGNATURE_TYPE.ed25519;
-  const id = keyIdOf(await hashing(keyIdInput(name, type, publicKey)));
-  const signatures = signaturesBy(head.note, { name, id, type, publicKey });
-  const text = new TextEncoder().encode(head.note.text);
-  for (const signature of signatures)
-    if (!(await verifyEd25519(crypto, jwk.x, toBase64Url(signature), text))) return false;
-  return signatures.length > 0;
-}
-
 /** Whether a receipt has a signature that any key could have made. */
 export function canBeSigned(receipt: AnyReceipt): boolean {
   if (receipt.v === RECEIPT_V2) return canBeEd25519(receipt.signature.value);
   const signatures = readHead(receipt.log.note)?.note.signatures ?? [];
   return signatures.length > 0 && signatures.every(({ signature }) => canBeEd25519(toBase64Url(signature)));
-}
-
-/** A note and the head in it; `null` for what is no note of a head. */
-function readHead(text: string): { readonly note: Note; readonly checkpoint: Checkpoint } | null {
-  try {
-    const note = parseNote(text);
-    return { note, checkpoint: parseCheckpoint(note.text) };
-  } catch (thrown) {
-    if (thrown instanceof CmcpError) return null;
-    throw thrown;
-  }
 }
 
 /** A receipt is of this session and stands in the chain exactly where it says. */

@@ -8,6 +8,7 @@ import {
   receiptLeaf,
   type AuditBundle,
   type AuditEntry,
+  type LogPlace,
   type Receipt,
   type ReceiptBody,
 } from "@cmcp/audit";
@@ -49,19 +50,22 @@ export class Instance {
     return JSON.parse([...bundleText(entries[0]?.session_id ?? "", entries, this.sign)].join("")) as AuditBundle;
   }
 
-  /** The receipts of decisions that are the only leaves of a log, under one note as those of concurrent calls are. */
-  receipts(bodies: readonly ReceiptBody[]): Receipt[] {
-    const { root, paths } = appendLeaves(
-      EMPTY_RANGE,
-      bodies.map((body) => leafHash(receiptLeaf(body))),
-    );
+  /** Places of all leaves of a log, under one note of this instance. */
+  logged(leaves: readonly Uint8Array[]): LogPlace[] {
+    const { root, paths } = appendLeaves(EMPTY_RANGE, leaves.map(leafHash));
     const publicKey = fromBase64Url(this.jwk.x) ?? new Uint8Array();
     const key = verifierKey(instanceKeyName(this.name), SIGNATURE_TYPE.ed25519, publicKey);
-    const note = signNote(formatCheckpoint({ origin: "log.example/0", size: bodies.length, root }), key, this.sign);
-    return bodies.map((body, index) => ({
-      ...body,
-      log: { index, path: (paths[index] ?? []).map(toBase64Url), note },
-    }));
+    const note = signNote(formatCheckpoint({ origin: "log.example/0", size: leaves.length, root }), key, this.sign);
+    return paths.map((path, index) => ({ index, path: path.map(toBase64Url), note }));
+  }
+
+  /** The receipts of decisions that are the only leaves of a log, under one note as those of concurrent calls are. */
+  receipts(bodies: readonly ReceiptBody[]): Receipt[] {
+    const places = this.logged(bodies.map((body) => receiptLeaf(body)));
+    return bodies.flatMap((body, index) => {
+      const log = places[index];
+      return log === undefined ? [] : [{ ...body, log }];
+    });
   }
 
   receipt(receipt: Receipt): Receipt {

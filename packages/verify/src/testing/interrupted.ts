@@ -1,13 +1,20 @@
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { jwkThumbprintText } from "@cmcp/attestation";
 import {
+  bodyHash,
   ENTRY_TYPES,
+  handOverLeaf,
   operatorSigningInput,
+  RECEIPT_V2,
+  receiptLeaf,
   SessionChain,
   type AuditEntry,
   type EntryFields,
   type EntryType,
+  type HandOver,
   type IncompleteSession,
 } from "@cmcp/audit";
+import { canonicalBytes } from "@cmcp/boundary";
 import type { Instance } from "./instance.ts";
 import { CATALOG_HASH, ISSUED_AT, OTHER_HASH, POLICY_HASH } from "./session.ts";
 
@@ -83,5 +90,44 @@ export function interruptedSession(instance: Instance, root: Record<string, stri
     signing_key: { kty: "OKP", crv: "Ed25519", x: instance.jwk.x },
     entries,
     receipts: instance.receiptsOf(entries),
+  };
+}
+
+/** How an instance begins. */
+export function handOverOf({ jwk }: Instance): HandOver {
+  return {
+    jwk,
+    gateway_version: "0.1.0",
+    policy_hash: POLICY_HASH,
+    catalog_hash: CATALOG_HASH,
+    launch_digest: OTHER_HASH,
+    platform: "tpm2",
+    measurement: OTHER_HASH,
+    boot_time: new Date(ISSUED_AT * 1000).toISOString(),
+    history: { state: "complete" },
+    predecessor: null,
+    evidence: { format: "test", parts: [{ name: "quote", value: "AAAA" }] },
+  };
+}
+
+/** The leaf of a hand-over. */
+export function leafOf(body: HandOver): Uint8Array {
+  return handOverLeaf(jwkThumbprintText(body.jwk), bodyHash(canonicalBytes(body)));
+}
+
+/** The same export as another instance makes it that continues the log: its notes cover hand-over and last decision. */
+export function answeredBy(answering: Instance, writer: Instance, left: IncompleteSession): IncompleteSession {
+  const body = handOverOf(writer);
+  const last = left.receipts.filter((receipt) => receipt.v !== RECEIPT_V2).at(-1);
+  if (last === undefined) throw new Error("no call has a receipt");
+  const { log: _, ...decided } = last;
+  const leaves = [leafOf(body), receiptLeaf(decided), leafOf(handOverOf(answering))];
+  const [begun, decision] = answering.logged(leaves);
+  if (begun === undefined || decision === undefined) throw new Error("the log has no place for them");
+  return {
+    ...left,
+    signing_key: answering.jwk,
+    hand_over: { body, log: begun },
+    receipts: [{ ...decided, log: decision }],
   };
 }

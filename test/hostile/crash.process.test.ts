@@ -9,7 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AuditEntry, Receipt } from "@cmcp/audit";
+import { jwkThumbprintText } from "@cmcp/attestation";
+import type { AuditEntry, ProvenHandOver, Receipt, SigningJwk } from "@cmcp/audit";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
@@ -93,6 +94,8 @@ describe("the enclave dies during a call", () => {
         incomplete: boolean;
         entries: AuditEntry[];
         receipts: Receipt[];
+        hand_over: ProvenHandOver;
+        signing_key: SigningJwk;
       };
       assert.equal(left.incomplete, true);
       assert.deepEqual(
@@ -105,6 +108,9 @@ describe("the enclave dies during a call", () => {
       assert.deepEqual({ ...found, log: null }, { ...receipt, log: null });
       assert.equal(found?.log.index, receipt.log.index);
       assert.notEqual(found?.log.note, receipt.log.note);
+      // The log of the instance that answers proves the key of the one that decided.
+      assert.equal(jwkThumbprintText(left.hand_over.body.jwk), receipt.instance);
+      assert.match(left.hand_over.log.note, new RegExp(`cmcp-instance-${jwkThumbprintText(left.signing_key)} `));
       const claim = await host.request("GET", `/sessions/${receipt.session_id}/trace-claim`);
       assert.equal(claim.status, 409);
       assert.match(claim.body, /SESSION_INCOMPLETE/);

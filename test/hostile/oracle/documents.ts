@@ -99,8 +99,13 @@ export async function checkExport(
   // The instance that answers for an interrupted session is the one that found it.
   const answers = whole.success ? writer.x : ([...record.instances.values()].at(-1)?.x ?? "");
   const expected = { trustedKey: answers, allowSoftwareOnly: true };
-  const verdict = whole.success
-    ? await verifyBundle({ bundle: bytes(text), receipts: receipts.map(receiptBytes) }, expected, webcrypto)
-    : await verifyIncomplete({ export: bytes(text) }, expected, webcrypto);
+  const judge = (some: readonly Receipt[]): Promise<Verdict> =>
+    whole.success
+      ? verifyBundle({ bundle: bytes(text), receipts: some.map(receiptBytes) }, expected, webcrypto)
+      : verifyIncomplete({ export: bytes(text), receipts: some.map(receiptBytes) }, expected, webcrypto);
+  const verdict = await judge(receipts);
   if (verdict.outcome !== "accepted") find("claim", `an export is ${failures(verdict)}`);
+  // An end that the host cut off is found by the receipt of what was there.
+  if (receipts.length < held.receipts.length && (await judge(held.receipts)).outcome !== "rejected")
+    find("claim", "an export is accepted beside a receipt of what it leaves out");
 }

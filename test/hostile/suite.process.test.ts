@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { incompleteSessionSchema } from "@cmcp/audit/schema";
 import { canonicalText } from "@cmcp/boundary";
 import { eventually } from "../gateway/principals.ts";
 import { flipped } from "./host/doctored.ts";
@@ -177,6 +178,39 @@ describe("schedules of a hostile host", () => {
     assert.deepEqual(rulesOf(await found(claim, bundle, { receipts: [forged] })), ["claim"]);
     assert.equal(world.record.entryOf(forged), null);
     assert.deepEqual(rulesOf(world.findings()), ["claim"]);
+  });
+
+  test("the export of a session whose instance died is held to the receipts of that instance", async () => {
+    const other = await World.start();
+    try {
+      const [index] = other.principals() ?? [0];
+      const agent = new AgentState(index);
+      const steps = new AgentSteps(other, [agent, new AgentState(index + 1)], true);
+      await steps.perform(call("send_message"));
+      await steps.perform(call("send_message"));
+      const [held] = steps.sessions;
+      assert.ok(held !== undefined);
+      await other.host.kill();
+      await other.restart();
+      const left = await steps.document(agent, "GET", `/audit/export?session_id=${held.session}`);
+      assert.ok(left !== null);
+      const found = async (text: string): Promise<string[]> => {
+        const findings: string[] = [];
+        const find = (_: Rule, what: string): number => findings.push(what);
+        await checkExport(text, held, { record: other.record, find });
+        return findings;
+      };
+      assert.deepEqual(await found(left), []);
+      const { hand_over: begun, ...without } = incompleteSessionSchema.parse(JSON.parse(left));
+      assert.equal(begun?.body.jwk.x, other.record.instances.get(held.receipts[0]?.instance ?? "")?.x);
+      const kept = held.receipts.map(({ sequence_number: number }) => `receipt ${number} signature RECEIPT_INVALID`);
+      const [why = "", ...more] = await found(JSON.stringify(without));
+      assert.deepEqual(more, []);
+      for (const refused of kept) assert.ok(why.includes(refused), why);
+      assert.equal(kept.length, 2);
+    } finally {
+      await other.close();
+    }
   });
 
   test("payload in cleartext towards a server and an end that nobody asked for are found", async () => {

@@ -26,6 +26,8 @@ export interface ArchivingStore extends LogStore {
    * @throws AUDIT_STORE_UNAVAILABLE without an archive, or when it cannot be written
    */
   archive(before: number): Promise<number>;
+  /** The index before which all bodies are in files of the archive. @throws AUDIT_STORE_UNAVAILABLE */
+  archivedBefore(): Promise<number>;
 }
 
 /**
@@ -131,8 +133,8 @@ export class Archive {
   }
 }
 
-/** By bisection, as all that is archived comes first. */
-async function firstKept(store: SegmentStore, size: number): Promise<number> {
+/** Index of the first record whose body is in the store. By bisection, as all that is archived comes first. */
+export async function firstKept(store: SegmentStore, size: number): Promise<number> {
   let [low, high] = [0, size];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

@@ -2,7 +2,7 @@ import { bytesEqual } from "@cmcp/boundary";
 import { appendLeaves, EMPTY_RANGE, leafHash, rootOf } from "@cmcp/log";
 import { formatCheckpoint, TILE_WIDTH } from "@cmcp/log/format";
 import { TileTail, TILE_LEVELS, type Tile } from "./hash-tiles.ts";
-import type { LogStore } from "./log-store.ts";
+import type { ReadableLog } from "./log-store.ts";
 import { malformedStore } from "./segment.ts";
 
 /** What a check of a log found. */
@@ -21,7 +21,7 @@ export interface CheckedLog {
  * @throws AUDIT_STORE_MISMATCH when an index is missing or a tile is another; AUDIT_STORE_UNAVAILABLE when the store
  *   cannot be read
  */
-export async function checkLog(store: LogStore): Promise<CheckedLog | null> {
+export async function checkLog(store: ReadableLog): Promise<CheckedLog | null> {
   const head = await store.head();
   if (head === null) return null;
   let tail = new TileTail(0, []);
@@ -49,6 +49,6 @@ export async function checkLog(store: LogStore): Promise<CheckedLog | null> {
   return { size: head.size, root, noted };
 }
 
-async function checkTile(store: LogStore, { level, index, hashes }: Tile): Promise<void> {
+async function checkTile(store: ReadableLog, { level, index, hashes }: Tile): Promise<void> {
   if (!bytesEqual(await store.tile(level, index), hashes)) throw malformedStore(`another hash tile ${level}/${index}`);
 }

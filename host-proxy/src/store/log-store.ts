@@ -89,6 +89,15 @@ export interface LogStore {
   close(): Promise<void>;
 }
 
+/** What a check reads of a log: a store's, or one that was exported. */
+export interface ReadableLog {
+  head(): Promise<LogHead | null>;
+  scan(
+    filter: Pick<ScanFilter, "to" | "bodies">,
+  ): AsyncIterable<readonly Pick<IndexedRecord, "index" | "header" | "body">[]>;
+  tile(level: number, index: number): Promise<Uint8Array>;
+}
+
 /** @throws AUDIT_RECORD_TOO_LARGE when the batch exceeds a bound; AUDIT_STORE_MISMATCH when it is none */
 export function checkBatch({ first, note, records }: Batch): void {
   if (!Number.isSafeInteger(first) || first < 0 || records.length === 0)

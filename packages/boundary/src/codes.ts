@@ -268,6 +268,9 @@ export const ERROR_CODES = {
   ),
   WITNESS_POLICY_INVALID: fact(null, "correct the witness policy as the message says"),
   LOG_TREE_INVALID: fact(null, "reject: these hashes are not of a tree of this size"),
+  LOG_EXPORT_MALFORMED: fact(null, "export the log again: nothing can be verified from these files"),
+  LOG_MISMATCH: fact(null, "reject, and keep both sides as evidence: this is not one log that only grew"),
+  LOG_NOT_WITNESSED: fact(null, "reject, or ask for an export whose checkpoint the policy's witnesses cosigned"),
   // Measurement
   MEASURE_INPUT_INVALID: fact(null, "correct the file or value the message names; nothing was computed"),
   MEASURE_NOT_PREDICTABLE: fact(

@@ -29,6 +29,10 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "verify an audit bundle by itself",
       load: async () => (await import("./audit/audit-verify.ts")).auditVerify,
     },
+    "log export": {
+      summary: "write the gateway's log to files that auditors and other tools read",
+      load: async () => (await import("./log/log-export.ts")).logExport,
+    },
     "session close": {
       summary: "end a session and keep its claim",
       load: async () => (await import("./session/session-close.ts")).sessionClose,

@@ -7,6 +7,7 @@ export {
   MAX_COSIGNED_TIME,
   type Cosignature,
 } from "./cosignature.ts";
+export { decodeEntries, encodeEntries, MAX_ENTRIES_BYTES } from "./entries.ts";
 export {
   formatVerifierKey,
   instanceKeyName,
@@ -42,6 +43,7 @@ export {
 } from "./path.ts";
 export { isConsistent, Prover, rootFromPath, type ReadTile, type Sha256, type TreeHead } from "./proof.ts";
 export {
+  bodiesPath,
   entriesPath,
   hashInTile,
   MAX_TILE_LEVEL,

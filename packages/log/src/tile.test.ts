@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { MAX_LOG_SIZE } from "./path.ts";
-import { entriesPath, hashInTile, parseTilePath, tileAt, tilePath, tilesOf, type Tile } from "./tile.ts";
+import { bodiesPath, entriesPath, hashInTile, parseTilePath, tileAt, tilePath, tilesOf, type Tile } from "./tile.ts";
 
 const written = (tiles: Iterable<Tile>): string[] => Array.from(tiles, tilePath);
 
@@ -25,6 +25,8 @@ test("an index is written in groups of three digits", () => {
   assert.equal(tilePath({ level: 0, index: 1000, width: 1 }), "tile/0/x001/000.p/1");
   assert.equal(entriesPath({ level: 0, index: 999, width: 256 }), "tile/entries/999");
   assert.equal(entriesPath({ level: 0, index: 123_456, width: 9 }), "tile/entries/x123/456.p/9");
+  assert.equal(bodiesPath({ level: 0, index: 1234, width: 256 }), "bodies/x001/234.jsonl");
+  assert.equal(bodiesPath({ level: 0, index: 0, width: 9 }), "bodies/000.p/9.jsonl");
 });
 
 test("the tiles since an older size are those that changed", () => {

@@ -56,6 +56,14 @@ export function entriesPath(tile: Tile): string {
   return `tile/entries/${placePath(tile)}`;
 }
 
+/**
+ * Path of the bodies beside the entries of a bundle, such as `bodies/x001/234.p/5.jsonl`: a line for each entry. C2SP
+ * has no bodies.
+ */
+export function bodiesPath(tile: Tile): string {
+  return `bodies/${placePath(tile)}.jsonl`;
+}
+
 /** The index in groups of three digits, all but the last behind an `x`; of a partial tile its width, too. */
 function placePath({ index, width }: Tile): string {
   const groups =

@@ -19,6 +19,8 @@ export interface PostgresStoreOptions {
   readonly archive?: string;
   /** Milliseconds that a connection, and an answer, may take; 10 000 where it is left out. */
   readonly answerMs?: number;
+  /** Refuses a database without this log, where it would otherwise be created. */
+  readonly existing?: true;
 }
 
 /** Type `bigint` of the server, pg_type.dat. */

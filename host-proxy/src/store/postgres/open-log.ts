@@ -1,18 +1,21 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Pool, PoolClient } from "pg";
-import { integer } from "./connection.ts";
+import { integer, type PostgresStoreOptions } from "./connection.ts";
 import { CREATION_LOCK, OLDEST_SERVER, originPartition, SCHEMA, SCHEMA_VERSION } from "./log-schema.ts";
 
+/** Which log is opened, and whether it must be there. */
+type Opened = Pick<PostgresStoreOptions, "origin" | "existing">;
+
 /**
- * Creates the tables and the origin where they are missing.
+ * Creates the tables and the origin where they are missing, unless they must be there.
  * @returns the origin's number
- * @throws AUDIT_STORE_UNAVAILABLE for a server that is too old, or tables of another version
+ * @throws AUDIT_STORE_UNAVAILABLE for a server that is too old, tables of another version, or a log that must be there
  */
-export async function openLog(pool: Pool, origin: string): Promise<number> {
+export async function openLog(pool: Pool, log: Opened): Promise<number> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
-    const number = await prepare(client, origin);
+    const number = await prepare(client, log);
     await client.query("COMMIT");
     client.release();
     return number;
@@ -23,13 +26,14 @@ export async function openLog(pool: Pool, origin: string): Promise<number> {
   }
 }
 
-async function prepare(client: PoolClient, origin: string): Promise<number> {
+async function prepare(client: PoolClient, { origin, existing }: Opened): Promise<number> {
   const one = async (sql: string, values: unknown[] = []): Promise<Record<string, unknown>> =>
     (await client.query<Record<string, unknown>>(sql, values)).rows[0] ?? {};
   await client.query("SELECT pg_advisory_xact_lock($1)", [CREATION_LOCK]);
   const server = await one("SELECT current_setting('server_version_num')::integer AS version");
   if (integer(server["version"]) < OLDEST_SERVER) throw unfit("PostgreSQL 15 or newer is needed");
   const { there } = await one("SELECT to_regnamespace('cmcp_log') IS NOT NULL AS there");
+  if (there !== true && existing === true) throw unfit("it has no audit store");
   if (there !== true) await client.query(SCHEMA);
   const { known } = await one("SELECT to_regclass('cmcp_log.version') IS NOT NULL AS known");
   const found = known === true ? await one("SELECT max(version) AS version FROM cmcp_log.version") : {};
@@ -38,6 +42,7 @@ async function prepare(client: PoolClient, origin: string): Promise<number> {
   const ORIGIN = "SELECT origin FROM cmcp_log.origins WHERE name = $1";
   const row = await one(ORIGIN, [name]);
   if (row["origin"] !== undefined) return integer(row["origin"]);
+  if (existing === true) throw unfit("it has no log of this origin");
   await client.query("INSERT INTO cmcp_log.origins (name) VALUES ($1)", [name]);
   const number = integer((await one(ORIGIN, [name]))["origin"]);
   await client.query(originPartition(number));

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { Archive, type ArchivingStore } from "../archive.ts";
+import { Archive, firstKept, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
 import { leafHash } from "@cmcp/log";
 import { TILE_WIDTH } from "@cmcp/log/format";
@@ -52,7 +52,7 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const pool = connections(options);
     try {
-      return new PostgresStore(pool, await openLog(pool, options.origin), options.archive ?? null);
+      return new PostgresStore(pool, await openLog(pool, options), options.archive ?? null);
     } catch (thrown) {
       await pool.end();
       throw postgresError(thrown);
@@ -111,6 +111,10 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
 
   async archive(before: number): Promise<number> {
     return this.#archive.fill(this.#rows, before);
+  }
+
+  async archivedBefore(): Promise<number> {
+    return firstKept(this.#rows, await this.#rows.size());
   }
 
   async #append(batch: Batch): Promise<void> {

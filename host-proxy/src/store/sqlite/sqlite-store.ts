@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
-import { Archive, type ArchivingStore } from "../archive.ts";
+import { Archive, firstKept, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
 import { leafHash } from "@cmcp/log";
 import { TILE_WIDTH } from "@cmcp/log/format";
@@ -134,6 +134,10 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
 
   async archive(before: number): Promise<number> {
     return this.#archive.fill(this.#rows, before);
+  }
+
+  async archivedBefore(): Promise<number> {
+    return firstKept(this.#rows, await this.#rows.size());
   }
 
   /**

@@ -195,6 +195,29 @@ function readLeaf(said: unknown, body: Untrusted<Uint8Array>): JournalRecord | n
   return read.success ? ({ kind, body: read.data, instance, seq, receipt: null } as JournalRecord) : null;
 }
 
+/** What a leaf says by itself, without its body. */
+export interface LeafFacts {
+  readonly kind: RecordKind;
+  readonly instance: string;
+  readonly seq: number;
+  /** Of a decision: the receipt without its place in the log. */
+  readonly receipt: ReceiptBody | null;
+}
+
+/** Reads a leaf whose body is not there; `null` for one of no known form. */
+export function readLeafFacts(leaf: Untrusted<Uint8Array>): LeafFacts | null {
+  try {
+    const value = parseJson(leaf, LEAF_LIMITS);
+    const decision = receiptBodySchema.safeParse(value);
+    if (decision.success) return { ...decision.data, receipt: decision.data };
+    const other = leafSchema.safeParse(value);
+    return other.success ? { ...other.data, receipt: null } : null;
+  } catch (thrown) {
+    if (!(thrown instanceof CmcpError)) throw thrown;
+    return null;
+  }
+}
+
 /** A decision: the entry has the hash that it names, and the leaf is its receipt. */
 function readDecision(
   said: unknown,

@@ -33,6 +33,14 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       summary: "write the gateway's log to files that auditors and other tools read",
       load: async () => (await import("./log/log-export.ts")).logExport,
     },
+    "log verify": {
+      summary: "verify an exported log by itself, offline",
+      load: async () => (await import("./log/log-verify.ts")).logVerify,
+    },
+    "log fsck": {
+      summary: "check the gateway's audit store in place",
+      load: async () => (await import("./log/log-fsck.ts")).logFsck,
+    },
     "session close": {
       summary: "end a session and keep its claim",
       load: async () => (await import("./session/session-close.ts")).sessionClose,

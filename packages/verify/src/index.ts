@@ -8,8 +8,11 @@ export {
   type SessionTerms,
 } from "./expectations.ts";
 export type { BundleBytes } from "./bundle/read-bundle.ts";
+export { isSignedByInstance } from "./log/instance-key.ts";
+export { ShownLog, type LogFiles, type LogTiles } from "./log/shown-log.ts";
+export { checkWitnessing, type HeadExpectations, type Witnessing } from "./log/witnessing.ts";
 export { MAX_BUNDLE_BYTES } from "./parse.ts";
-export { renderVerdict, type ReportLine, type Tone } from "./render.ts";
+export { renderChecks, renderVerdict, type ReportLine, type Tone } from "./render.ts";
 export {
   OUTCOME_EXIT,
   type Check,

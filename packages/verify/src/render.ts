@@ -35,11 +35,15 @@ export function renderVerdict(verdict: Verdict): ReportLine[] {
   else if (outcome === "accepted") lines.push({ tone: "plain", text: `origin  ${origin}` });
   if (verdict.session !== null) lines.push({ tone: "plain", text: `session ${verdict.session}` });
   if (verdict.signingKey !== null) lines.push({ tone: "plain", text: `key     ${verdict.signingKey}` });
-  for (const { name, status, code, why } of verdict.checks) {
+  return [...lines, ...renderChecks(verdict.checks)];
+}
+
+/** A line for each check. */
+export function renderChecks(checks: readonly Check[]): ReportLine[] {
+  return checks.map(({ name, status, code, why }) => {
     const [tone, mark] = MARKS[status];
-    lines.push({ tone, text: `  ${mark.padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}` });
-  }
-  return lines;
+    return { tone, text: `  ${mark.padEnd(13)} ${name}: ${why}${code === undefined ? "" : ` [${code}]`}` };
+  });
 }
 
 /** How much is covered, what it is worth, and under which conditions the session ran. */

@@ -5,8 +5,8 @@ import { readArguments, required } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
 import { bundlePieces } from "../verify/bundle-file.ts";
+import { printVerdict } from "../verify/print-verdict.ts";
 import { sessionTerms } from "../verify/session-terms.ts";
-import { printVerdict } from "../verify/verify.ts";
 
 const OPTIONS = {
   receipt: { type: "string", multiple: true },

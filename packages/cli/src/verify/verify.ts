@@ -3,7 +3,6 @@ import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import {
   OUTCOME_EXIT,
-  renderVerdict,
   verifyClaim,
   verifyIncomplete,
   type EvidenceRecord,
@@ -15,10 +14,11 @@ import { hexOption, policyOf, timeOf } from "../evidence/inputs.ts";
 import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
-import type { Command, Terminal } from "../command.ts";
+import type { Command } from "../command.ts";
 import { readFileOf } from "../read-file.ts";
 import { bundlePieces, readBundleFile } from "./bundle-file.ts";
 import { launchTerms } from "./launch.ts";
+import { printVerdict } from "./print-verdict.ts";
 import { sessionTerms } from "./session-terms.ts";
 
 const HASH = /^sha256:[0-9a-f]{64}$/;
@@ -216,16 +216,4 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
     ...(catalogHash === undefined ? {} : { catalogHash }),
     ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),
   };
-}
-
-const COLOURS = { good: "\u001b[32m", bad: "\u001b[31m", quiet: "\u001b[2m", plain: "" } as const;
-
-/** Prints a verdict for a person, or as JSON. */
-export function printVerdict(verdict: Verdict, asJson: boolean, { out, colour }: Terminal): void {
-  if (asJson) {
-    out.write(`${JSON.stringify(verdict)}\n`);
-    return;
-  }
-  for (const { tone, text } of renderVerdict(verdict))
-    out.write(colour ? `${COLOURS[tone]}${text}\u001b[0m\n` : `${text}\n`);
 }

@@ -2,7 +2,8 @@ import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import type { SigningJwk } from "@cmcp/appraise/evidence";
 import { handOverLeaf, MAX_RECORD_BYTES, type ProvenHandOver } from "@cmcp/audit/schema";
 import { canonicalBytes, toHex } from "@cmcp/boundary";
-import { instanceOf, isInLog } from "./log-place.ts";
+import { thumbprintOf } from "../log/instance-key.ts";
+import { isInLog } from "./log-place.ts";
 
 /**
  * Whether the log of an instance that answers for another has that one's hand-over: the record of kind `hand-over` that the key in it begins with.
@@ -18,5 +19,5 @@ export async function isHandedOver(
   const bytes = canonicalBytes(body);
   if (bytes.length > MAX_RECORD_BYTES) return false;
   const hash = `sha256:${toHex(await sha256(crypto, bytes))}`;
-  return await isInLog(crypto, handOverLeaf(await instanceOf(crypto, body.jwk), hash), log, [answering]);
+  return await isInLog(crypto, handOverLeaf(await thumbprintOf(crypto, body.jwk), hash), log, [answering]);
 }

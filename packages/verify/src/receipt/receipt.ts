@@ -13,7 +13,8 @@ import { leafInput, nodeInput, siblingSides } from "@cmcp/log/format";
 import type { Checklist } from "../checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "../crypto.ts";
 import type { SessionFacts } from "../session/session-facts.ts";
-import { instanceOf, isInLog, readHead } from "./log-place.ts";
+import { thumbprintOf } from "../log/instance-key.ts";
+import { isInLog, readHead } from "./log-place.ts";
 
 /** What a receipt is held to: key and session of its record, and the entries of it that were given. */
 export interface ReceiptContext {
@@ -42,7 +43,7 @@ export async function checkReceipt(
 ): Promise<ReceiptFinding> {
   const name = `receipt ${receipt.sequence_number}`;
   const signed =
-    receipt.instance === (await instanceOf(crypto, context.jwk)) && (await isSigned(crypto, receipt, context));
+    receipt.instance === (await thumbprintOf(crypto, context.jwk)) && (await isSigned(crypto, receipt, context));
   if (
     !list.require(`${name} signature`, signed, "RECEIPT_INVALID", {
       passed: "signed by this instance",

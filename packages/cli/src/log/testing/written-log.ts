@@ -1,0 +1,160 @@
+/** A log as a gateway's instances write it one after the other, in a store of the host's. */
+import {
+  decidedBy,
+  encodeRecord,
+  LogState,
+  snapshotOf,
+  type AuditEntry,
+  type HandOver,
+  type JournalStatement,
+  type Receipt,
+} from "@cmcp/audit";
+import { fromBase64Url, toBase64Url, toHex } from "@cmcp/boundary";
+import type { Claim } from "@cmcp/claim";
+import {
+  appendLeaves,
+  EMPTY_RANGE,
+  formatCheckpoint,
+  instanceKeyName,
+  leafHash,
+  rootOf,
+  SIGNATURE_TYPE,
+  signNote,
+  verifierKey,
+  type CompactRange,
+} from "@cmcp/log";
+import { SqliteStore } from "../../../../../host-proxy/src/store/sqlite/sqlite-store.ts";
+import { Instance } from "../../../../verify/src/testing/instance.ts";
+import { claimOf, entriesOf, recordOf, type SessionRecord } from "../../../../verify/src/testing/session.ts";
+
+export const ORIGIN = "gateway.example/0";
+const DIGEST = `sha256:${"a".repeat(64)}`;
+
+/** What a test changes of a record before it is stored. */
+export interface Tampering {
+  readonly header?: (header: Uint8Array) => Uint8Array;
+  readonly body?: (body: Uint8Array) => Uint8Array;
+  /** Another number of the record. */
+  readonly seq?: number;
+  /** Another instance than the one that writes. */
+  readonly instance?: string;
+}
+
+export class WrittenLog {
+  readonly store: SqliteStore;
+  readonly origin: string;
+  instance = new Instance();
+  /** The newest note. */
+  note = "";
+  range: CompactRange = EMPTY_RANGE;
+  #state = new LogState();
+  #seq = 0;
+  #handOver: HandOver | null = null;
+
+  constructor(path: string | null, options: { readonly archive?: string; readonly origin?: string } = {}) {
+    this.store = new SqliteStore(path, {
+      durable: false,
+      ...(options.archive === undefined ? {} : { archive: options.archive }),
+    });
+    this.origin = options.origin ?? ORIGIN;
+  }
+
+  /** Another instance takes the log over. */
+  async begin(instance = new Instance(), said: Partial<HandOver> = {}): Promise<void> {
+    const before = this.#handOver === null ? null : this.instance.name;
+    const predecessor =
+      before === null ? null : { size: this.range.size, root: toHex(rootOf(this.range)), instance: before };
+    this.instance = instance;
+    this.#seq = 0;
+    this.#handOver = {
+      jwk: instance.jwk,
+      gateway_version: "0.1.0",
+      policy_hash: DIGEST,
+      catalog_hash: DIGEST,
+      launch_digest: DIGEST,
+      platform: "software-only",
+      measurement: "none",
+      boot_time: new Date(1_790_000_000_000).toISOString(),
+      history: { state: "complete" },
+      predecessor,
+      ...said,
+    };
+    await this.append({ kind: "hand-over", body: this.#handOver });
+  }
+
+  /** Stores records together, under one note. @returns the receipts of decisions */
+  async append(...statements: readonly JournalStatement[]): Promise<Receipt[]> {
+    return await this.tampered(statements.map((statement) => ({ statement })));
+  }
+
+  async tampered(
+    records: readonly { readonly statement: JournalStatement; readonly by?: Tampering }[],
+  ): Promise<Receipt[]> {
+    const stored = records.map(({ statement, by = {} }) => this.#encoded(statement, by));
+    const first = this.range.size;
+    const { range, root, paths } = appendLeaves(
+      this.range,
+      stored.map(({ header }) => leafHash(header)),
+    );
+    this.range = range;
+    this.note = this.signed(range.size, root);
+    await this.store.append({ first, note: this.note, records: stored });
+    return stored.flatMap(({ said }, at) =>
+      said === null
+        ? []
+        : [{ ...said, log: { index: first + at, path: (paths[at] ?? []).map(toBase64Url), note: this.note } }],
+    );
+  }
+
+  #encoded(statement: JournalStatement, { header, body, seq, instance = this.instance.name }: Tampering) {
+    const entry = statement.kind === "entry" ? statement.body : null;
+    const decided = entry?.entry_type !== "tool_call" ? null : decidedBy(entry, "plain");
+    const place = { instance, seq: seq ?? this.#seq };
+    this.#seq += 1;
+    const encoded = encodeRecord(statement, place, decided);
+    this.#state.apply(statement, instance);
+    return {
+      session: entry?.session_id ?? instance,
+      kind: statement.kind,
+      header: header?.(encoded.leaf) ?? encoded.leaf,
+      body: body?.(encoded.body) ?? encoded.body,
+      said: decided === null ? null : { ...decided, ...place },
+    };
+  }
+
+  /** A head of the log, signed by the instance that writes. */
+  signed(size: number, root: Uint8Array, { instance, origin }: Pick<WrittenLog, "instance" | "origin"> = this): string {
+    const publicKey = fromBase64Url(instance.jwk.x) ?? new Uint8Array();
+    const key = verifierKey(instanceKeyName(instance.name), SIGNATURE_TYPE.ed25519, publicKey);
+    return signNote(formatCheckpoint({ origin, size, root }), key, instance.sign);
+  }
+
+  /** A session of the instance that writes: its entries, then its claim if it is closed. */
+  async session(closed = true): Promise<SessionRecord> {
+    const entries = entriesOf(this.instance, closed);
+    const receipts: Receipt[] = [];
+    // Some together and some alone, as calls come.
+    for (let at = 0; at < entries.length; at += 1 + (at % 3))
+      receipts.push(...(await this.append(...entries.slice(at, at + 1 + (at % 3)).map(entryStatement))));
+    const claim = claimOf(this.instance, entries);
+    if (closed) await this.append(claimStatement(claim, entries));
+    return { ...recordOf(this.instance, entries), claim, receipts };
+  }
+
+  async snapshot(): Promise<void> {
+    const parts = snapshotOf(this.#state, this.range.size, this.range.hashes.map(toHex));
+    await this.append(...parts);
+  }
+}
+
+export const entryStatement = (entry: AuditEntry): JournalStatement => ({ kind: "entry", body: entry });
+
+export const claimStatement = (claim: Claim, [first]: readonly AuditEntry[]): JournalStatement => ({
+  kind: "claim",
+  body: {
+    session_id: first?.session_id ?? "",
+    sequence_number: 1,
+    claim_hash: DIGEST,
+    claim: JSON.parse(JSON.stringify(claim)) as Record<string, never>,
+  },
+});

@@ -8,6 +8,8 @@ const MALFORMED: readonly ErrorCode[] = [
   "BUNDLE_MALFORMED",
   "RECEIPT_MALFORMED",
   "EVIDENCE_MALFORMED",
+  "LOG_EXPORT_MALFORMED",
+  "NOTE_MALFORMED",
 ];
 
 /** The checks of one verification and the outcome they add up to. */

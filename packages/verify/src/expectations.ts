@@ -1,6 +1,7 @@
 import type { AppraisalPolicy, EnforcementMode, ImageMatcher } from "@cmcp/appraise";
 import type { EatProfile } from "@cmcp/claim/schema";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
+import type { HeadExpectations } from "./log/witnessing.ts";
 
 /** What is asked of a session, whatever its evidence is worth. */
 export interface SessionTerms {
@@ -19,7 +20,7 @@ export interface RecordExpectations extends SessionTerms {
 }
 
 /** What a relying party expects; nothing here is read from the record being verified. */
-export interface Expectations extends SessionTerms {
+export interface Expectations extends SessionTerms, HeadExpectations {
   /** The time of verification. */
   readonly now: Date;
   /** The only profile accepted. */

@@ -8,6 +8,7 @@ export {
   type SessionTerms,
 } from "./expectations.ts";
 export type { BundleBytes } from "./bundle/read-bundle.ts";
+export type { LogStanding } from "./verdict.ts";
 export { isSignedByInstance } from "./log/instance-key.ts";
 export { ShownLog, type LogFiles, type LogTiles } from "./log/shown-log.ts";
 export { checkWitnessing, type HeadExpectations, type Witnessing } from "./log/witnessing.ts";

@@ -47,7 +47,7 @@ export function renderChecks(checks: readonly Check[]): ReportLine[] {
 }
 
 /** How much is covered, what it is worth, and under which conditions the session ran. */
-function headline({ outcome, completeness, coveredEntries, assurance, conditions }: Verdict): string {
+function headline({ outcome, completeness, coveredEntries, assurance, conditions, log }: Verdict): string {
   const covered = coveredEntries === null ? completeness : `${completeness}, ${coveredEntries} entries`;
   const parts = [covered, `assurance: ${assurance}`];
   if (outcome === "accepted") {
@@ -58,6 +58,7 @@ function headline({ outcome, completeness, coveredEntries, assurance, conditions
       `channel: ${channel ?? "unknown"}`,
       `history: ${history}`,
       `advisory denials: ${advisoryDenials ?? "unknown"}`,
+      ...(log === undefined ? [] : [`log: ${log.witnessing}`]),
     );
   }
   return parts.join("; ");

@@ -1,4 +1,5 @@
 import type { Assurance, Check } from "@cmcp/appraise";
+import type { Witnessing } from "./log/witnessing.ts";
 import type { Conditions } from "./session/conditions.ts";
 
 export type { Check, CheckStatus } from "@cmcp/appraise";
@@ -19,6 +20,17 @@ export type Completeness = "closed session" | "open prefix" | "unknown";
  */
 export type Origin = "trusted key" | "platform evidence" | "not proven";
 
+/** The log that a record was found in. */
+export interface LogStanding {
+  /** Name of the log. */
+  readonly origin: string;
+  /** Records that its checkpoint is of. */
+  readonly size: number;
+  /** Root hash, base64. */
+  readonly root: string;
+  readonly witnessing: Witnessing;
+}
+
 /** The result of a verification. */
 export interface Verdict {
   readonly outcome: Outcome;
@@ -33,6 +45,8 @@ export interface Verdict {
   readonly session: string | null;
   /** Base64url of the signing key, once its signature verified. */
   readonly signingKey: string | null;
+  /** The log that it was held to, if one was given. Its witnessing counts only for an accepted record. */
+  readonly log?: LogStanding;
   readonly checks: readonly Check[];
 }
 

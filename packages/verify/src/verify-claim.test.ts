@@ -85,6 +85,7 @@ describe("an intact record", () => {
         ["platform evidence", "not-applicable"],
         ["policy of launch document", "not-performed"],
         ["held claims", "not-performed"],
+        ["log", "not-performed"],
       ],
     );
   });
@@ -105,6 +106,7 @@ describe("an intact record", () => {
         "policy of launch document",
         "receipts",
         "held claims",
+        "log",
       ],
     );
   });

@@ -17,6 +17,8 @@ import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
 import { endsIn, numbersIn, parseClaim, parseReceipt } from "./parse.ts";
 import { checkHeldClaim } from "./held/held-claim.ts";
+import { checkLog } from "./log/claim-in-log.ts";
+import type { LogFiles } from "./log/shown-log.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import { checkClaimTerms } from "./session/claim-terms.ts";
 import { conditionsOfClaim, NO_CONDITIONS } from "./session/conditions.ts";
@@ -31,11 +33,13 @@ export interface ClaimRecord extends EvidenceRecord {
   readonly receipts?: readonly Uint8Array[];
   /** Earlier or later claims that a relying party holds; each must be of one history with this one. */
   readonly heldClaims?: readonly Uint8Array[];
+  /** The log that claim and receipts must be in. */
+  readonly log?: LogFiles;
 }
 
 /**
  * Verifies a claim offline. Never throws for what the record holds: every finding is a check of the verdict. What the source of a
- * bundle's bytes throws is thrown on.
+ * bundle's bytes throws is thrown on, and what reading the log's files throws that is no finding.
  */
 export async function verifyClaim(
   record: ClaimRecord,
@@ -71,7 +75,8 @@ export async function verifyClaim(
   checkLaunch(claim, entries, launched, list);
   await checkReceipts(context, entries, receipts);
   await checkHeldClaims(context, entries, record.heldClaims ?? []);
-  return verdict(list, { claim, entries, signed, assurance, expected });
+  const log = await checkInLog(context, record.log, receipts);
+  return { ...verdict(list, { claim, entries, signed, assurance, expected }), ...log };
 }
 
 const FORM = "strict JSON of the documented form";
@@ -129,6 +134,23 @@ async function checkHeldClaims(
     const held = list.attempt("held claim form", "CLAIM_MALFORMED", FORM, () => parseClaim(bytes));
     if (held !== null) await checkHeldClaim(context, held, entries);
   }
+}
+
+async function checkInLog(
+  context: ClaimContext,
+  files: LogFiles | undefined,
+  receipts: readonly (AnyReceipt | null)[],
+): Promise<Pick<Verdict, "log">> {
+  if (files !== undefined)
+    return {
+      log: await checkLog(
+        context,
+        files,
+        receipts.filter((receipt) => receipt !== null),
+      ),
+    };
+  context.list.notPerformed("log", "no log was given (--log): whether claim and receipts are in it is not looked at");
+  return {};
 }
 
 /** What proves who made an accepted claim. The key in the claim alone proves nothing: anybody can make one. */

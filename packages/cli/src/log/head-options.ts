@@ -10,9 +10,9 @@ export const HEAD_OPTIONS = {
 } as const;
 
 /** What the help of such a command says of them. */
-export const HEAD_HELP = `  --witness-policy FILE  witnesses and quorum that must have cosigned the checkpoint (C2SP tlog-policy): WITNESSED
+export const HEAD_HELP = `  --witness-policy FILE    witnesses and quorum that must have cosigned the checkpoint (C2SP tlog-policy): WITNESSED
   --earlier-checkpoint FILE  a checkpoint of this log that you kept; may be given again. The log must continue it:
-                         CONSISTENT. With neither the log is UNWITNESSED`;
+                           CONSISTENT. With neither the log is UNWITNESSED`;
 
 /** @throws CmcpError `USAGE` for a file that cannot be read; `WITNESS_POLICY_INVALID` */
 export async function headExpectations({

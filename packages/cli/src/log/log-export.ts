@@ -19,11 +19,11 @@ export const logExport: Command = {
 Writes the gateway's log as it is now to a new folder: C2SP tlog-tiles, which other tools read, and the bodies of
 the records beside them. cmcp log verify and cmcp verify --log read it. Without OUT/checkpoint it is not complete.
 
-  OUT                  the folder, which must not exist
+  OUT                      the folder, which must not exist
 ${STORE_HELP};
-                       without it such bodies are left out
-  --signatures FILE    signature lines that others made for the newest checkpoint: the log's key, witnesses
-  --json               one line of JSON: what was exported
+                           without it such bodies are left out
+  --signatures FILE        signature lines that others made for the newest checkpoint: the log's key, witnesses
+  --json                   one line of JSON: what was exported
 
 Exit codes: 0 exported, 10 the store cannot be read or is not one log, 64 usage, 1 internal.
 Example:    cmcp log export --store audit.db out/log

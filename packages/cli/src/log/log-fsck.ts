@@ -23,10 +23,10 @@ export const logFsck: Command = {
 Checks the gateway's audit store in place, as cmcp log verify checks an export of it, and the store's hash tiles.
 
 ${STORE_HELP};
-                         without it such bodies are not looked at
-  --trusted-key KEY      the key that must have signed the checkpoint: base64url of 32 bytes
+                           without it such bodies are not looked at
+  --trusted-key KEY        the key that must have signed the checkpoint: base64url of 32 bytes
 ${HEAD_HELP}
-  --json                 the verdict as JSON; origin is "trusted key" or "not proven"
+  --json                   the verdict as JSON; origin is "trusted key" or "not proven"
 
 Exit codes: 0 accepted, 10 rejected, or the store cannot be read, 30 malformed, 64 usage, 1 internal.
 Example:    cmcp log fsck --store audit.db

@@ -9,14 +9,15 @@ import { rootOf } from "@cmcp/log";
 import { temporaryDirectory } from "../../../../host-proxy/src/testing/temporary-directory.ts";
 import { Instance } from "../../../verify/src/testing/instance.ts";
 import { entriesOf } from "../../../verify/src/testing/session.ts";
+import { entryStatement, ORIGIN, type WrittenLog } from "../../../verify/src/testing/written-log.ts";
 import { logExport } from "./log-export.ts";
 import { logFsck } from "./log-fsck.ts";
 import { logVerify } from "./log-verify.ts";
 import { judgeLog, runJson } from "./testing/run-command.ts";
-import { entryStatement, ORIGIN, WrittenLog } from "./testing/written-log.ts";
+import { StoredLog } from "./testing/stored-log.ts";
 
 interface Room {
-  readonly log: WrittenLog;
+  readonly log: StoredLog;
   /** The store's file. */
   readonly path: string;
   readonly archive: string;
@@ -28,7 +29,7 @@ function room(t: TestContext): Room {
   const folder = temporaryDirectory(t);
   const path = join(folder, "audit.db");
   const archive = join(folder, "archive");
-  const log = new WrittenLog(path, { archive });
+  const log = new StoredLog(path, archive);
   t.after(async () => log.store.close());
   return {
     log,
@@ -43,12 +44,12 @@ function room(t: TestContext): Room {
 
 /** A log that tests read and none writes to. */
 const read = { folder: "", path: "", size: 0 };
-let unchanged: WrittenLog;
+let unchanged: StoredLog;
 before(async () => {
   const folder = mkdtempSync(join(tmpdir(), "cmcp-log-"));
   read.path = join(folder, "audit.db");
   read.folder = join(folder, "log");
-  unchanged = new WrittenLog(read.path);
+  unchanged = new StoredLog(read.path);
   await history(unchanged);
   read.size = unchanged.range.size;
   await runJson(logExport, "--store", read.path, read.folder);

@@ -21,10 +21,10 @@ Verifies an exported log by itself, offline: every leaf hash, tile and root is d
 body held to its leaf, every hand-over to the head before it, the entries of each session to their chain, and the
 checkpoint to the key of the instance that wrote last. What is not there is listed as not performed.
 
-  --origin ORIGIN        the log that it must be
-  --trusted-key KEY      the key that must have signed the checkpoint: base64url of 32 bytes
+  --origin ORIGIN          the log that it must be
+  --trusted-key KEY        the key that must have signed the checkpoint: base64url of 32 bytes
 ${HEAD_HELP}
-  --json                 the verdict as JSON; origin is "trusted key" or "not proven"
+  --json                   the verdict as JSON; origin is "trusted key" or "not proven"
 
 Exit codes: 0 accepted, 10 rejected, 30 malformed, 64 usage, 1 internal.
 Example:    cmcp log verify out/log --origin gateway.example/0

@@ -12,10 +12,10 @@ export const STORE_OPTIONS = {
 } as const;
 
 /** What the help of such a command says of them. */
-export const STORE_HELP = `  --store FILE         the gateway's audit store, a file of SQLite; the gateway may be running
-  --store-env NAME     environment variable with the URL of a PostgreSQL database instead
-  --origin ORIGIN      the log that it must be, log.origin of the configuration; a database needs it
-  --archive FOLDER     where bodies are that left the store`;
+export const STORE_HELP = `  --store FILE             the gateway's audit store, a file of SQLite; the gateway may be running
+  --store-env NAME         environment variable with the URL of a PostgreSQL database instead
+  --origin ORIGIN          the log that it must be, log.origin of the configuration; a database needs it
+  --archive FOLDER         where bodies are that left the store`;
 
 type StoreValues = Readonly<Partial<Record<keyof typeof STORE_OPTIONS, string>>>;
 

@@ -1,5 +1,5 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
-import { CmcpError, fromBase64Url, toHex } from "@cmcp/boundary";
+import { CmcpError, toHex } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import {
   OUTCOME_EXIT,
@@ -15,6 +15,8 @@ import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import type { Command } from "../command.ts";
+import { ExportedLog } from "../log/exported-log.ts";
+import { HEAD_HELP, HEAD_OPTIONS, headExpectations, trustedKeyOf } from "../log/head-options.ts";
 import { readFileOf } from "../read-file.ts";
 import { bundlePieces, readBundleFile } from "./bundle-file.ts";
 import { launchTerms } from "./launch.ts";
@@ -27,6 +29,8 @@ const OPTIONS = {
   "audit-bundle": { type: "string" },
   receipt: { type: "string", multiple: true },
   "held-claim": { type: "string", multiple: true },
+  log: { type: "string" },
+  ...HEAD_OPTIONS,
   "policy-hash": { type: "string" },
   "catalog-hash": { type: "string" },
   "trusted-key": { type: "string" },
@@ -52,6 +56,7 @@ const OPTIONS = {
 /** Options that only a claim can answer: an interrupted session's export takes the others. */
 const CLAIM_ONLY = [
   "held-claim",
+  "log",
   "evidence",
   "certs",
   "collateral",
@@ -81,6 +86,9 @@ applicable or not performed. Without CLAIM, the bundle is the export of a sessio
   --receipt FILE           a receipt an agent kept; may be given again. It must stand in the chain
   --held-claim FILE        another claim that somebody kept, earlier or later; may be given again. Both must be of
                            one history of one instance
+  --log DIR                the gateway's log (cmcp log export): claim and receipts must be in it, which is computed from
+                           its tiles
+${HEAD_HELP}
   --policy-hash HASH       the policy bundle that must have been in force (cmcp policy hash)
   --catalog-hash HASH      the catalog that must have been in force (cmcp catalog hash)
   --trusted-key KEY        the only signing key accepted: base64url of 32 bytes. Of an interrupted session that of
@@ -113,6 +121,8 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
 `,
   async run(args, terminal) {
     const { values, positional: claimPath } = readArguments(args, OPTIONS, "CLAIM");
+    if (values.log === undefined && (values["witness-policy"] ?? values["earlier-checkpoint"]) !== undefined)
+      throw new CmcpError("USAGE", "--witness-policy and --earlier-checkpoint need --log");
     const expected = await expectations(values);
     const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
     let verdict: Verdict;
@@ -123,6 +133,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
           claim: await readFileOf(claimPath),
           ...bundle,
           ...(await evidenceOf(values)),
+          ...(values.log === undefined ? {} : { log: await ExportedLog.open(values.log) }),
           receipts: await Promise.all(receipt.map(readFileOf)),
           heldClaims: await Promise.all(held.map(readFileOf)),
         },
@@ -171,8 +182,6 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
   for (const hash of [policyHash, catalogHash])
     if (hash !== undefined && !HASH.test(hash))
       throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
-  if (trustedKey !== undefined && fromBase64Url(trustedKey)?.length !== 32)
-    throw new CmcpError("USAGE", "--trusted-key is base64url of 32 bytes");
   if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge))
     throw new CmcpError("USAGE", "--max-age is a number of seconds");
   const now = timeOf(at);
@@ -211,7 +220,8 @@ async function expectations(values: ReturnType<typeof readArguments<typeof OPTIO
     eatProfile,
     allowSoftwareOnly: values["allow-software-only"],
     ...sessionTerms(values),
-    ...(trustedKey === undefined ? {} : { trustedKey }),
+    ...(await headExpectations(values)),
+    ...trustedKeyOf(trustedKey),
     ...(policyHash === undefined ? {} : { policyHash }),
     ...(catalogHash === undefined ? {} : { catalogHash }),
     ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),

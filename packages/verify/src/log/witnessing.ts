@@ -97,7 +97,7 @@ async function checkPolicy(
     return false;
   }
   const met = list.require("witnesses", time !== undefined, "LOG_NOT_WITNESSED", {
-    passed: `${times.size} cosigned the checkpoint, a quorum by ${new Date((time ?? 0) * 1000).toISOString()}`,
+    passed: `${times.size} cosigned the checkpoint, a quorum of them at ${new Date((time ?? 0) * 1000).toISOString()} or later`,
     failed: `${times.size} of the policy's witnesses cosigned the checkpoint, which is no quorum`,
   });
   if (met && !quorumsIntersect(quorum))

@@ -1,4 +1,4 @@
-/** A log as a gateway's instances write it one after the other, in a store of the host's. */
+/** A log as a gateway's instances write it one after the other, in memory. */
 import {
   decidedBy,
   encodeRecord,
@@ -17,15 +17,19 @@ import {
   formatCheckpoint,
   instanceKeyName,
   leafHash,
+  nodeHash,
+  parseCheckpoint,
+  parseNote,
   rootOf,
   SIGNATURE_TYPE,
   signNote,
   verifierKey,
   type CompactRange,
+  type Tile,
 } from "@cmcp/log";
-import { SqliteStore } from "../../../../../host-proxy/src/store/sqlite/sqlite-store.ts";
-import { Instance } from "../../../../verify/src/testing/instance.ts";
-import { claimOf, entriesOf, recordOf, type SessionRecord } from "../../../../verify/src/testing/session.ts";
+import type { LogFiles } from "../log/shown-log.ts";
+import { Instance } from "./instance.ts";
+import { claimOf, entriesOf, recordOf, type SessionRecord } from "./session.ts";
 
 export const ORIGIN = "gateway.example/0";
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -40,23 +44,39 @@ export interface Tampering {
   readonly instance?: string;
 }
 
+/** A record as the host keeps it. */
+export interface WrittenRecord {
+  readonly session: string;
+  readonly kind: JournalStatement["kind"];
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** Records under one note. */
+export interface WrittenBatch {
+  readonly first: number;
+  readonly note: string;
+  readonly records: readonly WrittenRecord[];
+}
+
 export class WrittenLog {
-  readonly store: SqliteStore;
   readonly origin: string;
   instance = new Instance();
   /** The newest note. */
   note = "";
   range: CompactRange = EMPTY_RANGE;
+  readonly records: WrittenRecord[] = [];
   #state = new LogState();
   #seq = 0;
   #handOver: HandOver | null = null;
 
-  constructor(path: string | null, options: { readonly archive?: string; readonly origin?: string } = {}) {
-    this.store = new SqliteStore(path, {
-      durable: false,
-      ...(options.archive === undefined ? {} : { archive: options.archive }),
-    });
-    this.origin = options.origin ?? ORIGIN;
+  constructor(origin = ORIGIN) {
+    this.origin = origin;
+  }
+
+  /** Takes records as the host is given them. */
+  protected async keep(_batch: WrittenBatch): Promise<void> {
+    await Promise.resolve();
   }
 
   /** Another instance takes the log over. */
@@ -98,7 +118,8 @@ export class WrittenLog {
     );
     this.range = range;
     this.note = this.signed(range.size, root);
-    await this.store.append({ first, note: this.note, records: stored });
+    this.records.push(...stored);
+    await this.keep({ first, note: this.note, records: stored });
     return stored.flatMap(({ said }, at) =>
       said === null
         ? []
@@ -139,6 +160,33 @@ export class WrittenLog {
     const claim = claimOf(this.instance, entries);
     if (closed) await this.append(claimStatement(claim, entries));
     return { ...recordOf(this.instance, entries), claim, receipts };
+  }
+
+  /** The log as files, with further signature lines on its checkpoint, at its size or as its note was then. */
+  files(lines = "", note = this.note): LogFiles {
+    const { records } = this;
+    const parsed = parseNote(note + lines);
+    const checkpoint = parseCheckpoint(parsed.text);
+    const hashes = records.slice(0, checkpoint.size).map(({ header }) => leafHash(header));
+    const of = <T>({ index, width }: Tile, all: readonly T[]): readonly T[] =>
+      all.slice(index * 256, index * 256 + width);
+    return {
+      note: parsed,
+      checkpoint,
+      readTile: async (tile) => {
+        let nodes: readonly Uint8Array[] = hashes;
+        for (let height = 0; height < 8 * tile.level; height += 1)
+          nodes = Array.from({ length: Math.floor(nodes.length / 2) }, (_, at) =>
+            nodeHash(nodes[2 * at] ?? new Uint8Array(), nodes[2 * at + 1] ?? new Uint8Array()),
+          );
+        return await Promise.resolve(Buffer.concat(of(tile, nodes)));
+      },
+      readEntries: async (tile) => await Promise.resolve(of(tile, records).map(({ header }) => header)),
+      readBodies: async function* (this: void, tile: Tile) {
+        await Promise.resolve();
+        yield* of(tile, records).map(({ body }) => body);
+      },
+    };
   }
 
   async snapshot(): Promise<void> {

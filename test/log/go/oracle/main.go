@@ -21,6 +21,7 @@ type request struct {
 	Do     string            `json:"do"`
 	Name   string            `json:"name"`
 	Text   string            `json:"text"`
+	Folder string            `json:"folder"`
 	Note   string            `json:"note"`
 	Keys   []string          `json:"keys"`
 	Policy string            `json:"policy"`
@@ -45,6 +46,8 @@ type answer struct {
 	Root     []byte            `json:"root,omitempty"`
 	Proof    [][]byte          `json:"proof,omitempty"`
 	Tiles    map[string][]byte `json:"tiles,omitempty"`
+	Leaf     []byte            `json:"leaf,omitempty"`
+	Entries  int64             `json:"entries,omitempty"`
 }
 
 func main() {
@@ -77,6 +80,8 @@ func respond(r request) (answer, error) {
 		return policy(r)
 	case "grow":
 		return grow(r)
+	case "read":
+		return read(r)
 	case "check-record":
 		return answer{}, tlog.CheckRecord(hashes(r.Proof), r.Size, hash(r.Root), r.Index, hash(r.Leaf))
 	case "check-tree":

@@ -182,6 +182,11 @@ describe("exit codes", () => {
     const close = ["--url", url, "--token-env", "ALICE", "--out", join(folder, "claim.json")];
     const { instance } = seen;
     const operate = ["--url", url, "--key", key, "--reason", "looked at", "--principal", "bob", "--instance"];
+    const store = join(deployment.folder, "deployment/audit.db");
+    const log = join(folder, "exported");
+    assert.equal((await cmcp(["log", "export", "--store", store, log])).code, 0);
+    await cp(log, join(folder, "cut"), { recursive: true });
+    await writeFile(join(folder, "cut/checkpoint"), "cut off");
     const nobodys = "11111111-1111-4111-8111-111111111111";
     cases = {
       "validate-config": { 0: ["--config", config], 10: ["--config", wrongConfig], 64: ["--config"] },
@@ -195,6 +200,23 @@ describe("exit codes", () => {
         10: [broken, "--allow-software-only"],
         30: [garbage, "--allow-software-only"],
         64: [export_, "--trusted-key", "short"],
+      },
+      "log export": {
+        0: ["--store", store, join(folder, "log")],
+        10: ["--store", garbage, join(folder, "no-log")],
+        64: ["--store", store, folder],
+      },
+      "log verify": {
+        0: [log],
+        10: [log, "--origin", "gateway.example/0"],
+        30: [join(folder, "cut")],
+        64: [folder],
+      },
+      "log fsck": {
+        0: ["--store", store],
+        10: ["--store", garbage],
+        30: ["--store", store, "--earlier-checkpoint", garbage],
+        64: ["--store", store, "--store-env", "NAME"],
       },
       "session reset": {
         0: [...reset, "--receipt", receipt],

@@ -1,11 +1,12 @@
 import { hash } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import type { SegmentStore } from "./compaction.ts";
 import type { LogStore } from "./log-store.ts";
 import { encodeSegment, malformedStore, segmentRecords } from "./segment.ts";
 import {
+  COMPRESSED_BYTES,
   compressSegment,
   decodeSegment,
   DIGEST_BYTES,
@@ -72,7 +73,10 @@ export class Archive {
     const file = fileName(segment);
     let bytes: Uint8Array;
     try {
-      bytes = await readFile(join(this.#required(), file));
+      await using handle = await open(join(this.#required(), file), "r");
+      const { size } = await handle.stat();
+      if (size > COMPRESSED_BYTES) throw malformedStore(`a file ${file} of ${size} bytes in its archive`);
+      bytes = (await handle.read(Buffer.alloc(size))).buffer;
     } catch (thrown) {
       if (thrown instanceof CmcpError) throw thrown;
       throw unavailable(`the file ${file} of the archive cannot be read`, thrown);

@@ -15,6 +15,8 @@ export const SEGMENT_RECORDS = 256;
 export const SEGMENT_FILL = 1024 * 1024;
 /** Bytes of a segment when decoded: one short of complete, a batch, and the lengths that stand between their fields. */
 export const SEGMENT_BYTES = SEGMENT_FILL + BATCH_BYTES + 1024 * 1024;
+/** Bytes of a segment when compressed: what does not compress grows by a little. */
+export const COMPRESSED_BYTES = SEGMENT_BYTES + SEGMENT_BYTES / 128 + 64 * 1024;
 
 /**
  * Level 1 makes fewer bytes of records than levels 3 to 12 in less time: hashes do not repeat (`test/bench/store-size.ts`). The

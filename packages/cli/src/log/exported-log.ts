@@ -20,6 +20,7 @@ import {
   type Tile,
 } from "@cmcp/log/format";
 import type { LogFiles } from "@cmcp/verify";
+import { MalformedInput } from "../malformed-input.ts";
 
 /** Bytes of a body, as the store bounds it. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -51,12 +52,17 @@ export class ExportedLog implements ReadableLog, LogFiles {
 
   /**
    * Reads the checkpoint of a folder.
-   * @throws CmcpError `USAGE` for a folder without one; `NOTE_MALFORMED` for one of another form
+   * @throws CmcpError `USAGE` for a folder without one; MalformedInput for one of another form
    */
   static async open(folder: string): Promise<ExportedLog> {
     const role = { what: "checkpoint", code: "USAGE", maxBytes: MAX_NOTE_BYTES } as const;
     const bytes = await readBounded(join(folder, "checkpoint"), role);
-    return new ExportedLog(folder, new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+    try {
+      return new ExportedLog(folder, new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+    } catch (thrown) {
+      if (!(thrown instanceof CmcpError)) throw thrown;
+      throw new MalformedInput(thrown.code, `${join(folder, "checkpoint")}: ${thrown.message}`, { cause: thrown });
+    }
   }
 
   head(): Promise<LogHead | null> {

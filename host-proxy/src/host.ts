@@ -13,7 +13,7 @@ import type { Log } from "./log.ts";
 import { Provisioning } from "./link/provisioning.ts";
 import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
 import { servicesOf } from "./services.ts";
-import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
+import { openForHost } from "./store/open-store.ts";
 
 export interface HostOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -24,6 +24,10 @@ export interface HostOptions {
   readonly egressAllow: readonly string[];
   /** File of the audit store; `null` keeps it in memory. */
   readonly storePath: string | null;
+  /** The PostgreSQL database that has the log of an origin, in place of the file. */
+  readonly database?: { readonly url: string; readonly origin: string };
+  /** Folder of bodies that left the audit store. */
+  readonly archivePath?: string;
   /** What the enclave runs in, or a launcher of the caller's own. */
   readonly enclave: LauncherSettings | Launcher;
   /** Where newer policy bundles appear; without it none is looked for. */
@@ -83,11 +87,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let drained = true;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
-    const store = new SqliteStore(options.storePath, { durable: false });
+    const { storePath: path, database, archivePath } = options;
+    const store = await openForHost(database ?? { path }, {
+      log,
+      ...(archivePath === undefined ? {} : { archive: archivePath }),
+    });
     undo.push(async () => await store.close());
-    store.moveLogAside(() =>
-      log.warn("the thread that moves the audit store's log ended; calls wait for the disk from here on"),
-    );
     const { enclave } = options;
     const launcher = "dialer" in enclave ? enclave : await openLauncher(enclave, options.launch, log);
     const { placement } = launcher;

@@ -50,6 +50,7 @@ const PROCESS: Tree = {
   max_response_size_bytes: 1000,
   policy_reload_interval_seconds: 5,
   audit_db_path: "audit.db",
+  audit_archive_path: "archive",
   log: {
     origin: "gateway.example/0",
     predecessors: [

@@ -20,6 +20,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "cookbook.test.ts", why: COMMANDS },
   { file: "policy-explain.process.test.ts", why: COMMANDS },
   { file: "commands.process.test.ts", why: COMMANDS },
+  { file: "postgres.process.test.ts", why: TIME },
   { file: "log-commands.process.test.ts", why: "reads the store of a gateway whose enclave it kills" },
   { file: "policy-commands.process.test.ts", why: COMMANDS },
   {

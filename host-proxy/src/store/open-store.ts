@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
-import { CmcpError } from "@cmcp/boundary";
+import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import type { ArchivingStore } from "./archive.ts";
+import type { CompactingStore } from "./compaction.ts";
+import type { Log } from "../log.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 
 /** Where a log is: a file of SQLite, or the log of an origin in a PostgreSQL database. */
@@ -23,4 +25,46 @@ export async function openExisting(location: StoreLocation, archive?: string): P
   // Loaded only where it is asked for: a gateway with a file needs no database client.
   const { PostgresStore } = await import("./postgres/postgres-store.ts");
   return await PostgresStore.open({ ...options, ...location, existing: true });
+}
+
+/** Where a host keeps its log: a file, memory (`null`), or the log of an origin in a PostgreSQL database. */
+export type HostStoreLocation = { readonly path: string | null } | Exclude<StoreLocation, { readonly path: string }>;
+
+/**
+ * Opens the log of a gateway, and creates it where there is none. Old batches are compacted from here on, beside the
+ * appends.
+ * @param archive folder of old bodies; without one, bodies that left the store cannot be read
+ * @throws AUDIT_STORE_UNAVAILABLE when it cannot be opened
+ */
+export async function openForHost(
+  location: HostStoreLocation,
+  { archive, log }: { readonly archive?: string; readonly log: Log },
+): Promise<CompactingStore> {
+  const options = archive === undefined ? {} : { archive };
+  const store =
+    "path" in location ? openFile(location.path, { ...options, log }) : await openDatabase(location, options);
+  store.compactAside((thrown) => {
+    const { code } = asCmcpError(thrown, "AUDIT_STORE_UNAVAILABLE", "compaction failed");
+    log.warn("old records of the audit store were not compacted", { code });
+  });
+  return store;
+}
+
+function openFile(
+  path: string | null,
+  { archive, log }: { readonly archive?: string; readonly log: Log },
+): CompactingStore {
+  const store = new SqliteStore(path, { durable: false, ...(archive === undefined ? {} : { archive }) });
+  store.moveLogAside(() =>
+    log.warn("the thread that moves the audit store's log ended; calls wait for the disk from here on"),
+  );
+  return store;
+}
+
+async function openDatabase(
+  location: { readonly url: string; readonly origin: string },
+  options: { readonly archive?: string },
+): Promise<CompactingStore> {
+  const { PostgresStore } = await import("./postgres/postgres-store.ts");
+  return await PostgresStore.open({ ...options, ...location, durable: true });
 }

@@ -32,6 +32,7 @@ Environment:
   CMCP_POLICY_SIGNING_KEY  accept only policy bundles signed with this Ed25519 public key (base64url, hex or
                         PEM); needed for policy_reload_interval_seconds
   CMCP_CATALOG_HASH     refuse any other catalog
+  CMCP_AUDIT_DATABASE_URL  PostgreSQL database (postgres://…) that keeps the audit store, in place of audit_db_path
   CMCP_TPM_SOCKET       command socket of a software TPM, with attestation.provider tpm and launcher process
   CMCP_PEER_IDENTITY_HEADER  header in which a TLS proxy in front reports an agent's client certificate, such as
                         x-forwarded-client-cert; only where nobody but that proxy can connect
@@ -59,6 +60,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
         name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`,
       ),
       storePath: inputs.paths.auditDb,
+      ...auditStore(inputs, process.env),
       enclave: await enclaveSettings(inputs, process.env),
       log,
       signal: stop,
@@ -87,6 +89,17 @@ function peerIdentity({
   CMCP_PEER_IDENTITY_HEADER: header,
 }: NodeJS.ProcessEnv): Pick<HostOptions, "peerIdentityHeader"> {
   return header === undefined || header === "" ? {} : { peerIdentityHeader: header };
+}
+
+/** Where the audit store is, if not in a file, and the folder of bodies that left it. */
+function auditStore(
+  { config, paths }: LaunchInputs,
+  { CMCP_AUDIT_DATABASE_URL: url = "" }: NodeJS.ProcessEnv,
+): Pick<HostOptions, "database" | "archivePath"> {
+  return {
+    ...(url === "" ? {} : { database: { url, origin: config.log.origin } }),
+    ...(paths.auditArchive === null ? {} : { archivePath: paths.auditArchive }),
+  };
 }
 
 /** Where the host looks for another policy bundle, if the configuration says so. */

@@ -18,6 +18,7 @@ export interface HostConfig {
   readonly policy_bundle_path: string;
   readonly catalog_path: string;
   readonly audit_db_path: string;
+  readonly audit_archive_path: string | null;
   readonly token_file: string | null;
   readonly credentials_file: string | null;
   readonly listen: HostPort;
@@ -264,6 +265,7 @@ export function parseConfig(
       policy_bundle_path: written.policy_bundle_path,
       catalog_path: written.catalog_path,
       audit_db_path: written.audit_db_path,
+      audit_archive_path: written.audit_archive_path ?? null,
       token_file: sources.tokenFile,
       credentials_file: written.enclave.credentials_file ?? null,
       listen,

@@ -338,6 +338,11 @@ export const configSchema = z.strictObject({
     .describe("Where data may go, by its label. Without it there are no ceilings."),
   log: logSchema.prefault({}),
   audit_db_path: relativePath.default("audit.db").describe("The host's audit store, seen from the configuration file."),
+  audit_archive_path: relativePath
+    .nullish()
+    .describe(
+      "Folder of bodies that left the host's audit store, seen from the configuration file. Without it they cannot be read.",
+    ),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });
 

@@ -19,6 +19,7 @@ export interface ConfigInputs extends LoadedConfig {
     readonly policyBundle: string;
     readonly catalog: string;
     readonly auditDb: string;
+    readonly auditArchive: string | null;
     readonly tokenFile: string | null;
     readonly credentialsFile: string | null;
   };
@@ -50,7 +51,8 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
   const text = await readText(path, { what: "configuration", code: "CONFIG_INVALID", maxBytes: MAX_CONFIG_LENGTH * 4 });
   const loaded = parseConfig(text, { env, file: configPath });
   const from = (written: string): string => resolve(dirname(path), written);
-  const { policy_bundle_path, catalog_path, audit_db_path, token_file, credentials_file } = loaded.host;
+  const { policy_bundle_path, catalog_path, audit_db_path, audit_archive_path, token_file, credentials_file } =
+    loaded.host;
   return {
     ...loaded,
     host: { ...loaded.host, launcher: withAbsolutePaths(loaded.host.launcher, from) },
@@ -59,6 +61,7 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
       policyBundle: from(policy_bundle_path),
       catalog: from(catalog_path),
       auditDb: from(audit_db_path),
+      auditArchive: audit_archive_path === null ? null : from(audit_archive_path),
       tokenFile: token_file === null ? null : from(token_file),
       credentialsFile: credentials_file === null ? null : from(credentials_file),
     },

@@ -6,7 +6,7 @@ import { decodeEntries, entriesPath, bodiesPath, parseTilePath, tileAt, tilePath
 import { batch, read, record, treeHash } from "../testing/log-records.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
 import { exportLog } from "./export-log.ts";
-import type { Batch } from "./log-store.ts";
+import type { Batch, ScanFilter } from "./log-store.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 
 const MISMATCH = { code: "AUDIT_STORE_MISMATCH" };
@@ -151,6 +151,26 @@ test("a note of another size, and a body of more than one line, are refused", as
     ...MISMATCH,
     message: /a body of more than one line at 0$/,
   });
+});
+
+test("a scan with a gap, or that ends early, is refused at its place", async (t) => {
+  const store = await storeOf(t, 300);
+  for (const [left, at] of [
+    [70, 70],
+    [299, 299],
+  ] as const) {
+    const gapped = Object.assign(Object.create(store) as SqliteStore, {
+      head: async () => store.head(),
+      archivedBefore: async () => Promise.resolve(0),
+      scan: async function* (filter: ScanFilter) {
+        for await (const piece of store.scan(filter)) yield piece.filter(({ index }) => index !== left);
+      },
+    });
+    await assert.rejects(exportLog(gapped, join(temporaryDirectory(t), "log"), { archived: true }), {
+      ...MISMATCH,
+      message: new RegExp(`no record at ${at}$`),
+    });
+  }
 });
 
 test("what an export writes are paths that name tiles", async (t) => {

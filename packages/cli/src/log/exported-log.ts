@@ -148,6 +148,7 @@ export class ExportedLog implements ReadableLog, LogFiles {
   }
 }
 
+/** What no newline ends is no line. */
 async function* linesOf(path: string, width: number): AsyncGenerator<Uint8Array> {
   let chunks: Uint8Array[] = [];
   let length = 0;
@@ -162,7 +163,6 @@ async function* linesOf(path: string, width: number): AsyncGenerator<Uint8Array>
     length += piece.length - start;
     if (length > MAX_BODY_BYTES) throw malformed(`${path}: a body has more than ${MAX_BODY_BYTES} bytes`);
   }
-  if (length > 0) throw malformed(`${path}: the last body is cut off`);
 }
 
 function malformed(message: string): CmcpError {

@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { zstdCompressSync } from "node:zlib";
 import { dirname, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
+import { handOverSchema } from "@cmcp/audit";
 import { toHex } from "@cmcp/boundary";
 import { rootOf } from "@cmcp/log";
 import { temporaryDirectory } from "../../../../host-proxy/src/testing/temporary-directory.ts";
-import { Instance } from "../../../verify/src/testing/instance.ts";
+import { Instance, relink } from "../../../verify/src/testing/instance.ts";
 import { entriesOf } from "../../../verify/src/testing/session.ts";
 import { entryStatement, ORIGIN, type WrittenLog } from "../../../verify/src/testing/written-log.ts";
 import { logExport } from "./log-export.ts";
@@ -173,6 +174,18 @@ const CHANGES: readonly [string, (folder: string) => void, number, readonly stri
     ["records LOG_EXPORT_MALFORMED"],
   ],
   [
+    "a body too few",
+    (folder) => edit(join(folder, "bodies/000.jsonl"), (text) => text.replace(/[^\n]*\n$/, "")),
+    30,
+    ["records LOG_EXPORT_MALFORMED"],
+  ],
+  [
+    "a last body without its newline",
+    (folder) => edit(join(folder, "bodies/000.jsonl"), (text) => text.slice(0, -1)),
+    30,
+    ["records LOG_EXPORT_MALFORMED"],
+  ],
+  [
     "a body too many",
     (folder) => writeFileSync(join(folder, "bodies/000.jsonl"), "\n", { flag: "a" }),
     30,
@@ -239,6 +252,34 @@ const FORGED: readonly [string, (log: WrittenLog) => Promise<unknown>, string][]
       await log.begin(undefined, { predecessor });
     },
     "hand-overs",
+  ],
+  [
+    "a hand-over of another size",
+    async (log) => {
+      await log.begin();
+      const predecessor = { size: 2, root: toHex(rootOf(log.range)), instance: log.instance.name };
+      await log.begin(undefined, { predecessor });
+    },
+    "hand-overs",
+  ],
+  [
+    "a hand-over that is not its instance's first record",
+    async (log) => {
+      await log.begin();
+      const predecessor = { size: 1, root: toHex(rootOf(log.range)), instance: log.instance.name };
+      const [again] = log.records.map(({ body }) => handOverSchema.parse(JSON.parse(new TextDecoder().decode(body))));
+      assert.ok(again !== undefined);
+      await log.append({ kind: "hand-over", body: { ...again, predecessor } });
+    },
+    "hand-overs",
+  ],
+  [
+    "a session without its start",
+    async (log) => {
+      await log.begin();
+      await log.append(...relink(entriesOf(log.instance).slice(-1)).map(entryStatement));
+    },
+    "session chains",
   ],
   [
     "a hand-over that continues nothing",

@@ -14,7 +14,7 @@ import {
   verifierKey,
   type SignatureType,
 } from "@cmcp/log";
-import type { Receipt } from "@cmcp/audit";
+import { handOverSchema, type JournalStatement, type Receipt } from "@cmcp/audit";
 import type { Expectations } from "../expectations.ts";
 import { Instance } from "../testing/instance.ts";
 import { altered, EXPECTED, failures, type SessionRecord } from "../testing/session.ts";
@@ -72,6 +72,13 @@ function keyOf(name: string, type: SignatureType): Key {
         : formatSignature({ name, keyId: key.id, signature: sign(null, Buffer.from(text), privateKey) }),
   };
 }
+
+/** The first record of a log once more, as one that is not the first. */
+const handOverOf = ({ records }: WrittenLog): JournalStatement[] =>
+  records.slice(0, 1).map(({ body }) => ({
+    kind: "hand-over",
+    body: handOverSchema.parse(JSON.parse(new TextDecoder().decode(body))),
+  }));
 
 const textOf = (note: string): string => note.slice(0, note.indexOf("\n\n") + 1);
 const encoded = (texts: readonly string[]): Uint8Array[] => texts.map((text) => Buffer.from(text));
@@ -292,6 +299,49 @@ describe("a log that is not the record's", () => {
     }
     const short: LogFiles["readTile"] = async (tile) => (await files.readTile(tile)).subarray(0, 32);
     assert.deepEqual(failures(await judge({ files: { ...files, readTile: short } })), ["log files LOG_TREE_INVALID"]);
+  });
+
+  test("that shows entries which its tree does not have is rejected", async () => {
+    const instance = new Instance();
+    const [shown, tree] = [new WrittenLog(), new WrittenLog()];
+    await shown.begin(instance);
+    const record = await shown.session();
+    await tree.begin(instance);
+    await tree.session();
+    assert.equal(shown.range.size, tree.range.size);
+    const entriesOf = (files: LogFiles): Pick<LogFiles, "readEntries" | "readBodies"> => ({
+      readEntries: async (tile) => files.readEntries(tile),
+      readBodies: (tile) => files.readBodies(tile),
+    });
+    const without = { claim: record.claim, receipts: [] };
+    const claimed = await judge({ record: without, files: { ...tree.files(), ...entriesOf(shown.files()) } });
+    assert.deepEqual(failures(claimed), ["claim in log LOG_MISMATCH"]);
+
+    // A stranger signs the honest tree, and shows a hand-over of its own that is not in it.
+    const stranger = new WrittenLog();
+    await stranger.begin();
+    for (let at = 1; at < tree.range.size; at += 1) await stranger.append(...handOverOf(stranger));
+    const note = tree.signed(tree.range.size, rootOf(tree.range), { instance: stranger.instance, origin: ORIGIN });
+    const files = { ...tree.files("", note), ...entriesOf(stranger.files()) };
+    assert.ok(failures(await judge({ record: without, files })).includes("log checkpoint SIGNATURE_INVALID"));
+  });
+
+  test("whose newest hand-over names another key than its leaf is rejected", async () => {
+    const other = new Instance();
+    const forged = new WrittenLog();
+    await forged.begin();
+    const record = await forged.session();
+    await forged.begin(undefined, { jwk: other.jwk });
+    const note = forged.signed(forged.range.size, rootOf(forged.range), { instance: other, origin: ORIGIN });
+    assert.deepEqual(failures(await judge({ record, files: forged.files("", note) })), [
+      "log checkpoint SIGNATURE_INVALID",
+    ]);
+  });
+
+  test("that has another claim of the session is rejected", async () => {
+    const later = log.instance.claim(altered(session.claim, (draft) => (draft.trace.iat += 1)));
+    const verdict = await judge({ record: { claim: later, receipts: [] } });
+    assert.deepEqual(failures(verdict), ["claim in log LOG_MISMATCH"]);
   });
 
   test("whose files cannot be read is no finding", async () => {

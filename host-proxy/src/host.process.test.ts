@@ -34,6 +34,7 @@ async function host(
     provision: Buffer.from("secret statement"),
     egressAllow: [],
     storePath: null,
+    witnesses: null,
     enclave: { entry: buildEnclaveEntry(t), nodePath: process.execPath, developmentMode: true },
     log,
     ...options,

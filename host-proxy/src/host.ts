@@ -14,6 +14,7 @@ import { Provisioning } from "./link/provisioning.ts";
 import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
 import { servicesOf } from "./services.ts";
 import { openForHost } from "./store/open-store.ts";
+import { openCosigner, type HostWitnesses } from "./witness/open-cosigner.ts";
 
 export interface HostOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -28,6 +29,8 @@ export interface HostOptions {
   readonly database?: { readonly url: string; readonly origin: string };
   /** Folder of bodies that left the audit store. */
   readonly archivePath?: string;
+  /** Witnesses of the log; `null` for none. With them the store acknowledges only what is on the disk. */
+  readonly witnesses: HostWitnesses | null;
   /** What the enclave runs in, or a launcher of the caller's own. */
   readonly enclave: LauncherSettings | Launcher;
   /** Where newer policy bundles appear; without it none is looked for. */
@@ -87,17 +90,23 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let drained = true;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
-    const { storePath: path, database, archivePath } = options;
+    const { storePath: path, database, archivePath, witnesses } = options;
     const store = await openForHost(database ?? { path }, {
       log,
+      // Otherwise a loss of power leaves the witnesses ahead of the disk, and none of them cosigns again.
+      durable: witnesses !== null,
       ...(archivePath === undefined ? {} : { archive: archivePath }),
     });
     undo.push(async () => await store.close());
+    const cosigner = witnesses === null ? null : await openCosigner(witnesses, store, log);
+    undo.push(async () => await cosigner?.close());
     const { enclave } = options;
     const launcher = "dialer" in enclave ? enclave : await openLauncher(enclave, options.launch, log);
     const { placement } = launcher;
     undo.push(() => launcher.close());
-    const services = await launcher.listen(servicesOf({ relay, store, log }));
+    const services = await launcher.listen(
+      servicesOf({ relay, store, log, ...(cosigner === null ? {} : { cosigner }) }),
+    );
     undo.push(() => services.close());
 
     const link = new EnclaveLink(launcher.dialer);

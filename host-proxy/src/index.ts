@@ -16,5 +16,6 @@ export { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 export type { PolicySource } from "./policy/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";
 export { Cosigner, type CosignerOptions, type RoundResult } from "./witness/cosigner.ts";
+export { openCosigner, type HostWitnesses } from "./witness/open-cosigner.ts";
 export { LogKey, openLogKey } from "./witness/log-key.ts";
 export type { WitnessOutcome, WitnessTimes } from "./witness/witness-link.ts";

@@ -2,6 +2,7 @@ import type { Writable } from "node:stream";
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from "pino";
 import type { ErrorCode } from "@cmcp/boundary";
 import type { StoreFailure } from "./store/store-error.ts";
+import type { WitnessFailure } from "./witness/witness-link.ts";
 
 /**
  * Everything a host log line can say. The list is closed on purpose: no field can carry a body, a
@@ -32,8 +33,14 @@ export interface LogFields {
   readonly line?: string | undefined;
   readonly dropped?: number | undefined;
   readonly sessions?: number | undefined;
-  /** Why the store failed. */
-  readonly reason?: StoreFailure | undefined;
+  /** Why the store failed, or a witness did not cosign. */
+  readonly reason?: StoreFailure | WitnessFailure | undefined;
+  /** A witness, by its name in the configuration. */
+  readonly witness?: string | undefined;
+  /** Records of the log, as a witness says. */
+  readonly size?: number | undefined;
+  /** The log's public key. */
+  readonly key?: string | undefined;
 }
 
 /** The host's log: one JSON line an event. */

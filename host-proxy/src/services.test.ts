@@ -9,9 +9,10 @@ import { appendLeaves, EMPTY_RANGE, leafHash, rangeFromHashes, rootFromPath, roo
 import { decodeScanned, encodeBatch, ExchangePool, unixDialer, type Opening, type OutgoingExchange } from "@cmcp/wire";
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
-import { listenServices } from "./services.ts";
+import { listenServices, type HostServices } from "./services.ts";
 import { BODY_BYTES } from "./store/log-store.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
+import type { RoundResult } from "./witness/cosigner.ts";
 import { memoryLog } from "./testing/memory-log.ts";
 import { read } from "./testing/log-records.ts";
 import { temporaryDirectory } from "./testing/temporary-directory.ts";
@@ -19,11 +20,14 @@ import { temporaryDirectory } from "./testing/temporary-directory.ts";
 async function services(
   t: TestContext,
   storePath: string | null = null,
+  cosigner?: HostServices["cosigner"],
 ): Promise<{ pool: ExchangePool; store: SqliteStore; path: string; log: () => string }> {
   const path = join(temporaryDirectory(t), "services.sock");
   const { log, text } = memoryLog();
   const store = new SqliteStore(storePath, { durable: false });
-  const listener = await listenServices(path, { relay: new EgressRelay(egressAllowList([]), log), store, log });
+  const relay = new EgressRelay(egressAllowList([]), log);
+  const witnesses = cosigner === undefined ? {} : { cosigner };
+  const listener = await listenServices(path, { relay, store, log, ...witnesses });
   const pool = new ExchangePool(unixDialer(path), { maxStreams: 4 });
   t.after(async () => {
     await pool.close();
@@ -189,4 +193,26 @@ test("bytes that are not frames close their stream and nothing else", async (t) 
   socket.write("GET / HTTP/1.1\r\n\r\n");
   await once(socket, "close");
   assert.equal((await (await exchange(pool, append(0), batch(["a"]))).head).status, 200);
+});
+
+test("a note is cosigned, and the lines are handed on as they are", async (t) => {
+  const notes: string[] = [];
+  const cosign = async (note: string): Promise<RoundResult> => {
+    notes.push(note);
+    return { lines: `\u2014 over ${note}`, met: false };
+  };
+  const { pool } = await services(t, null, { cosign });
+  const answered = await exchange(pool, { t: "cosign" }, Buffer.from("a note\n"));
+  assert.equal((await answered.head).status, 200);
+  assert.equal((await collected(answered.body)).toString("utf8"), "\u2014 over a note\n");
+  assert.deepEqual(notes, ["a note\n"]);
+});
+
+test("a note that is too long is no note, and a host without witnesses says so", async (t) => {
+  const { pool } = await services(t, null, { cosign: () => assert.fail("it is not asked") });
+  const long = await exchange(pool, { t: "cosign" }, Buffer.alloc(4097, "x"));
+  await assert.rejects(long.head, { code: "NOTE_MALFORMED" });
+  const without = await services(t);
+  const answered = await exchange(without.pool, { t: "cosign" }, Buffer.from("a note\n"));
+  await assert.rejects(answered.head, { code: "WITNESS_UNAVAILABLE" });
 });

@@ -4,6 +4,8 @@ import type { EgressRelay } from "./egress/relay.ts";
 import type { Log } from "./log.ts";
 import type { LogStore } from "./store/log-store.ts";
 import { storeFailure } from "./store/store-error.ts";
+import type { Cosigner } from "./witness/cosigner.ts";
+import { serveCosign } from "./witness/cosign-exchange.ts";
 import { serveAppend, serveHead, serveProve, serveRange, serveScan } from "./store/store-exchange.ts";
 
 /** What the host does for the enclave, and nothing more. */
@@ -11,6 +13,8 @@ export interface HostServices {
   readonly relay: EgressRelay;
   readonly store: LogStore;
   readonly log: Log;
+  /** Has notes cosigned; absent where the log has no witnesses. */
+  readonly cosigner?: Pick<Cosigner, "cosign">;
 }
 
 /**
@@ -28,7 +32,7 @@ export function listenServices(path: string, services: HostServices): Promise<Li
   return listenUnix(path, servicesOf(services));
 }
 
-async function serve(exchange: IncomingExchange, { relay, store }: HostServices): Promise<void> {
+async function serve(exchange: IncomingExchange, { relay, store, cosigner }: HostServices): Promise<void> {
   const { opening } = exchange;
   switch (opening.t) {
     case "egress":
@@ -43,6 +47,8 @@ async function serve(exchange: IncomingExchange, { relay, store }: HostServices)
       return await serveRange(store, exchange, opening);
     case "prove":
       return await serveProve(store, exchange, opening);
+    case "cosign":
+      return await serveCosign(cosigner, exchange);
     case "launch":
     case "provision":
     case "reload":

@@ -25,6 +25,7 @@ export async function startDebuggedGateway(
     provision: inputs.provision,
     egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
     storePath: inputs.paths.auditDb,
+    witnesses: inputs.witnesses,
     enclave: {
       entry,
       nodePath: process.execPath,

@@ -68,6 +68,7 @@ async function start(inputs: LaunchInputs, lines: string[], monotonic: () => num
     provision: inputs.provision,
     egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
     storePath: inputs.paths.auditDb,
+    witnesses: inputs.witnesses,
     enclave: await inProcessLauncher(monotonic),
     log: createLog({ level: "info", destination: { write: (line) => void lines.push(line) } }),
   });

@@ -8,7 +8,9 @@ import {
   findIsolation,
   listenServices,
   makeRuntimeDirectory,
+  openCosigner,
   SqliteStore,
+  type Cosigner,
   startEnclaveProcess,
   type EnclaveProcess,
   type IsolationMeans,
@@ -19,8 +21,8 @@ import { ExchangePool, unixDialer } from "@cmcp/wire";
 
 const ENTRY = fileURLToPath(new URL("../../packages/cli/dist/enclave/enclave.cjs", import.meta.url));
 
-/** Called at every point of a call that the host can see, in order; throwing there is the host failing there. */
-export type Observe = (point: string) => void;
+/** Called at every point of a call that the host can see, in order; throwing there is the host failing there. The host goes on when it returns. */
+export type Observe = (point: string) => void | Promise<void>;
 
 type Batch = Parameters<SqliteStore["append"]>[0];
 
@@ -31,10 +33,10 @@ export class ObservedStore extends SqliteStore {
   readonly batches: Batch[] = [];
 
   override async append(batch: Batch): Promise<void> {
-    for (const { kind } of batch.records) this.observe(`${kind} received`);
+    for (const { kind } of batch.records) await this.observe(`${kind} received`);
     await super.append(batch);
     if (batch.first >= nextIndex(this.batches)) this.batches.push(batch);
-    for (const { kind } of batch.records) this.observe(`${kind} stored`);
+    for (const { kind } of batch.records) await this.observe(`${kind} stored`);
   }
 }
 
@@ -49,9 +51,30 @@ class ObservedRelay extends EgressRelay {
   observe: Observe = () => undefined;
 
   override async serve(...args: Parameters<EgressRelay["serve"]>): Promise<void> {
-    this.observe("egress asked for");
+    await this.observe("egress asked for");
     await super.serve(...args);
-    this.observe("egress ended");
+    await this.observe("egress ended");
+  }
+}
+
+/** The host's own cosigner, with an observer before and after each round. */
+class ObservedCosigner {
+  observe: Observe = () => undefined;
+  readonly #cosigner: Cosigner;
+
+  constructor(cosigner: Cosigner) {
+    this.#cosigner = cosigner;
+  }
+
+  async cosign(note: string): ReturnType<Cosigner["cosign"]> {
+    await this.observe("cosigning asked for");
+    const result = await this.#cosigner.cosign(note);
+    await this.observe("cosigned");
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#cosigner.close();
   }
 }
 
@@ -96,8 +119,15 @@ export async function startObservedHost(
     egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
     log,
   );
+  const cosigner =
+    inputs.witnesses === null ? null : new ObservedCosigner(await openCosigner(inputs.witnesses, store, log));
   const directory = await makeRuntimeDirectory();
-  const services = await listenServices(directory.servicesSocket, { relay, store, log });
+  const services = await listenServices(directory.servicesSocket, {
+    relay,
+    store,
+    log,
+    ...(cosigner === null ? {} : { cosigner }),
+  });
   const dialer = unixDialer(directory.enclaveSocket);
   const link = new EnclaveLink(dialer);
   const pool = new ExchangePool(dialer, { maxStreams: 64 });
@@ -124,6 +154,7 @@ export async function startObservedHost(
     observe: (observer) => {
       store.observe = observer;
       relay.observe = observer;
+      if (cosigner !== null) cosigner.observe = observer;
     },
     startEnclave: async () => {
       const enclave = await startEnclaveProcess({
@@ -151,6 +182,7 @@ export async function startObservedHost(
       await pool.close();
       await link.lost();
       await services.close();
+      await cosigner?.close();
       if (record === undefined) await store.close();
       await directory.remove();
     },

@@ -49,7 +49,7 @@ interface Host {
 function hostOf(t: TestContext, { key, policy }: Room, log: GrowingLog, waitMs = TIMES.waitMs): Host {
   const outcomes = new Map<string, WitnessOutcome>();
   const onChange = (name: string, outcome: WitnessOutcome): void => void outcomes.set(name, outcome);
-  const cosigner = new Cosigner({ policy, key, read: log.read, times: { ...TIMES, waitMs }, onChange });
+  const cosigner = new Cosigner({ policies: [policy], key, read: log.read, times: { ...TIMES, waitMs }, onChange });
   t.after(() => cosigner.close());
   return { cosigner, outcomes };
 }

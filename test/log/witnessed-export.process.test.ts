@@ -41,7 +41,7 @@ describe("an export that witnesses cosigned", { skip: hasGo() ? false : NO_GO },
     for (let session = 0; session < 40; session += 1) await log.session();
     const times = { waitMs: 60_000, retryMs: 20, maxRetryMs: 100 };
     const cosigner = new Cosigner({
-      policy: readWitnessPolicy(policy),
+      policies: [readWitnessPolicy(policy)],
       key,
       read: async ({ level, index }) => log.store.tile(level, index),
       times,

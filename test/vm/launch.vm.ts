@@ -184,6 +184,7 @@ async function hostOf(
     provision: inputs.provision,
     egressAllow: inputs.egressTargets.map(({ host: name, port }) => `${name}:${port}`),
     storePath: null,
+    witnesses: null,
     enclave: {
       launcher: "qemu",
       image: shared.image,

@@ -22,7 +22,7 @@ const compressed = (path: string): number => {
 
 test("a host's store compacts old batches beside the appends", async (t) => {
   const path = join(temporaryDirectory(t), "audit.db");
-  const store = await openForHost({ path }, { log });
+  const store = await openForHost({ path }, { log, durable: false });
   t.after(async () => store.close());
   const records = Array.from({ length: 100 }, (_, at) => record(`record ${at}`));
   let size = 0;
@@ -43,7 +43,7 @@ test("a file that is no store is refused, and none is made", async (t) => {
   for (const path of [none ?? "", empty ?? "", folder, other ?? ""])
     await assert.rejects(openExisting({ path }), { code: "AUDIT_STORE_UNAVAILABLE" }, path);
   assert.ok(!existsSync(none ?? ""));
-  const made = await openForHost({ path: none ?? "" }, { log });
+  const made = await openForHost({ path: none ?? "" }, { log, durable: false });
   await made.close();
   const again = await openExisting({ path: none ?? "" });
   assert.equal(await again.head(), null);

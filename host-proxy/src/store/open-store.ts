@@ -30,19 +30,27 @@ export async function openExisting(location: StoreLocation, archive?: string): P
 /** Where a host keeps its log: a file, memory (`null`), or the log of an origin in a PostgreSQL database. */
 export type HostStoreLocation = { readonly path: string | null } | Exclude<StoreLocation, { readonly path: string }>;
 
+/** How a host keeps its log. */
+export interface HostStoreOptions {
+  /** Folder of old bodies; without one, bodies that left the store cannot be read. */
+  readonly archive?: string;
+  /** Whether an append to a file waits for the disk. A database decides by its own settings. */
+  readonly durable: boolean;
+  readonly log: Log;
+}
+
 /**
  * Opens the log of a gateway, and creates it where there is none. Old batches are compacted from here on, beside the
  * appends.
- * @param archive folder of old bodies; without one, bodies that left the store cannot be read
  * @throws AUDIT_STORE_UNAVAILABLE when it cannot be opened
  */
 export async function openForHost(
   location: HostStoreLocation,
-  { archive, log }: { readonly archive?: string; readonly log: Log },
+  { archive, durable, log }: HostStoreOptions,
 ): Promise<CompactingStore> {
   const options = archive === undefined ? {} : { archive };
   const store =
-    "path" in location ? openFile(location.path, { ...options, log }) : await openDatabase(location, options);
+    "path" in location ? openFile(location.path, { ...options, durable, log }) : await openDatabase(location, options);
   store.compactAside((thrown) => {
     const { code } = asCmcpError(thrown, "AUDIT_STORE_UNAVAILABLE", "compaction failed");
     log.warn("old records of the audit store were not compacted", { code });
@@ -50,11 +58,8 @@ export async function openForHost(
   return store;
 }
 
-function openFile(
-  path: string | null,
-  { archive, log }: { readonly archive?: string; readonly log: Log },
-): CompactingStore {
-  const store = new SqliteStore(path, { durable: false, ...(archive === undefined ? {} : { archive }) });
+function openFile(path: string | null, { archive, durable, log }: HostStoreOptions): CompactingStore {
+  const store = new SqliteStore(path, { durable, ...(archive === undefined ? {} : { archive }) });
   store.moveLogAside(() =>
     log.warn("the thread that moves the audit store's log ended; calls wait for the disk from here on"),
   );

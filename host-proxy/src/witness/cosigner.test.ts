@@ -36,7 +36,7 @@ async function room(t: TestContext, times = PATIENT, quorum = "group g 2 w0 w1 w
   const onChange = (name: string, outcome: WitnessOutcome): void => {
     changes.push("reason" in outcome ? `${name} ${outcome.reason}` : `${name} ${outcome.kind}`);
   };
-  const cosigner = new Cosigner({ policy, key, read: log.read, times, onChange });
+  const cosigner = new Cosigner({ policies: [policy], key, read: log.read, times, onChange });
   t.after(() => cosigner.close());
   return { log, key, witnesses, policy, cosigner, changes };
 }
@@ -102,7 +102,7 @@ test("a host that starts anew learns what a witness has", async (t) => {
   const here = await room(t, PATIENT, "quorum w0");
   await here.cosigner.cosign(here.log.append("a", "b"));
   const { policy, key, log } = here;
-  const later = new Cosigner({ policy, key, read: log.read, times: PATIENT });
+  const later = new Cosigner({ policies: [policy], key, read: log.read, times: PATIENT });
   t.after(() => later.close());
   assert.ok((await later.cosign(log.append("c"))).met);
   assert.deepEqual(
@@ -358,7 +358,7 @@ test("a store that lacks hashes proves nothing, and is asked again", async (t) =
     if (reads === 1) throw new Error("the disk is gone");
     return await log.read(tile);
   };
-  const later = new Cosigner({ policy, key, read, times: PATIENT });
+  const later = new Cosigner({ policies: [policy], key, read, times: PATIENT });
   t.after(() => later.close());
   assert.ok((await later.cosign(log.append("b"))).met);
   assert.equal(reads, 2);
@@ -398,6 +398,10 @@ test("a witness needs a URL to which checkpoints go", async (t) => {
   const line = (url: string): string => `witness w ${witness?.line("w").split(" ")[2] ?? ""} ${url}\nquorum w\n`;
   for (const url of ["", "ftp://w.example/", "w.example", "http://w.example/?a", "http://w.example/#a"]) {
     const policy = readWitnessPolicy(line(url));
-    assert.throws(() => new Cosigner({ policy, key, read: log.read, times: PATIENT }), { code: "CONFIG_INVALID" }, url);
+    assert.throws(
+      () => new Cosigner({ policies: [policy], key, read: log.read, times: PATIENT }),
+      { code: "CONFIG_INVALID" },
+      url,
+    );
   }
 });

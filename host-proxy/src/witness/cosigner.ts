@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { quorumTime, type ReadTile, type Witness, type WitnessPolicy } from "@cmcp/log";
+import { formatVerifierKey, quorumTime, type ReadTile, type Witness, type WitnessPolicy } from "@cmcp/log";
 import { headOf, type Head } from "./head.ts";
 import type { LogKey } from "./log-key.ts";
 import { WitnessLink, type WitnessOutcome, type WitnessTimes } from "./witness-link.ts";
@@ -8,13 +8,14 @@ import { WitnessLink, type WitnessOutcome, type WitnessTimes } from "./witness-l
 export interface RoundResult {
   /** Signature lines over the head, each with its newline: the log's, then those of witnesses. */
   readonly lines: string;
-  /** Whether the cosignatures meet the policy's quorum. */
+  /** Whether the cosignatures meet the quorum of each policy. */
   readonly met: boolean;
 }
 
 /** What rounds need. */
 export interface CosignerOptions {
-  readonly policy: WitnessPolicy;
+  /** Whose quorums a round waits for. A name means the same witness in all of them. */
+  readonly policies: readonly WitnessPolicy[];
   readonly key: LogKey;
   /** The log's hash tiles, of at least the size of the head that is cosigned. */
   readonly read: ReadTile;
@@ -25,6 +26,7 @@ export interface CosignerOptions {
 
 interface Round {
   readonly lines: string[];
+  /** By the witness's verifier key. */
   readonly times: Map<string, number>;
   end(result: RoundResult): void;
 }
@@ -44,7 +46,9 @@ export class Cosigner {
   constructor(options: CosignerOptions) {
     this.#options = options;
     const events = { outcome: this.#onOutcome.bind(this) };
-    this.#links = options.policy.witnesses.map(
+    const all = options.policies.flatMap(({ witnesses }) => witnesses);
+    const each = new Map(all.map((witness) => [formatVerifierKey(witness.key), witness]));
+    this.#links = [...each.values()].map(
       (witness) => new WitnessLink(witness, submissionPrefix(witness), options.times, events),
     );
   }
@@ -81,21 +85,29 @@ export class Cosigner {
     await Promise.all(this.#links.map((witness) => witness.close()));
   }
 
-  #onOutcome({ name }: Witness, head: Head, outcome: WitnessOutcome): void {
+  #onOutcome({ name, key }: Witness, head: Head, outcome: WitnessOutcome): void {
     const what = "reason" in outcome ? `${outcome.kind} ${outcome.reason}` : outcome.kind;
     if (this.#last.get(name) !== what) this.#options.onChange?.(name, outcome);
     this.#last.set(name, what);
     const round = this.#rounds.get(head);
     if (round === undefined || outcome.kind !== "cosigned") return;
     round.lines.push(outcome.lines);
-    round.times.set(name, outcome.time);
+    round.times.set(formatVerifierKey(key), outcome.time);
     const result = this.#resultOf(round);
     if (result.met) round.end(result);
   }
 
   #resultOf({ lines, times }: Round): RoundResult {
-    return { lines: lines.join(""), met: quorumTime(this.#options.policy.quorum, times) !== undefined };
+    return { lines: lines.join(""), met: this.#options.policies.every((policy) => isMet(policy, times)) };
   }
+}
+
+function isMet({ witnesses, quorum }: WitnessPolicy, times: Round["times"]): boolean {
+  const named = witnesses.map(({ name, key }) => [name, times.get(formatVerifierKey(key))] as const);
+  return (
+    quorumTime(quorum, new Map(named.flatMap(([name, time]) => (time === undefined ? [] : [[name, time]])))) !==
+    undefined
+  );
 }
 
 /** Where a witness takes checkpoints, with a slash at its end. */

@@ -2,6 +2,9 @@ import { cosignedAt, formatSignature, type Witness } from "@cmcp/log";
 import { addCheckpoint, type Failure, type Refusal, type WitnessAnswer } from "./add-checkpoint.ts";
 import type { Head } from "./head.ts";
 
+/** Why a head has no cosignature of a witness. */
+export type WitnessFailure = Refusal | Failure | "not-cosigned" | "contradiction" | "store-unreadable";
+
 /** What became of a head at one witness. */
 export type WitnessOutcome =
   | { readonly kind: "cosigned"; readonly time: number; readonly lines: string }

@@ -6,6 +6,8 @@ import { logPlaceSchema } from "./receipt.ts";
 const text = z.string().max(4096);
 /** A sealed blob has at most 8192 bytes. */
 const MAX_SEALED_TEXT = 10_923;
+/** Most characters of a witness policy. */
+const MAX_WITNESS_POLICY = 64 * 1024;
 const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -40,6 +42,8 @@ export const handOverSchema = z.strictObject({
       instance: thumbprint.nullable(),
     })
     .nullable(),
+  /** The witnesses and their quorum, as a C2SP witness policy; absent where the launch document names none. */
+  witnesses: z.string().min(1).max(MAX_WITNESS_POLICY).optional(),
   /**
    * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
    * seal.

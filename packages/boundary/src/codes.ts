@@ -206,6 +206,11 @@ export const ERROR_CODES = {
   ),
   ENCLAVE_UNAVAILABLE: fact(503, "retry; the gateway is restarting", "retry"),
   AUDIT_STORE_UNAVAILABLE: fact(503, "free or repair the audit store on the host, then retry", "retry"),
+  WITNESS_UNAVAILABLE: fact(
+    503,
+    "bring a quorum of the log's witnesses back, then retry; if they answer, look whether another instance writes the log",
+    "retry",
+  ),
   AUDIT_RECORD_TOO_LARGE: fact(500, "report this as a bug; audit records are bounded below the store's limit"),
   AUDIT_STORE_MISMATCH: fact(500, "stop: the host's audit store does not match the chain; keep it for investigation"),
   // Wire

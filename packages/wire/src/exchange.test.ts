@@ -40,6 +40,7 @@ test("every kind of opening arrives as it was sent", async (t) => {
     { t: "head" },
     { t: "range", size: 3 },
     { t: "prove", index: 1, size: 3 },
+    { t: "cosign" },
   ];
   const seen: Opening[] = [];
   const { pool, streams } = await served(t, async (exchange) => {

@@ -69,6 +69,7 @@ export const OPENINGS: ReadonlyMap<string, Shape> = new Map([
   ["scan", shape({}, { from: place, to: place, session: identifier, kind: identifier })],
   ["range", shape({ size: place })],
   ["prove", shape({ index: place, size: place })],
+  ["cosign", shape({})],
 ]);
 
 const SHAPES: ReadonlyMap<unknown, Shape> = new Map([

@@ -122,6 +122,7 @@ const outside: readonly { what: string; map: WireMap }[] = [
   { what: "an identifier too long", map: { ...scan, session: "a".repeat(MAX_IDENTIFIER + 1) } },
   { what: "a place beyond the largest log", map: { ...append, first: MAX_LOG_SIZE + 1 } },
   { what: "a proof without a size", map: { t: "prove", x: 1, index: 0 } },
+  { what: "a cosigning that names a size", map: { t: "cosign", x: 1, size: 1 } },
   { what: "a scan for null", map: { t: "scan", x: 1, session: null } },
   { what: "status 199", map: { t: "response", x: 1, status: 199, headers: {} } },
   { what: "status 600", map: { t: "response", x: 1, status: 600, headers: {} } },

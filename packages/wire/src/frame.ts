@@ -15,7 +15,8 @@ export type OpeningFrame =
   | { t: "head"; x: number }
   | { t: "scan"; x: number; from?: number; to?: number; session?: string; kind?: string }
   | { t: "range"; x: number; size: number }
-  | { t: "prove"; x: number; index: number; size: number };
+  | { t: "prove"; x: number; index: number; size: number }
+  | { t: "cosign"; x: number };
 
 /** Every frame. What its members may be is in `frame-shape.ts`. */
 export type Frame =
@@ -31,8 +32,8 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
  * What an exchange is for. Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the
  * document) and `request` (an agent's HTTP request). Enclave to host: `egress` (relay of bytes to a tool server),
  * `append` (store the records of the body, the first at index `first` of the log, answered once they are stored), `head` (the log's size and
- * newest note), `scan` (matching records in the order of the log), `range` (the hashes that stand for the first `size` records) and `prove`
- * (the inclusion path of a record).
+ * newest note), `scan` (matching records in the order of the log), `range` (the hashes that stand for the first `size` records), `prove`
+ * (the inclusion path of a record) and `cosign` (signature lines of witnesses over the note of the body).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

@@ -54,6 +54,7 @@ export const BODY_LIMITS = {
   head: { bytes: 64 * 1024, frames: 64 },
   range: { bytes: 64 * 1024, frames: 64 },
   prove: { bytes: 64 * 1024, frames: 64 },
+  cosign: { bytes: 128 * 1024, frames: 64 },
   scan: { bytes: 16 * 1024 * MiB, frames: 4_194_304 },
 } as const satisfies Readonly<Record<string, BodyLimit>>;
 

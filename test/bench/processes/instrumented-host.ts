@@ -25,6 +25,7 @@ const host = await startHost({
   provision: inputs.provision,
   egressAllow: inputs.egressTargets.map((target) => `${target.host}:${target.port}`),
   storePath: inputs.paths.auditDb,
+  witnesses: inputs.witnesses,
   enclave: {
     entry: join(dirname(CLI), "enclave/enclave.cjs"),
     nodePath: process.execPath,

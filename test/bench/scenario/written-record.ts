@@ -75,7 +75,7 @@ export class WrittenRecord {
         throw error;
       },
     );
-    journal.begin(EMPTY_RANGE, new LogState(), 0);
+    journal.begin({ range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 });
     await journal.append(instance, { kind: "hand-over", body: handOver });
     return new WrittenRecord(journal, principals, close);
   }

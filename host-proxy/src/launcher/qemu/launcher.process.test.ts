@@ -186,6 +186,7 @@ test("a start is given up when the host closes, without waiting for a guest that
     provision: DOCUMENT,
     egressAllow: [],
     storePath: null,
+    witnesses: null,
     enclave: settings,
     log: memoryLog().log,
     signal: stop.signal,

@@ -83,6 +83,7 @@ async function hostOf(t: TestContext, settings: VsockSettings): Promise<Host> {
     provision: Buffer.from("statement"),
     egressAllow: [],
     storePath: null,
+    witnesses: null,
     enclave: settings,
     log: memoryLog().log,
   });

@@ -61,6 +61,7 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       ),
       storePath: inputs.paths.auditDb,
       ...auditStore(inputs, process.env),
+      witnesses: inputs.witnesses,
       enclave: await enclaveSettings(inputs, process.env),
       log,
       signal: stop,

@@ -15,7 +15,7 @@ import { SigningKey } from "../instance/signing-key.ts";
 import { believesHandOver } from "./believe.ts";
 import { handOverOf } from "./hand-over.ts";
 
-type Launch = Parameters<typeof believesHandOver>[0];
+type Launch = Parameters<typeof believesHandOver>[0] & Parameters<typeof handOverOf>[0];
 
 const configOf = (log: object): Config =>
   parseConfig(JSON.stringify({ attestation: { provider: "tpm" }, log }), { env: { CMCP_DEV_MODE: "1" } }).config;
@@ -39,7 +39,14 @@ async function launchOn(swtpm: Swtpm, text: string, log: object = {}): Promise<L
     },
   );
   assert.ok(platform !== null);
-  return { config: configOf(log), digest: `sha256:${sha256.toString("hex")}`, sha256, bytes, platform };
+  return {
+    config: configOf(log),
+    digest: `sha256:${sha256.toString("hex")}`,
+    sha256,
+    bytes,
+    platform,
+    witnesses: null,
+  };
 }
 
 /** What an instance of a launch writes first. */

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { fromBase64Url, toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
-import { instanceKeyName, SIGNATURE_TYPE, verifierKey } from "@cmcp/log";
+import { instanceKeyName, readWitnessPolicy, SIGNATURE_TYPE, verifierKey } from "@cmcp/log";
 import type { Session } from "@cmcp/session";
 import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
@@ -13,6 +13,8 @@ import { SigningKey } from "../instance/signing-key.ts";
 import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts";
 import { reportFenced, reportUnbelieved } from "../instance/stderr-events.ts";
 import { handOverOf } from "./hand-over.ts";
+import { hostCosign } from "../record/host-cosign.ts";
+import { Witnesses } from "../record/witnesses.ts";
 import { Journal } from "../record/journal.ts";
 import { believesHandOver } from "./believe.ts";
 import { restorePolicyKeys } from "../record/policy-keys.ts";
@@ -72,14 +74,18 @@ export async function boot(
     content: new ContentFindings(contents.detectors),
   };
   const forget = sessionForgetter(servers, callState);
-  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, past, forget });
+  const witnesses = witnessesOf(launch, past, environment);
+  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, past, witnesses, forget });
   const from = { instance, access, servers, record, ...callState };
   const call = composeCall(launch, contents, from);
   const stopping = new AbortController();
   const { buildDigest } = environment;
   const { history } = past;
   const handle = composeHttp(launch, contents, { ...from, phases, key, name, buildDigest, call, history, stopping });
-  await startInstance(launch, contents, { from, key, name, past });
+  await startInstance(launch, contents, { from, key, name, past }).catch((thrown: unknown) => {
+    witnesses?.stop();
+    throw thrown;
+  });
   return {
     handle,
     control: new ControlOperations(launch, contents, { ...from, stopping }),
@@ -115,9 +121,10 @@ async function startInstance(
   const { operators } = from.access;
   const { clock } = instance;
   const { state } = past;
-  journal.begin(past.range, state, past.snapshotAt);
+  journal.begin(past, record.witnesses);
   const handOver = await handOverOf(launch, { bundle, catalog, instance, key, past });
-  await journal.append(name, { kind: "hand-over", body: handOver });
+  // No other instance can continue the log from an earlier record from here on.
+  await journal.appendCosigned(name, { kind: "hand-over", body: handOver });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
   const now = (): number => clock.now().getTime();
   const hasSigned = operators.hasSigned.bind(operators);
@@ -139,6 +146,19 @@ function journalOf({ config }: AcceptedLaunch, key: SigningKey, { host }: Enviro
     reportFenced(error);
     process.exit(1);
   });
+}
+
+/** The witnesses of the log; `null` for none. Where the hand-over before names others, their quorum is needed beside. */
+function witnessesOf(
+  { witnesses }: AcceptedLaunch,
+  { state }: Pick<LogPast, "state">,
+  { host }: Environment,
+): Witnesses | null {
+  if (witnesses === null) return null;
+  const { policy, text, waitMs } = witnesses;
+  const before = state.handOver?.witnesses;
+  const policies = before === undefined || before === text ? [policy] : [policy, readWitnessPolicy(before)];
+  return new Witnesses({ policies, waitMs, cosign: hostCosign(host) });
 }
 
 function refresherOf(

@@ -133,7 +133,12 @@ function linePorts(
       recordDrift: async ({ recorded }, target, found) => await recorder.drift(recorded, target, found),
       policy: config.catalog.drift_policy,
     },
-    intent: { vocabulary, labels, recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent) },
+    intent: {
+      vocabulary,
+      labels,
+      recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent),
+      hasWitnesses: record.witnesses !== null,
+    },
     send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
     delivery: { decider, content, labels },
     inspection: { maxBytes: config.max_response_size_bytes, states, tasks },

@@ -38,6 +38,7 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
   const resets = { instance: served.name, operators: access.operators, journal, sessions, recorder, policy };
   return createHandler({
     phases: served.phases,
+    quorumLost: () => record.witnesses?.lost ?? false,
     allowedOrigins: enclave.allowed_origins,
     identity: enclave.identity,
     principals: access.principals,

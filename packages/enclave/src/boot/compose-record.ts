@@ -15,6 +15,7 @@ import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
 import { Sessions } from "../record/sessions.ts";
+import type { Witnesses } from "../record/witnesses.ts";
 import { StoredSessions } from "../record/stored-sessions.ts";
 import type { InstanceParts } from "./compose-instance.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
@@ -22,6 +23,8 @@ import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
 /** The record: sessions with their chains, the recorder, and claims. */
 export interface RecordParts {
   readonly journal: Journal;
+  /** `null` where the log has no witnesses. */
+  readonly witnesses: Witnesses | null;
   readonly sessions: Sessions;
   readonly recorder: Recorder;
   readonly provisions: Provisions;
@@ -45,6 +48,7 @@ export interface RecordInputs {
   readonly name: string;
   readonly journal: Journal;
   readonly past: LogPast;
+  readonly witnesses: Witnesses | null;
   /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void>;
 }
@@ -87,6 +91,7 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   const lookup = new SessionLookup({ sessions, stored, x: key.jwk.x });
   return {
     journal,
+    witnesses: from.witnesses,
     sessions,
     recorder,
     provisions,

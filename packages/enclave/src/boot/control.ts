@@ -66,7 +66,9 @@ export class ControlOperations {
   async end(closing: (open: number) => void): Promise<number> {
     const { access, servers, record, stopping } = this.#parts;
     stopping.abort();
+    if (record.witnesses?.lost === true) record.witnesses.stop();
     await access.admission.waitUntilIdle(FINISH_MS);
+    record.witnesses?.stop();
     const unclosed = await record.closing.closeAll(closing);
     // The next start reads the present and not the past. Without it, it reads more.
     await record.journal.writeSnapshot().catch(reportFault);

@@ -54,6 +54,7 @@ export class Enclave {
       case "scan":
       case "range":
       case "prove":
+      case "cosign":
         throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the enclave does not serve ${opening.t}`);
     }
   }

@@ -22,7 +22,7 @@ export interface HandOverInputs {
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
  */
 export async function handOverOf(
-  launch: Pick<AcceptedLaunch, "digest" | "platform">,
+  launch: Pick<AcceptedLaunch, "digest" | "platform" | "witnesses">,
   from: HandOverInputs,
 ): Promise<HandOver> {
   const { bundle, catalog, instance, key, past } = from;
@@ -39,6 +39,7 @@ export async function handOverOf(
     boot_time: clock.now().toISOString(),
     history: past.history,
     predecessor: past.predecessor,
+    ...(launch.witnesses === null ? {} : { witnesses: launch.witnesses.text }),
     ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
   };
   if (platform === "software-only") return said;

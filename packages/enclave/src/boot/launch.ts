@@ -18,6 +18,7 @@ import {
   type PlatformAccess,
 } from "../instance/platform.ts";
 import { dialEgress } from "../servers/egress.ts";
+import { witnessSettings, type WitnessSettings } from "./witness-settings.ts";
 
 /** What keeps this process from the network, as the process itself observes it. */
 export type Isolation = "network-namespace" | "none";
@@ -52,6 +53,8 @@ export interface AcceptedLaunch {
   readonly platform: BoundPlatform;
   readonly isolation: Isolation;
   readonly dial: Dial;
+  /** `null` where the log has no witnesses. */
+  readonly witnesses: WitnessSettings | null;
 }
 
 /** Policy and catalog of the document, checked against the hashes that it pins. */
@@ -76,12 +79,14 @@ export async function acceptLaunch(received: Untrusted<Uint8Array>, environment:
   // In an image, compared with the launch digest of the hardware, also before anything parses them.
   const image = await bindImage(digests, reached);
   const document = parseLaunchDocument(received);
+  const witnesses = witnessSettings(document.config.log);
   const isolation = observeIsolation();
   if (isolation === "none" && !document.development)
     throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network; that needs development mode");
   const platform = await establishPlatform(document, image, digests, reached);
   const digest = `sha256:${digests.sha256.toString("hex")}`;
-  return { document, config: document.config, bytes, sha256: digests.sha256, digest, platform, isolation, dial };
+  const { config } = document;
+  return { document, config, bytes, sha256: digests.sha256, digest, platform, isolation, dial, witnesses };
 }
 
 /** Loads policy bundle and catalog, and checks both against the hashes that the document pins. */

@@ -88,9 +88,13 @@ function faultOutcome(error: CmcpError, withholdText: boolean): Outcome {
   return { ...outcome, rpc: inspectError(serverError, { withholdText, instead: "the tool server refused the call" }) };
 }
 
+/** Errors of storing an intent. */
+const BEFORE_SENDING: ReadonlySet<ErrorCode> = new Set(["AUDIT_STORE_UNAVAILABLE", "WITNESS_UNAVAILABLE"]);
+
 /** How far a call without a result came: it was not sent, the server refused it, or that is unknown. */
 function reachOf(error: CmcpError): "not-sent" | "refused" | "unknown" {
-  if (error.detail["sent"] === 0 || error.code === "AUDIT_STORE_UNAVAILABLE") return "not-sent";
+  const { sent } = error.detail;
+  if (sent === 0 || (sent === undefined && BEFORE_SENDING.has(error.code))) return "not-sent";
   return error.code === "UPSTREAM_CALL_REFUSED" ? "refused" : "unknown";
 }
 

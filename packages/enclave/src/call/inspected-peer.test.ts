@@ -15,6 +15,13 @@ const LOG: JsonObject = { level: "info", data: "x" };
 const RELATED = "io.modelcontextprotocol/related-task";
 const bothModes = readClientCapabilities({ elicitation: { form: {}, url: {} }, sampling: {}, roots: {} });
 
+test("an answer reaches the server only once it may leave", async () => {
+  const { peer } = agentPeer({ ask: async () => ({ action: "decline" }) });
+  const refuse = (): Promise<void> => Promise.reject(new CmcpError("WITNESS_UNAVAILABLE", "none"));
+  const asked = inspectedPeer(peer, { beforeAnswer: refuse }).ask("elicitation/create", FORM);
+  await assert.rejects(asked, { code: "WITNESS_UNAVAILABLE" });
+});
+
 test("data counts as seen before the agent gets anything, and a question stays open as long as the server keeps it open", async () => {
   const order: string[] = [];
   let open: AbortSignal | undefined;

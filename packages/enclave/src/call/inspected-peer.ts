@@ -45,6 +45,8 @@ export interface InspectedPeerOptions {
   readonly transcript: Transcript;
   /** Called with each message before the agent gets it. */
   readonly onMessage: (message: JsonObject) => void;
+  /** Called before an answer of the agent goes to the server. @throws CmcpError if it may not leave */
+  readonly beforeAnswer: () => Promise<void>;
   /** Called before the first message reaches the agent. From then on the data that the server can return counts as seen. */
   readonly onFirstMessage: () => void;
 }
@@ -165,6 +167,7 @@ export class InspectedPeer implements Peer {
     this.#options.transcript.add({ method, params: question });
     const answer = await this.#answerTo(method, question, until);
     permitted.permitAnswer(answer);
+    await this.#options.beforeAnswer();
     this.#answers.add({ method, answer });
     return answer;
   }

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as fc from "fast-check";
 import { CmcpError } from "@cmcp/boundary";
+import type { Findings } from "@cmcp/findings";
 import { Vocabulary } from "@cmcp/session";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, permitFor, requestFor, sessionOf } from "../testing/calls.ts";
-import { journalIntent, type IntentPorts } from "./journal-intent.ts";
+import { FindingLabels } from "./finding-labels.ts";
+import { journalAnswer, journalIntent, type IntentPorts } from "./journal-intent.ts";
 import { labelOf } from "../testing/labels.ts";
 
 const NO_LABELS = { all: [] };
@@ -20,7 +23,12 @@ test("the intent names the request, the policy and the sensitivity that the sess
   const request = requestFor({ name: "person", arguments: { q: "Ann" }, workflowId: "billing" });
   const call = makeCall(request, { recorded });
   const target = targetOf(catalog, request);
-  const step = await journalIntent(call, permitFor(target), { vocabulary, labels: NO_LABELS, recordIntent });
+  const step = await journalIntent(call, permitFor(target), {
+    vocabulary,
+    labels: NO_LABELS,
+    recordIntent,
+    hasWitnesses: false,
+  });
   assert.deepEqual(step, { kind: "continue", value: null });
   assert.deepEqual(intents, [
     [
@@ -51,6 +59,7 @@ test("a label of the caller or of the session counts if it is higher", async () 
       vocabulary,
       labels: NO_LABELS,
       recordIntent,
+      hasWitnesses: false,
     });
   };
   await journal(null);
@@ -60,10 +69,71 @@ test("a label of the caller or of the session counts if it is higher", async () 
   assert.deepEqual(labels, ["public", "pii", vocabulary.max("mnpi", "pii")]);
 });
 
-test("a call whose intent is not stored is not sent", async () => {
+for (const code of ["AUDIT_STORE_UNAVAILABLE", "WITNESS_UNAVAILABLE"] as const)
+  test(`a call whose intent ends with ${code} is not sent`, async () => {
+    const target = targetOf(catalog, requestFor());
+    const recordIntent = (): Promise<void> => Promise.reject(new CmcpError(code, "late"));
+    const step = await journalIntent(makeCall(), permitFor(target), {
+      vocabulary,
+      labels: NO_LABELS,
+      recordIntent,
+      hasWitnesses: false,
+    });
+    assert.ok(step.kind === "ending" && step.outcome.kind === "error");
+    assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, code]);
+    assert.equal(step.detail["outcome"], "not-sent");
+  });
+
+test("an answer needs an intent of its own where the log has witnesses, and leaves only if that is recorded", async () => {
   const target = targetOf(catalog, requestFor());
-  const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "late"));
-  const step = await journalIntent(makeCall(), permitFor(target), { vocabulary, labels: NO_LABELS, recordIntent });
-  assert.ok(step.kind === "ending" && step.outcome.kind === "error");
-  assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, "AUDIT_STORE_UNAVAILABLE"]);
+  const [call, permit] = [makeCall(), permitFor(target)];
+  const intents: string[] = [];
+  const ports: IntentPorts = {
+    vocabulary,
+    labels: NO_LABELS,
+    recordIntent: async (_, { call_id: id }) => void intents.push(id),
+    hasWitnesses: false,
+  };
+  await journalAnswer(call, permit, ports);
+  assert.deepEqual(intents, []);
+  await journalAnswer(call, permit, { ...ports, hasWitnesses: true });
+  assert.deepEqual(intents, [call.id]);
+  const recordIntent = (): Promise<void> => Promise.reject(new CmcpError("WITNESS_UNAVAILABLE", "none"));
+  const failing = { ...ports, hasWitnesses: true, recordIntent };
+  await assert.rejects(journalAnswer(call, permit, failing), {
+    code: "WITNESS_UNAVAILABLE",
+    detail: { sent: 1 },
+  });
+});
+
+test("whatever findings on an answer raise is in the intent, which is cosigned before the call leaves", async () => {
+  const count = fc.nat(2);
+  const findings: fc.Arbitrary<Findings> = fc.record({
+    secrets: count,
+    personalData: count,
+    contacts: count,
+    injectionMarks: count,
+    injectionScore: count,
+    hiddenText: fc.boolean(),
+    carryingLinks: count,
+    kinds: fc.constant([]),
+    complete: fc.boolean(),
+  });
+  const label = fc.constantFrom("pii", "confidential", "mnpi");
+  const configured = fc.record(
+    { secrets: label, personal_data: label, contacts: label, injection_marks: label, hidden_text: label },
+    { requiredKeys: [] },
+  );
+  const target = targetOf(catalog, requestFor());
+  await fc.assert(
+    fc.asyncProperty(configured, findings, async (settings, found) => {
+      const labels = new FindingLabels(settings, vocabulary);
+      let intended = "";
+      const recordIntent: IntentPorts["recordIntent"] = async (_, intent) =>
+        void (intended = `${intent.session_sensitivity},${intent.compartments ?? ""}`);
+      const ports = { vocabulary, labels, recordIntent, hasWitnesses: true };
+      await journalIntent(makeCall(), permitFor(target), ports);
+      for (const compartment of labels.of(found)) assert.ok(intended.split(",").includes(compartment), intended);
+    }),
+  );
 });

@@ -1,3 +1,4 @@
+import { CmcpError } from "@cmcp/boundary";
 import { approvedOf, nameOf } from "@cmcp/catalog";
 import { sessionLabelDetail } from "@cmcp/audit";
 import { joinLabels, type Vocabulary } from "@cmcp/session";
@@ -14,9 +15,11 @@ export interface IntentPorts {
   readonly vocabulary: Vocabulary;
   readonly labels: Pick<FindingLabels, "all">;
   readonly recordIntent: (recorded: RecordedSession, intent: CallIntent) => Promise<void>;
+  /** Whether the log has witnesses. */
+  readonly hasWitnesses: boolean;
 }
 
-/** Stores the call's intent with the host and waits for the acknowledgement. Nothing is sent before that. */
+/** Stores the call's intent with the host and waits for the acknowledgement, and for witnesses if the log has any. Nothing is sent before that. */
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
   const { recorded, policyRequest } = call;
   const { target } = permit;
@@ -38,4 +41,17 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
   } catch (thrown) {
     return fail(permit, thrown);
   }
+}
+
+/**
+ * Stores the intent of a call again before an answer of its agent goes to the server, and waits for witnesses. The agent may have been shown data by
+ * another instance since the call was sent, and that instance's log has no further intent of this one. Without witnesses nothing would show that.
+ * @throws CmcpError `WITNESS_UNAVAILABLE`, `AUDIT_STORE_UNAVAILABLE`; the answer does not leave
+ */
+export async function journalAnswer(call: Call, permit: Permit, ports: IntentPorts): Promise<void> {
+  if (!ports.hasWitnesses) return;
+  const step = await journalIntent(call, permit, ports);
+  if (step.kind === "continue") return;
+  const code = step.outcome.kind === "error" ? step.outcome.code : "TEE_FAULT";
+  throw new CmcpError(code, "the agent's answer was not sent: its record could not be made", { detail: { sent: 1 } });
 }

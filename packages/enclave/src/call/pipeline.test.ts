@@ -36,12 +36,13 @@ interface Scene {
   readonly policy?: CompiledPolicy;
   readonly mode?: "enforcing" | "advisory" | "silent";
   readonly drifted?: boolean;
+  readonly hasWitnesses?: boolean;
   readonly answer?: Parameters<typeof upstreamStub>[0];
 }
 
 /** One session on a real record, behind a line whose servers answer as a test says. */
 async function start(scene: Scene = {}) {
-  const { policy = policyStub(), mode = "enforcing", drifted = false, answer } = scene;
+  const { policy = policyStub(), mode = "enforcing", drifted = false, hasWitnesses = false, answer } = scene;
   const store = new HostStore();
   const room = recordRoom(store);
   const recorded = await room.sessions.openOrJoin(caller, null);
@@ -66,7 +67,12 @@ async function start(scene: Scene = {}) {
       recordDrift: async (call, target, drift) => await recorder.drift(call.recorded, target, drift),
       policy: "fail_closed",
     },
-    intent: { vocabulary, labels, recordIntent: async (session, intent) => await recorder.intent(session, intent) },
+    intent: {
+      vocabulary,
+      labels,
+      recordIntent: async (session, intent) => await recorder.intent(session, intent),
+      hasWitnesses,
+    },
     send: { upstreams, subscribe: async () => undefined },
     inspection: { maxBytes: 10_000, states, tasks },
     delivery: { decider, content: new ContentFindings(null), labels },
@@ -355,6 +361,27 @@ test("a server sees that its answer may become a task only if room was reserved"
   await run({}, peer);
   await run({ arguments: { q: "x".repeat(65_536) } }, peer);
   assert.deepEqual(heard, [capabilities, { roots: {} }]);
+});
+
+test("where the log has witnesses, an answer of the agent has an intent of its own before it reaches the server", async () => {
+  for (const [hasWitnesses, expected] of [
+    [false, 1],
+    [true, 2],
+  ] as const) {
+    const atAnswer: number[] = [];
+    const { run, intents, entries } = await start({
+      hasWitnesses,
+      answer: async (_, peer) => {
+        await peer.ask("elicitation/create", { message: "?", requestedSchema: { type: "object", properties: {} } });
+        atAnswer.push(intents().length);
+        return { kind: "complete", result: { content: [] } };
+      },
+    });
+    const { peer } = agentPeer({ ask: async () => ({ action: "decline" }) });
+    await run({}, peer);
+    assert.deepEqual([atAnswer, entries().length], [[expected], 1]);
+    assert.equal(new Set(intents().map(({ call_id: id }) => id)).size, 1);
+  }
 });
 
 const SECRET = "the patient of room nine has been started on amoxicillin";

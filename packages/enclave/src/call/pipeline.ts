@@ -14,7 +14,7 @@ import type { Detail, Ending, Step } from "./ending.ts";
 import { keepDelivered } from "./find-flows.ts";
 import { inspectResult, type InspectionPorts } from "./inspect-result.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "./inspected-peer.ts";
-import { journalIntent, type IntentPorts } from "./journal-intent.ts";
+import { journalAnswer, journalIntent, type IntentPorts } from "./journal-intent.ts";
 import type { Permit } from "./permit.ts";
 import { QuestionDecider, type QuestionDeciderPorts } from "./decide-questions.ts";
 import { recordAndReply, type RecordPorts } from "./record-and-reply.ts";
@@ -76,7 +76,7 @@ interface Sending {
  * 9. `resumeInput`: open the answers that come with a repeated request
  * 10. `reserveTask`: reserve room for a task
  * 11. `checkDrift`: the server still offers the approved definition
- * 12. `journalIntent`: the host's store holds the intent
+ * 12. `journalIntent`: the host's store holds the intent, and a quorum of witnesses has cosigned it where the log has any
  * 13. `sendUpstream`: send the request, receive the answer
  * 14. `inspectResult`: rebuild and redact the answer
  * 15. `decideDelivery`: detectors look at the answer; Cedar delivers, redacts or withholds it
@@ -182,7 +182,7 @@ export class CallPipeline {
   /** What the server may say to the agent before its result. */
   #inspectionOptions(
     call: Call,
-    { target, redactFields }: Permit,
+    permit: Permit,
     {
       reservation,
       questions,
@@ -190,7 +190,8 @@ export class CallPipeline {
       delivery,
     }: Pick<InspectedPeerOptions, "questions" | "transcript"> & Pick<Sending, "reservation" | "delivery">,
   ): InspectedPeerOptions {
-    const { vocabulary, inspection } = this.#ports;
+    const { vocabulary, inspection, intent } = this.#ports;
+    const { target, redactFields } = permit;
     const label = dataLabel(vocabulary, call, target, true);
     return {
       taskId: call.task?.id ?? null,
@@ -202,6 +203,7 @@ export class CallPipeline {
       delivery,
       transcript,
       onMessage: (message) => keepDelivered(call, target, label, message),
+      beforeAnswer: async () => await journalAnswer(call, permit, intent),
       onFirstMessage: () => call.recorded.session.raise(label),
     };
   }

@@ -40,3 +40,15 @@ test("percent signs in a path that encode no text are a bad request, no fault of
       part,
     );
 });
+
+for (const [what, choices, status] of [
+  ["serves", {}, 200],
+  ["drains", { draining: true }, 503],
+  ["has lost the quorum of its witnesses", { quorumLost: true }, 503],
+] as const)
+  test(`a gateway that ${what} answers /readyz with ${status}`, async () => {
+    const request = { method: "GET", url: "http://enclave.invalid/readyz", headers: { get: () => null }, body: null };
+    const reply = await emptyGateway(choices)({ ...request, signal: new AbortController().signal });
+    assert.equal(reply.status, status);
+    assert.equal(reply.body, JSON.stringify({ ready: status === 200 }));
+  });

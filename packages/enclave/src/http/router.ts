@@ -30,6 +30,8 @@ export type Handler = (request: HttpRequest) => Promise<HttpResponse>;
 export interface HandlerPorts {
   /** The phase of the enclave. `step` throws if requests are not allowed in it. */
   readonly phases: { readonly phase: string; step(input: "request"): unknown };
+  /** Whether witnesses are configured and no quorum answered last. */
+  readonly quorumLost: () => boolean;
   readonly allowedOrigins: readonly string[];
   readonly identity: IdentitySettings;
   readonly principals: Pick<Principals, "authenticate">;
@@ -67,8 +69,10 @@ export function createHandler(parts: HandlerPorts): Handler {
 
 async function answer(parts: HandlerPorts, request: HttpRequest, url: URL): Promise<HttpResponse> {
   const { phases, identity } = parts;
-  const serving = phases.phase === "Serving";
-  if (url.pathname === "/readyz") return json({ ready: serving }, serving ? 200 : 503);
+  if (url.pathname === "/readyz") {
+    const ready = phases.phase === "Serving" && !parts.quorumLost();
+    return json({ ready }, ready ? 200 : 503);
+  }
   phases.step("request");
   checkOrigin(parts.allowedOrigins, request);
   if (isPreflight(request)) {

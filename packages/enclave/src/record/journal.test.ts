@@ -15,7 +15,7 @@ import {
   type JournalStatement,
 } from "@cmcp/audit";
 import { jwkThumbprintText } from "@cmcp/attestation";
-import { bytesEqual, examine, fromBase64Url, untrusted, type CmcpError } from "@cmcp/boundary";
+import { bytesEqual, CmcpError, examine, fromBase64Url, untrusted } from "@cmcp/boundary";
 import {
   appendLeaves,
   EMPTY_RANGE,
@@ -103,7 +103,7 @@ describe("journal", () => {
       { instance, origin: "log.example/0", key, sign: sign_ },
       (error) => void fenced.push(error),
     );
-    made.begin(EMPTY_RANGE, new LogState(), 0);
+    made.begin({ range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 });
     return made;
   };
 
@@ -129,6 +129,50 @@ describe("journal", () => {
     assert.deepEqual(parseCheckpoint(parseNote(note).text), { origin: "log.example/0", size: 1, root });
     assert.deepEqual(kept.head, { size: 1, root });
     assert.deepEqual(parseCheckpoint(parseNote(kept.signedHead().note).text).root, root);
+  });
+
+  test("a head goes to the witnesses once it is stored, and a record that is to be cosigned waits for them", async () => {
+    const steps: string[] = [];
+    const cosigning = Promise.withResolvers<void>();
+    serve = async (exchange) => {
+      await bodyOf(exchange);
+      steps.push("stored");
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    kept.begin(
+      { range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 },
+      {
+        stored: ({ size, text, note }) => {
+          steps.push(`head ${size}`);
+          assert.equal(parseNote(note).text, text);
+          assert.equal(parseCheckpoint(text).size, size);
+        },
+        cosigned: async (index) => {
+          steps.push(`cosign ${index}`);
+          await cosigning.promise;
+        },
+      },
+    );
+    await kept.append(instance, first);
+    const waiting = kept.appendCosigned(instance, first).then(() => steps.push("cosigned"));
+    while (steps.at(-1) !== "cosign 1") await new Promise((resolve) => setImmediate(resolve));
+    cosigning.resolve();
+    await waiting;
+    assert.deepEqual(steps, ["stored", "head 1", "stored", "head 2", "cosign 1", "cosigned"]);
+  });
+
+  test("a record that no quorum cosigned is an error, and stays in the log", async () => {
+    serve = async (exchange) => {
+      await bodyOf(exchange);
+      await acknowledge(exchange);
+    };
+    const kept = journal();
+    const cosigned = (): Promise<void> => Promise.reject(new CmcpError("WITNESS_UNAVAILABLE", "none"));
+    kept.begin({ range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 }, { stored: () => undefined, cosigned });
+    await assert.rejects(kept.appendCosigned(instance, first), { code: "WITNESS_UNAVAILABLE" });
+    assert.equal(kept.head?.size, 1);
+    await kept.append(instance, first);
   });
 
   test("a store that holds another record at this place fences the instance, which tries no more", async () => {

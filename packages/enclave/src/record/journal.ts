@@ -42,6 +42,7 @@ import {
 } from "@cmcp/wire";
 import * as z from "zod";
 import { hostError } from "../instance/host-error.ts";
+import type { SignedHead, Witnesses } from "./witnesses.ts";
 
 /** Which records to read. Every member that is present must match. */
 export interface ScanFilter {
@@ -104,7 +105,20 @@ interface Waiting {
   readonly leaf: Uint8Array;
   readonly body: Uint8Array;
   readonly said: ReceiptBody | null;
-  readonly stored: (receipt: Receipt | null) => void;
+  readonly stored: (stored: StoredRecord) => void;
+}
+
+/** Where a record stands in the log, and the receipt of a decision. */
+interface StoredRecord {
+  readonly index: number;
+  readonly receipt: Receipt | null;
+}
+
+/** Where a journal begins. */
+export interface LogBeginning {
+  readonly range: CompactRange;
+  readonly state: LogState;
+  readonly snapshotAt: number;
 }
 
 /** A head of the log that the host has stored. */
@@ -123,6 +137,7 @@ export class Journal {
   readonly #fenced: (error: CmcpError) => void;
   readonly #waiting: Waiting[] = [];
   #state: LogState | null = null;
+  #witnesses: Pick<Witnesses, "stored" | "cosigned"> | null = null;
   /** The tree with every record that was signed. */
   #range: CompactRange = { size: 0, hashes: [] };
   #head: StoredHead | null = null;
@@ -140,8 +155,19 @@ export class Journal {
     this.#fenced = fenced;
   }
 
-  /** Begins to write. @param range the log so far @param state what its records amount to @param snapshotAt records at the last snapshot */
-  begin(range: CompactRange, state: LogState, snapshotAt: number): void {
+  /**
+   * Begins to write.
+   *
+   * @param range the log so far
+   * @param state what its records amount to
+   * @param snapshotAt records at the last snapshot
+   * @param witnesses get every head once the host has stored it; `null` for none
+   */
+  begin(
+    { range, state, snapshotAt }: LogBeginning,
+    witnesses: Pick<Witnesses, "stored" | "cosigned"> | null = null,
+  ): void {
+    this.#witnesses = witnesses;
     this.#range = range;
     this.#next = range.size;
     this.#state = state;
@@ -178,7 +204,18 @@ export class Journal {
   async append(session: string, statement: Recorded, decided: Decided | null = null): Promise<Receipt | null> {
     const stored = this.#append(session, statement, decided);
     this.#snapshotIfDue();
-    return await stored;
+    return (await stored).receipt;
+  }
+
+  /**
+   * As {@link append}, and waits until a quorum of witnesses has cosigned the log with the record. Without witnesses it does not wait.
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `WITNESS_UNAVAILABLE`; the record stays in the log
+   */
+  async appendCosigned(session: string, statement: Recorded): Promise<void> {
+    const stored = this.#append(session, statement, null);
+    this.#snapshotIfDue();
+    const { index } = await stored;
+    await this.#witnesses?.cosigned(index);
   }
 
   /** Writes a snapshot. Resolves when the host has stored it. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
@@ -201,23 +238,23 @@ export class Journal {
     this.writeSnapshot().catch(() => undefined);
   }
 
-  #append(session: string, statement: Recorded, decided: Decided | null): Promise<Receipt | null> {
+  #append(session: string, statement: Recorded, decided: Decided | null): Promise<StoredRecord> {
     const { instance } = this.#identity;
     const seq = this.#sequence;
     const { leaf, body } = encodeRecord(statement, { instance, seq }, decided);
     this.#apply(statement);
-    const { promise, resolve, reject } = Promise.withResolvers<Receipt | null>();
+    const { promise, resolve, reject } = Promise.withResolvers<StoredRecord>();
     let overdue = false;
     const timer = setTimeout(() => {
       overdue = true;
       this.#late += 1;
       reject(new CmcpError("AUDIT_STORE_UNAVAILABLE", "the host did not acknowledge an audit record in time"));
     }, ACKNOWLEDGE_MS).unref();
-    const stored = (receipt: Receipt | null): void => {
+    const stored = (record: StoredRecord): void => {
       clearTimeout(timer);
       this.#pending -= 1;
       if (overdue) this.#late -= 1;
-      resolve(receipt);
+      resolve(record);
     };
     const said = decided === null ? null : { ...decided, instance, seq };
     this.#waiting.push({ session, kind: statement.kind, leaf, body, said, stored });
@@ -247,26 +284,30 @@ export class Journal {
       const leaves = batch.map(({ leaf }) => leafHash(leaf));
       const { range, root, paths } = appendLeaves(this.#range, leaves);
       this.#range = range;
-      const note = this.#signed({ size: range.size, root });
+      const head = this.#signed({ size: range.size, root });
+      const { note } = head;
       await this.#store(first, note, batch);
       this.#head = { size: range.size, root };
+      this.#witnesses?.stored(head);
       for (const [place, { said, stored }] of batch.entries()) {
+        const index = first + place;
         const path = (paths[place] ?? []).map(toBase64Url);
-        stored(said === null ? null : { ...said, log: { index: first + place, path, note } });
+        stored({ index, receipt: said === null ? null : { ...said, log: { index, path, note } } });
       }
     }
     this.#sending = false;
   }
 
-  #signed(head: StoredHead): string {
+  #signed(head: StoredHead): SignedHead {
     const { origin, key, sign } = this.#identity;
-    return signNote(formatCheckpoint({ origin, ...head }), key, sign);
+    const text = formatCheckpoint({ origin, ...head });
+    return { size: head.size, text, note: signNote(text, key, sign) };
   }
 
   /** A note over the newest stored head, with which a record of the log can be proven. @throws CmcpError `INTERNAL` for an empty log */
   signedHead(): StoredHead & { readonly note: string } {
     if (this.#head === null) throw new CmcpError("INTERNAL", "the log has no records yet");
-    return { ...this.#head, note: this.#signed(this.#head) };
+    return { ...this.#head, note: this.#signed(this.#head).note };
   }
 
   #take(): Waiting[] {

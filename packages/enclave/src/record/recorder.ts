@@ -56,10 +56,10 @@ export type CallIntent = Omit<Intent, "session_id" | "principal" | "tip_before" 
 
 /** Writes entries into the chains of sessions, and stores entries and intents with the host. */
 export class Recorder {
-  readonly #journal: Pick<Journal, "append" | "assertCaughtUp">;
+  readonly #journal: Pick<Journal, "append" | "appendCosigned" | "assertCaughtUp">;
   readonly #options: RecorderOptions;
 
-  constructor(journal: Pick<Journal, "append" | "assertCaughtUp">, options: RecorderOptions) {
+  constructor(journal: Pick<Journal, "append" | "appendCosigned" | "assertCaughtUp">, options: RecorderOptions) {
     this.#journal = journal;
     this.#options = options;
   }
@@ -112,10 +112,14 @@ export class Recorder {
     }).stored;
   }
 
-  /** Stores a call's intent and waits for the acknowledgement. Nothing is sent before that. */
+  /**
+   * Stores a call's intent and waits for the acknowledgement, and for a quorum of witnesses if the log has any. Nothing is sent before that: what the
+   * call was decided on is then the newest there is, in whichever instance.
+   * @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `WITNESS_UNAVAILABLE`
+   */
   async intent(recorded: RecordedSession, intent: CallIntent): Promise<void> {
     const { session, chain } = recorded;
-    await this.#journal.append(session.id, {
+    await this.#journal.appendCosigned(session.id, {
       kind: "intent",
       body: {
         ...intent,

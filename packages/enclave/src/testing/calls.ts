@@ -189,6 +189,7 @@ export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<Inspe
     questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
     transcript: new Transcript(),
     onMessage: () => undefined,
+    beforeAnswer: () => Promise.resolve(),
     onFirstMessage: () => undefined,
     ...rest,
   });

@@ -24,6 +24,8 @@ interface Choices {
   readonly draining?: boolean;
   /** Whether every caller is one it knows. */
   readonly known?: boolean;
+  /** Whether no quorum of witnesses answered last. */
+  readonly quorumLost?: boolean;
 }
 
 /** What answers of sessions there are none of. */
@@ -99,7 +101,12 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
 }
 
 /** A gateway without any session, whose host fails the test when it is asked about one. */
-export function emptyGateway({ configuration = "", draining = false, known = true }: Choices = {}): Handler {
+export function emptyGateway({
+  configuration = "",
+  draining = false,
+  known = true,
+  quorumLost = false,
+}: Choices = {}): Handler {
   const { config } = parseConfig(configuration, { env: { CMCP_DEV_MODE: "1" } });
   const unknown = new CmcpError("UNAUTHENTICATED", "no token", { detail: { reason: "missing" } });
   const caller = new Caller({ principalId: "alice", source: "bearer" }, null);
@@ -108,6 +115,7 @@ export function emptyGateway({ configuration = "", draining = false, known = tru
   if (draining) phases.step("drain");
   return createHandler({
     phases,
+    quorumLost: () => quorumLost,
     allowedOrigins: config.enclave.allowed_origins,
     identity: config.enclave.identity,
     principals: { authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)) },

@@ -105,6 +105,11 @@ export class TestJournal {
     return Promise.resolve(decided === null ? null : { ...decided, instance, seq, log: { index, path, note } });
   }
 
+  /** Without witnesses. */
+  async appendCosigned(session: string, statement: Recorded): Promise<void> {
+    await this.append(session, statement);
+  }
+
   signedHead(): { readonly size: number; readonly root: Uint8Array; readonly note: string } {
     const { range, root } = appendLeaves(EMPTY_RANGE, this.store.leaves);
     const publicKey = fromBase64Url(this.key.jwk.x) ?? new Uint8Array();

@@ -74,6 +74,9 @@ void describe("defaults", () => {
       catalog_path: "catalog.json",
       audit_db_path: "audit.db",
       audit_archive_path: null,
+      log_key_path: "log.key",
+      former_witnesses: null,
+      witness_urls: {},
       token_file: null,
       credentials_file: null,
       listen: { host: "127.0.0.1", port: 8443 },
@@ -168,7 +171,7 @@ void describe("mistakes", () => {
 
   void it("leading out of the folder are refused for every path", () => {
     refused("enclave: {token_file: ../tokens}", "CONFIG_INVALID", /token_file: must not contain/);
-    for (const key of ["policy_bundle_path", "catalog_path", "audit_db_path", "audit_archive_path"]) {
+    for (const key of ["policy_bundle_path", "catalog_path", "audit_db_path", "audit_archive_path", "log_key_path"]) {
       for (const path of ["../x", "a/../../x", "a\\..\\x", ".."])
         refused(`${key}: '${path}'`, "CONFIG_INVALID", new RegExp(`${key}: must not contain '\\.\\.'`));
     }

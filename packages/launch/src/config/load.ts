@@ -5,6 +5,7 @@ import { readEnvironment, type Environment, type EnvironmentSettings } from "./e
 import { configError } from "./config-error.ts";
 import { requireLimitedPrincipals } from "./limits.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
+import { measuredLog } from "./log.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
 import { measuredConfigSchema, type Config } from "./measured.ts";
 import { refuseUnsupportedKeys } from "./unsupported-keys.ts";
@@ -19,6 +20,10 @@ export interface HostConfig {
   readonly catalog_path: string;
   readonly audit_db_path: string;
   readonly audit_archive_path: string | null;
+  readonly log_key_path: string;
+  readonly former_witnesses: string | null;
+  /** By the witness's name. */
+  readonly witness_urls: Readonly<Record<string, string>>;
   readonly token_file: string | null;
   readonly credentials_file: string | null;
   readonly listen: HostPort;
@@ -178,7 +183,7 @@ function measured(written: ConfigFile): Config {
       ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
     },
     ...(written.kill_switch.enabled ? { kill_switch: written.kill_switch } : {}),
-    log: written.log,
+    log: measuredLog(written.log),
     ...(written.sink_policy == null ? {} : { sink_policy: written.sink_policy }),
     enclave: {
       ...enclave,
@@ -266,6 +271,9 @@ export function parseConfig(
       catalog_path: written.catalog_path,
       audit_db_path: written.audit_db_path,
       audit_archive_path: written.audit_archive_path ?? null,
+      log_key_path: written.log_key_path,
+      former_witnesses: written.former_witnesses ?? null,
+      witness_urls: written.witness_urls,
       token_file: sources.tokenFile,
       credentials_file: written.enclave.credentials_file ?? null,
       listen,

@@ -39,6 +39,11 @@ const predecessorSchema = z.strictObject({
       "What the platform measured of its image, lowercase hex by register, as `cmcp measure` prints it: `measurement` (sev-snp); `mrtd`, `rtmr1` and `rtmr2` (tdx); `pcr4`, `pcr9`, `pcr11` and `pcr12` (tpm), with `paravisor` (azure-cvm). Absent: the image of this instance.",
     ),
 });
+/** Longest witness policy, in characters: as `packages/log` reads it. */
+const MAX_WITNESSES = 64 * 1024;
+/** Most witnesses of two policies: as `packages/log` reads each. */
+const MAX_WITNESS_URLS = 64;
+const MAX_URL = 2048;
 
 /** The log that the record is written to. */
 export const logSchema = z.strictObject({
@@ -72,4 +77,46 @@ export const logSchema = z.strictObject({
     .describe(
       "PEM certificates of the machine's endorsement key, for a host that hands out none with a report. The evidence of earlier instances is appraised with them.",
     ),
+  witnesses: z
+    .string()
+    .min(1)
+    .max(MAX_WITNESSES)
+    .optional()
+    .describe(
+      "Witnesses and their quorum, as a C2SP witness policy without `log` lines and without URLs. Every two quorums must have a witness in common. With it nothing is served until a quorum has cosigned the log, and no call leaves before a quorum has cosigned its intent.",
+    ),
+  witness_wait_ms: z
+    .int()
+    .min(100)
+    .max(30_000)
+    .default(5_000)
+    .describe(
+      "Milliseconds that a start or a call waits for a quorum of witnesses. It is used only with `log.witnesses`.",
+    ),
 });
+
+/** {@link logSchema} as it is measured: the wait is absent where no witness is waited for. */
+export const measuredLogSchema = logSchema.extend({
+  witness_wait_ms: logSchema.shape.witness_wait_ms.unwrap().optional(),
+});
+
+/** The measured part of the settings. */
+export function measuredLog({
+  witness_wait_ms,
+  ...log
+}: z.output<typeof logSchema>): z.output<typeof measuredLogSchema> {
+  return log.witnesses === undefined ? log : { ...log, witness_wait_ms };
+}
+
+/** Where the host reaches witnesses, by their names in the policy. */
+export const witnessUrlsSchema = z
+  .record(
+    z.string().min(1).max(255),
+    z.string().max(MAX_URL).refine(isWitnessUrl, { error: "must be an http or https URL" }),
+  )
+  .refine((urls) => Object.keys(urls).length <= MAX_WITNESS_URLS, { error: `at most ${MAX_WITNESS_URLS} witnesses` });
+
+function isWitnessUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ["http:", "https:"].includes(url.protocol) && url.search === "" && url.hash === "";
+}

@@ -1,7 +1,7 @@
 import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
-import { logSchema } from "./log.ts";
+import { measuredLogSchema } from "./log.ts";
 import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
 import {
   areDistinctPrincipals,
@@ -52,7 +52,7 @@ export const measuredConfigSchema = z.strictObject({
     .optional(),
   /** Absent where there are no ceilings. */
   sink_policy: sinkPolicySchema.optional(),
-  log: logSchema.prefault({}),
+  log: measuredLogSchema.prefault({}),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
     max_sessions: enclave.max_sessions.unwrap(),

@@ -2,7 +2,7 @@ import { identitySchema } from "@cmcp/identity/schema";
 import { stdioSchema } from "@cmcp/spawner/schema";
 import * as z from "zod";
 import { launcherKeys } from "./launcher.ts";
-import { logSchema } from "./log.ts";
+import { logSchema, witnessUrlsSchema } from "./log.ts";
 import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
 import { DEFAULT_PRINCIPAL, hostPort, origin, principalId, publicKey, relativePath, workflowId } from "./fields.ts";
 
@@ -342,6 +342,19 @@ export const configSchema = z.strictObject({
     .nullish()
     .describe(
       "Folder of bodies that left the host's audit store, seen from the configuration file. Without it they cannot be read.",
+    ),
+  log_key_path: relativePath
+    .default("log.key")
+    .describe(
+      "The log's key, seen from the configuration file: witnesses know the log by it. The host makes it where there is none. It is used only with `log.witnesses`.",
+    ),
+  former_witnesses: logSchema.shape.witnesses.describe(
+    "The witness policy that `log.witnesses` replaces. The first start under another policy needs both quorums on one head.",
+  ),
+  witness_urls: witnessUrlsSchema
+    .default({})
+    .describe(
+      "Where the host reaches each witness of `log.witnesses` and `former_witnesses`, by its name there: the URL under which it takes checkpoints.",
     ),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });

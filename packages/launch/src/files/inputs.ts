@@ -12,6 +12,21 @@ import { catalogDestinations, hasStdioServers, readCatalogFile } from "./catalog
 import { readText } from "./read.ts";
 import { readProvision } from "./tokens.ts";
 
+/** What the host needs for the log's witnesses. */
+export interface WitnessInputs {
+  readonly origin: string;
+  /** The witness policy. */
+  readonly policy: string;
+  /** The policy before it; `null` for none. */
+  readonly formerPolicy: string | null;
+  /** Where each witness takes checkpoints, by its name in the policy. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** File of the log's key. */
+  readonly keyPath: string;
+  /** Milliseconds that a round waits for a quorum. */
+  readonly waitMs: number;
+}
+
 /** A configuration with its paths made absolute. */
 export interface ConfigInputs extends LoadedConfig {
   readonly paths: {
@@ -23,6 +38,8 @@ export interface ConfigInputs extends LoadedConfig {
     readonly tokenFile: string | null;
     readonly credentialsFile: string | null;
   };
+  /** `null` where the log has no witnesses. */
+  readonly witnesses: WitnessInputs | null;
 }
 
 /** Everything `cmcp start` needs from files and environment. */
@@ -65,7 +82,15 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
       tokenFile: token_file === null ? null : from(token_file),
       credentialsFile: credentials_file === null ? null : from(credentials_file),
     },
+    witnesses: witnessInputs(loaded, from(loaded.host.log_key_path)),
   };
+}
+
+function witnessInputs({ config: { log }, host }: LoadedConfig, keyPath: string): WitnessInputs | null {
+  const { origin, witnesses: policy, witness_wait_ms: waitMs } = log;
+  return policy === undefined || waitMs === undefined
+    ? null
+    : { origin, policy, formerPolicy: host.former_witnesses, urls: host.witness_urls, keyPath, waitMs };
 }
 
 function documentFor(

@@ -1,13 +1,14 @@
 /** The gateway as it is shipped, with real witnesses of its log. */
 import assert from "node:assert/strict";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { appendFile, cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync, backup } from "node:sqlite";
 import { describe, test, type TestContext } from "node:test";
 import { SqliteStore } from "@cmcp/host-proxy";
 import { clientOf, type Client } from "../gateway/client.ts";
-import type { RpcReply } from "../gateway/fixture.ts";
+import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, StartRefused, type Gateway } from "../gateway/gateway.ts";
+import { newOperator, resetAfter } from "../gateway/operator.ts";
 import { readStored, recordsIn } from "../hostile/stored-records.ts";
 import { hasGo, NO_GO } from "./oracle.ts";
 import { deployWitnessed, type WitnessedDeployment } from "./witnessed-deployment.ts";
@@ -148,5 +149,25 @@ describe("a gateway with witnesses", { skip: hasGo() ? false : NO_GO }, () => {
     await witnesses[1]?.start();
     const { client } = await started(t, config);
     assert.match(JSON.stringify(await send(client)), /POLICY_DENY/, "what was read before counts");
+  });
+
+  test("acknowledges an operator's act once a quorum has cosigned it", async (t) => {
+    const { config, witnesses } = await deployWitnessed(t, WAIT_MS);
+    const operator = newOperator();
+    await appendFile(config, `enclave: ${JSON.stringify({ operator_keys: [operator.publicKey] })}\n`);
+    const { gateway, client } = await started(t, config);
+    const reset = async (sequence: number): Promise<readonly [number, string]> => {
+      const receipt = receiptOf(await send(client));
+      const body = JSON.stringify(operator.sign(resetAfter(receipt, sequence)));
+      await kill();
+      const reply = await fetch(`${gateway.url}/sessions/${receipt.session_id}/reset`, { method: "POST", body });
+      return [reply.status, await reply.text()];
+    };
+    let kill = async (): Promise<void> => undefined;
+    assert.equal((await reset(1))[0], 200);
+    kill = async () => void (await Promise.all([witnesses[0]?.kill(), witnesses[1]?.kill()]));
+    const [status, text] = await reset(2);
+    assert.equal(status, 503);
+    assert.match(text, /WITNESS_UNAVAILABLE/);
   });
 });

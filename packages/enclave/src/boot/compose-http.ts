@@ -1,3 +1,4 @@
+import type { HttpResponse } from "@cmcp/mcp";
 import { Cursors } from "../http/cursor.ts";
 import { Lists } from "../http/lists.ts";
 import { createMcp } from "../http/mcp.ts";
@@ -36,6 +37,12 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
     },
   };
   const resets = { instance: served.name, operators: access.operators, journal, sessions, recorder, policy };
+  // An operator hears of an act once a quorum has cosigned it: from then on no restart can lose it.
+  const cosigned = async (acting: Promise<HttpResponse>): Promise<HttpResponse> => {
+    const reply = await acting;
+    await journal.cosigned();
+    return reply;
+  };
   return createHandler({
     phases: served.phases,
     quorumLost: () => record.witnesses?.lost ?? false,
@@ -44,9 +51,11 @@ export function composeHttp(launch: AcceptedLaunch, contents: LaunchContents, se
     principals: access.principals,
     freshness: instance.freshness,
     mcp: mcpOf(contents, served),
-    reset: async (request, id) => await resetSession(resets, request, id),
-    killSwitch: async (request, act) => await operateKillSwitch({ ...resets, stops: record.stops }, request, act),
-    policyKeys: async (request) => await changePolicyKeys({ ...resets, policyKeys: record.policyKeys }, request),
+    reset: async (request, id) => await cosigned(resetSession(resets, request, id)),
+    killSwitch: async (request, act) =>
+      await cosigned(operateKillSwitch({ ...resets, stops: record.stops }, request, act)),
+    policyKeys: async (request) =>
+      await cosigned(changePolicyKeys({ ...resets, policyKeys: record.policyKeys }, request)),
     routes: routes({
       status: statusOf(launch, contents, served),
       attestation: {

@@ -1,9 +1,8 @@
-import { CmcpError, examine } from "@cmcp/boundary";
-import { MAX_NOTE_BYTES } from "@cmcp/log";
+import { examine } from "@cmcp/boundary";
 import type { ExchangePool } from "@cmcp/wire";
 import type { Cosign } from "./witnesses.ts";
 
-/** Asks the host for cosignatures. Its answer is bounded, and nothing in it is believed here. Whatever fails is an error. */
+/** Asks the host for cosignatures. The exchange bounds its answer (`BODY_LIMITS`), and nothing in it is believed here. Whatever fails is an error. */
 export function hostCosign(pool: ExchangePool): Cosign {
   return async (note, signal) => {
     const exchange = await pool.open({ t: "cosign" }, signal);
@@ -12,13 +11,7 @@ export function hostCosign(pool: ExchangePool): Cosign {
       await exchange.end();
       await exchange.head;
       const chunks: Uint8Array[] = [];
-      let length = 0;
-      for await (const part of exchange.body) {
-        const chunk = examine(part);
-        length += chunk.length;
-        if (length > MAX_NOTE_BYTES) throw new CmcpError("NOTE_MALFORMED", "the host's answer is too large");
-        chunks.push(chunk);
-      }
+      for await (const part of exchange.body) chunks.push(examine(part));
       return Buffer.concat(chunks).toString("utf8");
     } finally {
       exchange.abort();

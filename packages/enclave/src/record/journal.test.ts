@@ -133,7 +133,7 @@ describe("journal", () => {
 
   test("a head goes to the witnesses once it is stored, and a record that is to be cosigned waits for them", async () => {
     const steps: string[] = [];
-    const cosigning = Promise.withResolvers<void>();
+    const [asked, cosigning] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     serve = async (exchange) => {
       await bodyOf(exchange);
       steps.push("stored");
@@ -150,16 +150,18 @@ describe("journal", () => {
         },
         cosigned: async (index) => {
           steps.push(`cosign ${index}`);
+          asked.resolve();
           await cosigning.promise;
         },
       },
     );
     await kept.append(instance, first);
     const waiting = kept.appendCosigned(instance, first).then(() => steps.push("cosigned"));
-    while (steps.at(-1) !== "cosign 1") await new Promise((resolve) => setImmediate(resolve));
+    await Promise.race([asked.promise, waiting]);
     cosigning.resolve();
     await waiting;
-    assert.deepEqual(steps, ["stored", "head 1", "stored", "head 2", "cosign 1", "cosigned"]);
+    await kept.cosigned();
+    assert.deepEqual(steps, ["stored", "head 1", "stored", "head 2", "cosign 1", "cosigned", "cosign 1"]);
   });
 
   test("a record that no quorum cosigned is an error, and stays in the log", async () => {

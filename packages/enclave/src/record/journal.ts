@@ -218,6 +218,11 @@ export class Journal {
     await this.#witnesses?.cosigned(index);
   }
 
+  /** Waits until a quorum of witnesses has cosigned all that the host has stored. Without witnesses it does not wait. @throws CmcpError `WITNESS_UNAVAILABLE` */
+  async cosigned(): Promise<void> {
+    if (this.#head !== null) await this.#witnesses?.cosigned(this.#head.size - 1);
+  }
+
   /** Writes a snapshot. Resolves when the host has stored it. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
   async writeSnapshot(): Promise<void> {
     if (this.#state === null || this.#state.handOver === null) return;

@@ -33,6 +33,23 @@ test("a decision that was stored without a receipt is a fault", async () => {
   await assert.rejects(room.recorder.decision(recorded, decision), { code: "INTERNAL" });
 });
 
+test("an intent waits until witnesses have cosigned it, and an entry does not", async () => {
+  const { room, recorded } = await joined();
+  room.journal.appendCosigned = () => Promise.reject(new CmcpError("WITNESS_UNAVAILABLE", "none"));
+  await room.recorder.ensureStarted(recorded);
+  await room.recorder.decision(recorded, decision);
+  const intent = {
+    call_id: "call-2",
+    tool_name: "lookup",
+    server_identity: null,
+    workflow_id: null,
+    request_hash: `sha256:${"b".repeat(64)}`,
+    policy_hash: `sha256:${"a".repeat(64)}`,
+    session_sensitivity: "public",
+  };
+  await assert.rejects(room.recorder.intent(recorded, intent), { code: "WITNESS_UNAVAILABLE" });
+});
+
 test("a session whose root entry was stored late goes on normally", async () => {
   const { store, room, recorded } = await joined();
   room.journal.behind = true;

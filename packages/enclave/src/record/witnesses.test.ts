@@ -169,4 +169,6 @@ test("after a stop heads go to the witnesses until these do not answer", async (
   second.answer("");
   await new Promise<void>((resolve) => setImmediate(resolve));
   assert.equal(rounds.begun.length, 2);
+  witnesses.stored(headOf(3));
+  assert.equal(rounds.begun.length, 3, "nothing was left that would ask again by itself");
 });

@@ -110,7 +110,7 @@ export class Witnesses {
     const timer = setTimeout(() => {
       over.abort();
       resolve(null);
-    }, this.#options.waitMs);
+    }, this.#options.waitMs).unref();
     try {
       const lines = await Promise.race([this.#options.cosign(note, over.signal), late]);
       if (lines !== null) return this.#rounds.end(round, lines);

@@ -110,7 +110,7 @@ describe("the record of a closed session", () => {
     );
     assert.deepEqual(
       verdict.checks.filter(({ status }) => status !== "passed").map(({ name }) => name),
-      ["platform evidence", "policy of launch document", "held claims"],
+      ["platform evidence", "policy of launch document", "held claims", "log"],
     );
   });
 

@@ -36,7 +36,8 @@ function findComments(lower: string, tally: Tally): void {
     const comment = lower.slice(at, end < 0 ? at + MAX_COMMENT : Math.min(end, at + MAX_COMMENT));
     if (ADDRESSES_MODEL.test(comment)) return tally.add("hidden", "comment", "comment");
     if (end < 0) return;
-    at = end;
+    // The next one may begin where this one's three characters end.
+    at = end - 1;
   }
 }
 

@@ -4,7 +4,7 @@ import type { JsonValue } from "@cmcp/boundary";
 import { assert as assertProperty, jsonValue, nat, property } from "fast-check";
 import { INJECTION_WEIGHTS } from "./data/injection-weights.ts";
 import { SECRET_RULES } from "./data/secret-rules.ts";
-import { loadDetectors, type Detectors } from "./detectors.ts";
+import { carriedDetectors, loadDetectors, type Detectors } from "./detectors.ts";
 import { findContent, MAX_EXAMINED } from "./find-content.ts";
 import { MAX_KINDS, type Findings } from "./findings.ts";
 import { InjectionModel, MODEL_BYTES } from "./injection/model.ts";
@@ -14,6 +14,12 @@ import { WorkBudget } from "./work-budget.ts";
 let detectors: Detectors;
 before(async () => {
   detectors = await loadDetectors();
+});
+
+test("a build that carries rules for secrets has its detectors", async () => {
+  const carried = await carriedDetectors();
+  assert.equal(carried !== null, SECRET_RULES !== "");
+  assert.deepEqual(carried === null ? null : Object.keys(carried), SECRET_RULES === "" ? null : Object.keys(detectors));
 });
 
 function find(value: JsonValue, budget?: WorkBudget): Findings {
@@ -100,4 +106,15 @@ test("rules or a model that are not the measured ones are refused", async () => 
 test("a table of another length is no model", () => {
   for (const length of [0, MODEL_BYTES - 1, MODEL_BYTES + 1])
     assert.throws(() => new InjectionModel(new Uint8Array(length)), { code: "DETECTOR_DATA_REFUSED" });
+});
+
+test("256 Ki of a message are read from its start on, and no more", () => {
+  const card = "4111 1111 1111 1111";
+  const filler = (length: number): string => " ".repeat(length);
+  const exact = find(`${card}${filler(256 * 1024 - card.length)}`);
+  assert.deepEqual([exact.personalData, exact.complete, MAX_EXAMINED], [1, true, 262_144]);
+  const cut = find(`${card}${filler(256 * 1024 + 1 - card.length)}`);
+  assert.deepEqual([cut.personalData, cut.complete], [1, false]);
+  const longer = find([`${card}${filler(300_000)}`, card]);
+  assert.deepEqual([longer.personalData, longer.complete], [1, false]);
 });

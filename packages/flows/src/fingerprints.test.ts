@@ -7,7 +7,7 @@ import { FlowKey } from "./flow-key.ts";
 const key = new FlowKey();
 const lettersFrom = (text: string): Uint16Array => Uint16Array.from(text, (letter) => letter.charCodeAt(0));
 const letters = fc
-  .array(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 120 })
+  .array(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 120, size: "max" })
   .map((all) => lettersFrom(all.join("")));
 
 function gramsOf(text: Uint16Array): string[] {

@@ -157,6 +157,18 @@ test("a record of short members is found as text and as JSON", () => {
   assert.deepEqual(kinds(table, { text: JSON.stringify(record, null, 2) }), ["fingerprint"]);
 });
 
+test("what runs over two members is found, in a result and in arguments", () => {
+  const [first, second] = ["Maria Gonz\u00e1les", " on the ward"];
+  const found = [["fingerprint", ""]];
+  const flowsOf = (value: JsonValue, args: JsonValue): unknown[] =>
+    tableOf(value)
+      .match(args)
+      .flows.filter(({ kind }) => kind === "fingerprint")
+      .map(({ kind, path }) => [kind, path]);
+  assert.deepEqual(flowsOf({ first, second }, first + second), found);
+  assert.deepEqual(flowsOf(first + second, { first, second }), found);
+});
+
 test("what a result holds encoded is found in plain", () => {
   assert.ok(kinds(tableOf({ blob: base64(RECORD) }), { text: RECORD }).includes("fingerprint"));
 });

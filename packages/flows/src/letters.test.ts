@@ -30,6 +30,8 @@ test("letters are letters of letters, wherever parts begin", () => {
   );
   const long = "\u{20000}".repeat(20_000);
   assert.equal(lettersOf(`x${long}`, new WorkBudget()).length, 40_001);
+  for (const letter of ["\u{20001}", "\u{20002}", "\u{2a6df}"])
+    assert.equal(lettersOf(`x${letter.repeat(20_000)}`, new WorkBudget()).length, 40_001, letter);
 });
 
 test("what the budget has no room for is left out, and the budget says so", () => {

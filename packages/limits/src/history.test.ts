@@ -132,10 +132,24 @@ void describe("history", () => {
 });
 
 void describe("distinct values", () => {
+  void it("make room for one that comes when the window of another is over", () => {
+    const values = new DistinctValues(100, new ValueRoom(1));
+    values.add(0, "a");
+    values.add(100, "b");
+    assert.equal(values.total(100, null), 1);
+    values.add(199, "c");
+    assert.equal(values.total(199, null), COUNT_BOUND, "there is room for one");
+  });
+
+  void it("count at most a thousand million million", () => {
+    assert.equal(COUNT_BOUND, 1_000_000_000_000_000);
+  });
+
   void it("are told apart up to 1024 of a principal, and 16 384 of all", () => {
-    const values = new DistinctValues(100, new ValueRoom());
+    const shared = new ValueRoom();
+    const values = new DistinctValues(100, shared);
     for (let at = 0; at < 1_024; at += 1) values.add(0, `${at}`);
-    assert.equal(values.total(0, null), 1_024);
+    assert.deepEqual([values.total(0, null), shared.taken], [1_024, 1_024]);
     assert.equal(values.total(0, "0"), 1_024, "one that was seen");
     values.add(0, "one more");
     assert.equal(values.total(99, null), COUNT_BOUND);

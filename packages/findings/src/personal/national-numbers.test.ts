@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verhoeff } from "./check-digits.ts";
-import { nationalKinds } from "./national-numbers.ts";
+import { isCodiceFiscale, isDni, nationalKinds } from "./national-numbers.ts";
 
 /** Numbers whose check digits all hold, and whether the rest of each is as its issuer gives them out. */
 const NUMBERS: readonly (readonly [kind: string, word: string, numbers: Readonly<Record<string, boolean>>])[] = [
@@ -17,6 +17,7 @@ const NUMBERS: readonly (readonly [kind: string, word: string, numbers: Readonly
       "666010001": false,
       "900010001": false,
       "219000001": false,
+      "219001111": false,
       "219010000": false,
     },
   ],
@@ -89,6 +90,38 @@ test("an Aadhaar number begins with 2 to 9", () => {
       String(first),
     );
   }
+});
+
+test("a codice fiscale has the check letter that its other characters give, and no other", () => {
+  for (const code of [
+    "ANBOCP05A11A062Q",
+    "DQERFS15B12A163A",
+    "GTHUIV25C13A264Y",
+    "JWKXLY35D14A365V",
+    "MZNAOB45E15A466M",
+    "PCQDRE55H16A567J",
+    "SFTGUH65L17A668M",
+    "VIWJXK75M18A769G",
+    "YLZMAN85P19A860D",
+  ]) {
+    const right = code.at(-1);
+    for (const check of "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+      assert.equal(isCodiceFiscale(`${code.slice(0, -1)}${check}`), check === right, code);
+  }
+});
+
+test("a DNI or NIE has the letter that its number gives", () => {
+  for (const [number, letter] of [
+    ["00000000", "T"],
+    ["00000022", "E"],
+    ["00000023", "T"],
+    ["12345678", "Z"],
+    ["X0000000", "T"],
+    ["Y0000000", "Z"],
+    ["Z0000000", "M"],
+    ["X-1234567-", "L"],
+  ] as const)
+    for (const other of "TRWAGMYFPDXBNJZSQVHLCKE") assert.equal(isDni(`${number}${other}`), other === letter, number);
 });
 
 test("a number of another length is none, and neither is one that another's word names", () => {

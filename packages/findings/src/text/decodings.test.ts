@@ -35,11 +35,14 @@ for (const [encoding, encode] of [
 for (const text of [
   "\u0432\u0441\u0435 \u0434\u0430\u043d\u043d\u044b\u0435 \u043f\u0430\u0446\u0438\u0435\u043d\u0442\u0430",
   "\u60a3\u8005\u7684\u6240\u6709\u6570\u636e\u90fd\u5728\u8fd9\u91cc",
-  "\u{1f600}\u{1f680}\u{1f4a1}\u{1f512} four signs",
+  "\u{1f600}\u{1f680}\u{1f4a1}\u{1f512}".repeat(3),
+  ">>>???".repeat(4),
   "tabs\tand\r\nlines of words",
+  "\u2014\u2014\u201cquoted\u201d\u2026\u2019\u2014\u2013",
 ])
   test(`what people write in any script is decoded: ${JSON.stringify(text)}`, () => {
     assert.deepEqual(encodingsTo(base64(text), text), ["base64"]);
+    assert.deepEqual(encodingsTo(base64(text).replaceAll("+", "-").replaceAll("/", "_"), text), ["base64"]);
     assert.deepEqual(encodingsTo(hex(text), text), ["hex"]);
   });
 
@@ -49,8 +52,10 @@ test("a run of digits is a text if nine of ten characters are such that people w
     assert.ok(decoded(`${odd}${"a".repeat(9)}`), JSON.stringify(odd));
     assert.ok(!decoded(`${odd}${"a".repeat(8)}`), JSON.stringify(odd));
   }
-  for (const written of [" ", "~", "\t", "\n", "\r", "\u00a0", "\uffff"])
+  for (const written of [" ", "~", "\t", "\n", "\r", "\u00a0", "\uffff"]) {
     assert.ok(decoded(written.repeat(8)), JSON.stringify(written));
+    assert.deepEqual(encodingsTo(base64(written.repeat(24)), written.repeat(24)), ["base64"], JSON.stringify(written));
+  }
 });
 
 test("8 bytes in hexadecimal and 12 in base64 are decoded, and no fewer", () => {
@@ -94,7 +99,10 @@ test("base64 in lines, behind a few letters or in a path is decoded", () => {
   const wrapped = base64(SECRET.repeat(5)).replaceAll(/.{76}/g, "$&\r\n");
   assert.deepEqual(encodingsTo(wrapped, SECRET.repeat(5)), ["base64"]);
   assert.deepEqual(encodingsTo(`x${base64(SECRET)}`, SECRET), ["base64"]);
-  assert.deepEqual(encodingsTo(`https://host.example/a/bc/${base64("a".repeat(18))}/e`, "a".repeat(18)), ["base64"]);
+  for (const length of [12, 18]) {
+    const text = "a".repeat(length);
+    assert.deepEqual(encodingsTo(`https://host.example/a/bc/${base64(text)}/e`, text), ["base64"]);
+  }
 });
 
 test("format characters do not hide what is encoded", () => {

@@ -37,12 +37,17 @@ export function shownPast(
   return { tampered: wasSaid || !isHead || !isTail(scans.at(-1), left), seen: new Set(principalsOf(records)) };
 }
 
-/** Whether a scan showed every record from its beginning to the end of the log, as it was received. */
+/**
+ * Whether a scan showed every record from the beginning of the log, or of a snapshot, to the end of the log, as it was received. The look at what
+ * is said to be a snapshot may end there too, and is none.
+ */
 function isTail(scan: AnsweredScan | undefined, left: readonly KeptRecord[]): boolean {
   if (scan?.filter.to !== left.length) return false;
   const { filter, records } = scan;
-  const expected = left.slice(filter.from ?? 0);
+  const from = filter.from ?? 0;
+  const expected = left.slice(from);
   return (
+    (from === 0 || expected.some((record) => beginsAt(record, from))) &&
     records.length === expected.length &&
     expected.every((record, place) => {
       const shown = records[place];
@@ -53,6 +58,11 @@ function isTail(scan: AnsweredScan | undefined, left: readonly KeptRecord[]): bo
       );
     })
   );
+}
+
+function beginsAt({ leaf, body }: KeptRecord, from: number): boolean {
+  const record = readRecord(untrusted(leaf), untrusted(body));
+  return record?.kind === "snapshot" && record.body.at === from;
 }
 
 /** Principals whose sessions were beyond what is public. */

@@ -69,11 +69,12 @@ export function originPartition(origin: number): string {
     FOR VALUES IN (${origin}) PARTITION BY RANGE (day)`;
 }
 
-/** The partition of a day, `YYYY-MM-DD`. What is compacted is not compressed again by the server. */
+/** Makes the partition of a day, `YYYY-MM-DD`, one process at a time. What is compacted is not compressed again by the server. */
 export function dayPartition(origin: number, day: string): string {
   const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
   const name = `cmcp_log.segments_${origin}_${day.replaceAll("-", "")}`;
-  return `CREATE TABLE IF NOT EXISTS ${name} PARTITION OF cmcp_log.segments_${origin}
+  return `SELECT pg_advisory_xact_lock(${CREATION_LOCK});
+    CREATE TABLE IF NOT EXISTS ${name} PARTITION OF cmcp_log.segments_${origin}
       FOR VALUES FROM ('${day}') TO ('${next}');
     ALTER TABLE ${name} ALTER COLUMN records SET STORAGE EXTERNAL`;
 }

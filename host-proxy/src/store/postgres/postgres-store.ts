@@ -9,7 +9,7 @@ import { decodeSegment, type ArchiveReader, type EncodedSegment } from "../segme
 import { filterKeys, segmentNames } from "../segment-names.ts";
 import { compareHeld, encodeSegment, malformedStore, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { bytes, connections, integer, text, type PostgresStoreOptions, type Row } from "./connection.ts";
-import { CREATION_LOCK, dayPartition } from "./log-schema.ts";
+import { dayPartition } from "./log-schema.ts";
 import { openLog } from "./open-log.ts";
 import { postgresError } from "./postgres-error.ts";
 import { APPEND, FORM_AT, HEAD, LAST_DAY, LATEST, NEXT_SEGMENT, REPLACE, TILES } from "./statements.ts";
@@ -243,8 +243,7 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     const today = new Date().toISOString().slice(0, 10);
     const day = typeof last === "string" && last > today ? last : today;
     if (day !== this.#day) {
-      const lock = `SELECT pg_advisory_xact_lock(${CREATION_LOCK})`;
-      await this.#attempt(async () => this.#pool.query(`${lock}; ${dayPartition(this.#origin, day)}`));
+      await this.#attempt(async () => this.#pool.query(dayPartition(this.#origin, day)));
       this.#day = day;
     }
     return day;

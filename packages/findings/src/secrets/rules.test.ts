@@ -8,7 +8,12 @@ import { readRules } from "./rules.ts";
 const NONE = { target: "match", regexes: [], stopwords: [] };
 const RULE = { id: "own", regex: "(key)=([a-z0-9]+)", keywords: ["key"], entropy: 0, group: 2, allowed: [] };
 
-function secretsIn(text: string, rule: object, { most = 16, everywhere = NONE as object } = {}): readonly string[] {
+interface Terms {
+  readonly most?: number;
+  readonly everywhere?: object;
+}
+
+function secretsIn(text: string, rule: object, { most = 16, everywhere = NONE }: Terms = {}): readonly string[] {
   const [read] = readRules(JSON.stringify({ rules: [{ ...RULE, ...rule }], allowed: everywhere }));
   assert.ok(read !== undefined);
   return read.find(text, most);

@@ -1,4 +1,5 @@
 export * from "./format.ts";
+export { readInstancePolicy } from "./instance-policy.ts";
 export { Rounds, witnessedHead, type Round, type StoredHead, type WitnessedHead } from "./rounds.ts";
 export {
   appendLeaves,

@@ -1,14 +1,16 @@
+import { readAppraisalPolicy } from "@cmcp/appraise";
 import { untrusted } from "@cmcp/boundary";
 import { requireCredentials, type Catalog, type StdioServer } from "@cmcp/catalog";
 import { JwtAuthenticator } from "@cmcp/identity";
 import { prepareSchemas } from "@cmcp/inspection";
 import { parseProvision } from "@cmcp/launch";
 import type { LaunchInputs } from "@cmcp/launch/files";
+import { readInstancePolicy } from "@cmcp/log";
 import { allowServers, requireSpawner, stdioSchema } from "@cmcp/spawner";
 
 /**
  * What the enclave holds a loaded catalog and its configuration to before it serves: schemas, stdio servers and whether
- * it can run any where the launcher puts it, credentials, the keys of JWT issuers.
+ * it can run any where the launcher puts it, credentials, the keys of JWT issuers, the log's witnesses and appraisal policy.
  * @throws CmcpError as a start would
  */
 export async function requireStartable(
@@ -25,6 +27,8 @@ export async function requireStartable(
   requireSpawner(stdio, host.launcher.launcher === "process");
   const { credentials = [] } = parseProvision(untrusted(provision));
   requireCredentials(catalog, new Set(credentials.map(({ name }) => name)));
+  if (config.log.witnesses !== undefined) readInstancePolicy(config.log.witnesses);
+  readAppraisalPolicy(config.log.appraisal, "log.appraisal");
   await JwtAuthenticator.of(config.enclave.identity.jwt, () => Date.now());
 }
 

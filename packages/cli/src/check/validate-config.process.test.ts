@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, chmod, cp, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -19,10 +19,11 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-const cmcp = (...args: string[]) =>
+const cmcp = (...args: string[]) => validated(CONFIG, ...args);
+const validated = (config: string, ...args: string[]) =>
   spawnSync(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", CLI, "validate-config", "--config", CONFIG, ...args],
+    ["--disable-warning=ExperimentalWarning", CLI, "validate-config", "--config", config, ...args],
     { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...ENVIRONMENT }, encoding: "utf8" },
   );
 const digest = (algorithm: string, bytes: Uint8Array): string =>
@@ -52,3 +53,17 @@ test("a file that cannot be written is said, and nothing is left behind", async 
   const run = cmcp("--launch-document", join(folder, "nowhere/launch.json"));
   assert.deepEqual([run.status, run.stderr.includes("cannot write")], [64, true]);
 });
+
+for (const [what, log, message] of [
+  ["an appraisal policy that is none", { appraisal: { nothing: true } }, /log\.appraisal: .*nothing/],
+  ["witnesses without a quorum", { witnesses: "quorum none\n" }, /witness in common/],
+] as const)
+  test(`${what} is refused as a start would`, async () => {
+    const deployment = join(folder, "quickstart");
+    await cp(dirname(CONFIG), deployment, { recursive: true });
+    const path = join(deployment, "cmcp-config.yaml");
+    await appendFile(path, `\nlog: ${JSON.stringify(log)}\n`);
+    const run = validated(path, "--json");
+    assert.equal(run.status, 10, run.stdout + run.stderr);
+    assert.match(run.stdout + run.stderr, message);
+  });

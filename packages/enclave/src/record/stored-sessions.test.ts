@@ -88,6 +88,22 @@ test("an interrupted session has its entries and the receipt of its last call, u
   assert.equal(await storedIn(earlier).read(alice, id), null, "its own instance has it in memory");
 });
 
+test("of another principal's interrupted session nothing is read but its first entry", async () => {
+  const { id, next } = await interruptedBefore();
+  let read = 0;
+  const { journal } = next;
+  const counting: typeof journal = Object.assign(Object.create(journal) as typeof journal, {
+    async *scan(filter: Parameters<typeof journal.scan>[0]) {
+      for await (const shown of journal.scan(filter)) {
+        read += 1;
+        yield shown;
+      }
+    },
+  });
+  assert.equal(await storedIn({ ...next, journal: counting }).read(callerOf("bob"), id), null);
+  assert.equal(read, 1);
+});
+
 test("an interrupted session whose instance's hand-over the host hides, moves or replaces is refused", async () => {
   const changes: Record<string, (held: StoredRecord, other: StoredRecord) => StoredRecord[]> = {
     hidden: () => [],

@@ -8,7 +8,7 @@ import {
   type SessionEnd,
   type SigningJwk,
 } from "@cmcp/audit";
-import { CmcpError } from "@cmcp/boundary";
+import { CmcpError, isJsonObject } from "@cmcp/boundary";
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { ShownRecord } from "@cmcp/wire";
 import type { Caller } from "../access/caller.ts";
@@ -63,7 +63,7 @@ export class StoredSessions {
    */
   async read({ principalId }: Caller, sessionId: string): Promise<StoredSession | null> {
     if (!isSessionId(sessionId)) return null;
-    const session = (await this.#closed(sessionId)) ?? (await this.#interrupted(sessionId));
+    const session = (await this.#closed(sessionId)) ?? (await this.#interrupted(sessionId, principalId));
     if (session === null || session.root.detail?.["principal"] !== principalId)
       return this.#absent(principalId, sessionId);
     this.#remember(
@@ -76,7 +76,8 @@ export class StoredSessions {
 
   async #closed(sessionId: string): Promise<StoredSession | null> {
     const stored = await this.#latestClaim(sessionId);
-    // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed session has what goes with its end.
+    // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed
+    // session has what goes with its end.
     if (stored === null || stored.end === null) return null;
     const { root, tip, length } = stored.claim.gateway.audit_chain;
     const point = { root, tip, length };
@@ -96,8 +97,11 @@ export class StoredSessions {
     return parsed.success ? { claim: parsed.data, end: record.body.end ?? null } : null;
   }
 
-  /** The chain that an earlier instance left: its last entry is in the log, and each names the one before. */
-  async #interrupted(sessionId: string): Promise<StoredSession | null> {
+  /**
+   * The chain that an earlier instance left: its last entry is in the log, and each names the one before. Of another
+   * principal's session nothing is read but the first entry.
+   */
+  async #interrupted(sessionId: string, principalId: string): Promise<StoredSession | null> {
     const { journal, instance } = this.#ports;
     let last: ShownRecord | null = null;
     let decision: ShownRecord | null = null;
@@ -108,6 +112,7 @@ export class StoredSessions {
       if (entry["prev_entry_hash"] !== tip) throw contradiction("the entries of the session are not one chain");
       tip = entry.entry_hash;
       root ??= entry;
+      if (!isOf(root, principalId)) return null;
       if (entry["entry_type"] === "tool_call") decision = shown;
       last = shown;
     }
@@ -153,6 +158,11 @@ export class StoredSessions {
     bound(own.set(sessionId, answer), MAX_REMEMBERED_SESSIONS);
     bound(this.#remembered.set(principalId, own), MAX_PRINCIPALS);
   }
+}
+
+/** Whether an entry is the root of a principal's session, by what it says of itself. */
+function isOf({ detail }: HashedEntry, principalId: string): boolean {
+  return isJsonObject(detail) && detail["principal"] === principalId;
 }
 
 /** Forgets the oldest beyond `max`. */

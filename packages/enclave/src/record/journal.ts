@@ -1,17 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  asCmcpError,
-  CmcpError,
-  examine,
-  parseJson,
-  toBase64Url,
-  toHex,
-  untrusted,
-  type Untrusted,
-} from "@cmcp/boundary";
+import { asCmcpError, CmcpError, toBase64Url, toHex } from "@cmcp/boundary";
 import {
   encodeRecord,
-  MAX_RECORD_BYTES,
   snapshotOf,
   type AuditEntry,
   type Decided,
@@ -25,42 +15,15 @@ import {
 import {
   appendLeaves,
   formatCheckpoint,
-  HASH_BYTES,
   leafHash,
   rootOf,
   signNote,
   type CompactRange,
   type VerifierKey,
 } from "@cmcp/log";
-import {
-  decodeScanned,
-  encodeBatch,
-  MAX_APPENDED_RECORDS,
-  type ExchangePool,
-  type Opening,
-  type ShownRecord,
-} from "@cmcp/wire";
-import * as z from "zod";
-import { hostError } from "../instance/host-error.ts";
+import { encodeBatch, MAX_APPENDED_RECORDS, type ExchangePool } from "@cmcp/wire";
+import { HostLog } from "./host-log.ts";
 import type { SignedHead, Witnesses } from "./witnesses.ts";
-
-/** Which records to read. Every member that is present must match. */
-export interface ScanFilter {
-  /** Least index. */
-  readonly from?: number;
-  /** The index that ends the scan, itself left out. */
-  readonly to?: number;
-  readonly session?: string;
-  readonly kind?: RecordKind;
-}
-
-/** What the host says of the log. */
-export interface ShownHead {
-  readonly size: number;
-  readonly note: string;
-  /** Index of the newest snapshot. */
-  readonly snapshot: number | null;
-}
 
 /** Whose records the journal writes, and into which log. */
 export interface JournalIdentity {
@@ -87,17 +50,11 @@ const MAX_PENDING = 1_024;
 const MAX_TOGETHER_BYTES = 1_048_576;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 2_000;
-/** Fewest records between two snapshots. There are at least as many as a snapshot has facts, so that snapshots stay a small part of the log. */
+/**
+ * Fewest records between two snapshots. There are at least as many as a snapshot has facts, so that snapshots stay a
+ * small part of the log.
+ */
 export const SNAPSHOT_EVERY = 4_096;
-/** Most bytes of a head, a range or a path. */
-const MAX_ANSWER_BYTES = 64 * 1024;
-
-const headSchema = z.strictObject({
-  size: z.int().nonnegative(),
-  note: z.string().max(4096),
-  snapshot: z.int().nonnegative().nullable(),
-});
-
 /** A record that the host has not acknowledged. */
 interface Waiting {
   readonly session: string;
@@ -131,8 +88,7 @@ export interface StoredHead {
  * The gateway's log, which the host stores. Every record is retried until the host acknowledges it or the process ends, because the
  * hash chain in memory already contains it. Callers wait for a limited time.
  */
-export class Journal {
-  readonly #pool: ExchangePool;
+export class Journal extends HostLog {
   readonly #identity: JournalIdentity;
   readonly #fenced: (error: CmcpError) => void;
   readonly #waiting: Waiting[] = [];
@@ -150,7 +106,7 @@ export class Journal {
 
   /** @param fenced called when the store holds another record where this journal writes: another instance writes the log */
   constructor(pool: ExchangePool, identity: JournalIdentity, fenced: (error: CmcpError) => void) {
-    this.#pool = pool;
+    super(pool);
     this.#identity = identity;
     this.#fenced = fenced;
   }
@@ -218,7 +174,10 @@ export class Journal {
     await this.#witnesses?.cosigned(index);
   }
 
-  /** Waits until a quorum of witnesses has cosigned all that the host has stored. Without witnesses it does not wait. @throws CmcpError `WITNESS_UNAVAILABLE` */
+  /**
+   * Waits until a quorum of witnesses has cosigned all that the host has stored. Without witnesses it does not wait.
+   * @throws CmcpError `WITNESS_UNAVAILABLE`
+   */
   async cosigned(): Promise<void> {
     if (this.#head !== null) await this.#witnesses?.cosigned(this.#head.size - 1);
   }
@@ -328,7 +287,7 @@ export class Journal {
     const encoded = encodeBatch({ note, records });
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
-        const exchange = await this.#pool.open({ t: "append", first });
+        const exchange = await this.pool.open({ t: "append", first });
         await exchange.write(encoded);
         await exchange.end();
         await exchange.head;
@@ -347,99 +306,6 @@ export class Journal {
       }
     }
   }
-
-  /** Reads records in the order of the log. They are untrusted until they are verified. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
-  async *scan(filter: ScanFilter): AsyncGenerator<ShownRecord> {
-    const exchange = await this.#pool.open({ t: "scan", ...filter }).catch(rethrow);
-    try {
-      await exchange.end().catch(rethrow);
-      await exchange.head.catch(rethrow);
-      yield* wellFormed(decodeScanned(answered(exchange.body), MAX_RECORD_BYTES));
-    } finally {
-      exchange.abort();
-    }
-  }
-
-  /** What the host says of the log; `null` for an empty one. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
-  async readHead(): Promise<ShownHead | null> {
-    const head = readShownHead(await this.#answer({ t: "head" }));
-    return head.size === 0 ? null : head;
-  }
-
-  /** The hashes that the host has for the compact range of the first records. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
-  async readRange(size: number): Promise<Uint8Array[]> {
-    return hashesIn(await this.#answer({ t: "range", size }));
-  }
-
-  /** The inclusion path that the host has for a record. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `AUDIT_STORE_MISMATCH` */
-  async readPath(index: number, size: number): Promise<Uint8Array[]> {
-    return hashesIn(await this.#answer({ t: "prove", index, size }));
-  }
-
-  async #answer(opening: Opening): Promise<Uint8Array> {
-    const exchange = await this.#pool.open(opening).catch(rethrow);
-    try {
-      await exchange.end().catch(rethrow);
-      await exchange.head.catch(rethrow);
-      const chunks: Uint8Array[] = [];
-      let length = 0;
-      for await (const chunk of answered(exchange.body)) {
-        const bytes = examine(chunk);
-        length += bytes.length;
-        if (length > MAX_ANSWER_BYTES) throw mismatch("the host's answer is too large");
-        chunks.push(bytes);
-      }
-      return new Uint8Array(Buffer.concat(chunks));
-    } finally {
-      exchange.abort();
-    }
-  }
-}
-
-const HOST_ERRORS = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
-
-function rethrow(thrown: unknown): never {
-  throw hostError(thrown, HOST_ERRORS, "AUDIT_STORE_UNAVAILABLE");
-}
-
-/** The chunks of the host's reply, with its errors mapped. */
-async function* answered(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
-  const chunks = body[Symbol.asyncIterator]();
-  for (let step = await chunks.next().catch(rethrow); step.done !== true; step = await chunks.next().catch(rethrow))
-    yield step.value;
-}
-
-/** Records of a scan; one that breaks off or is malformed is a mismatch. */
-async function* wellFormed(records: AsyncGenerator<ShownRecord>): AsyncGenerator<ShownRecord> {
-  try {
-    yield* records;
-  } catch (thrown) {
-    if (thrown instanceof CmcpError && thrown.code.startsWith("WIRE_"))
-      throw new CmcpError("AUDIT_STORE_MISMATCH", "the host returned a record that is cut or malformed", {
-        cause: thrown,
-      });
-    throw thrown;
-  }
-}
-
-function readShownHead(bytes: Uint8Array): ShownHead {
-  try {
-    const limits = { maxBytes: MAX_ANSWER_BYTES, maxDepth: 2, maxItems: 8 };
-    return headSchema.parse(parseJson(untrusted(bytes), limits));
-  } catch (thrown) {
-    throw new CmcpError("AUDIT_STORE_MISMATCH", "the host's answer is not a head of a log", { cause: thrown });
-  }
-}
-
-function hashesIn(bytes: Uint8Array): Uint8Array[] {
-  if (bytes.length % HASH_BYTES !== 0) throw mismatch("the host's answer is not a list of hashes");
-  return Array.from({ length: bytes.length / HASH_BYTES }, (_, place) =>
-    bytes.slice(place * HASH_BYTES, (place + 1) * HASH_BYTES),
-  );
-}
-
-function mismatch(why: string): CmcpError {
-  return new CmcpError("AUDIT_STORE_MISMATCH", why);
 }
 
 function unacknowledged(): CmcpError {

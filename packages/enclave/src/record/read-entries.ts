@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { hashedEntry, type AuditEntry } from "@cmcp/audit";
-import type { Journal } from "./journal.ts";
+import type { HostLog } from "./host-log.ts";
 
 /** A point of a session's chain, as this process or a signed claim knows it. */
 export interface ChainPoint {
@@ -11,7 +11,7 @@ export interface ChainPoint {
 
 /** The log of this gateway. */
 export interface OwnJournal {
-  readonly journal: Pick<Journal, "scan">;
+  readonly journal: Pick<HostLog, "scan">;
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   type Note,
 } from "@cmcp/log";
 import type { ShownRecord } from "@cmcp/wire";
-import type { Journal, ShownHead } from "./journal.ts";
+import type { HostLog, ShownHead } from "./host-log.ts";
 
 /** Leaves that are hashed into the tree at once. */
 const LEAVES_TOGETHER = 256;
@@ -47,15 +47,16 @@ export interface LogPast {
 
 /** What reading the log needs. */
 export interface LogReaderPorts {
-  readonly journal: Pick<Journal, "readHead" | "readRange" | "scan">;
+  readonly journal: Pick<HostLog, "readHead" | "readRange" | "scan">;
   readonly origin: string;
   /** Whether the document lets this instance believe what another one wrote. */
   readonly believes: (handOver: HandOver) => Promise<boolean>;
 }
 
 /**
- * Reads the log that this instance continues: the newest snapshot and every record behind it. They count if they have the root that the newest
- * note names, and if every instance that wrote them is believed, the one that signed the note included.
+ * Reads the log that this instance continues: the newest snapshot and every record behind it. They count if they have
+ * the root that the newest note names, and if every instance that wrote them is believed, the one that signed the note
+ * included.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` for the log of another origin, or one that cannot be continued; `AUDIT_STORE_UNAVAILABLE`
  */
 export async function readLog(ports: LogReaderPorts): Promise<LogPast> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Caller } from "../access/caller.ts";
-import type { ScanFilter } from "./journal.ts";
+import type { ScanFilter } from "./host-log.ts";
 import { StoredSessions } from "./stored-sessions.ts";
 import type { ShownRecord } from "@cmcp/wire";
 import { isSessionId } from "./session-id.ts";

@@ -5,8 +5,9 @@ import { provenHandOverSchema, signingJwkSchema } from "./hand-over.ts";
 import { anyReceiptSchema } from "./receipt-v2.ts";
 
 /**
- * What is left of a session whose instance died: its entries, the hand-over of that instance and the receipt of its last call, each under a note
- * of the instance that answers. There is no claim and no bundle signature, because the only key that could make them is gone.
+ * What is left of a session whose instance died: its entries, the hand-over of that instance and the receipt of its
+ * last call, each under a note of the instance that answers. There is no claim and no bundle signature, because the
+ * only key that could make them is gone.
  */
 export const incompleteSessionSchema = z.strictObject({
   session_id: z.uuid(),

@@ -34,9 +34,15 @@ export interface Expectations extends SessionTerms, HeadExpectations {
   readonly appraisal: AppraisalPolicy;
   /** The launch document that the hardware must have been started with, and that policy and catalog must follow from. */
   readonly launch?: ExpectedLaunch;
-  /** Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. An evidence file's document of this digest stands for the expected one. */
+  /**
+   * Its digest instead, lowercase hex: SHA-256; SHA-384 for TDX. An evidence file's document of this digest stands for
+   * the expected one.
+   */
   readonly launchDigest?: string;
-  /** Policy bundles were given that are to follow the launch document's: without the document nothing holds them, and the claim is not accepted. */
+  /**
+   * Policy bundles were given that are to follow the launch document's: without the document nothing holds them, and
+   * the claim is not accepted.
+   */
   readonly bundlesGiven?: boolean;
   /** Reads a launch document that was found in evidence. */
   readonly readLaunch?: ExpectedLaunch["read"];

@@ -30,10 +30,11 @@ interface ExportContext {
 }
 
 /**
- * Verifies what is left of a session that a crash interrupted: entries, the hand-over of the instance that wrote them, and receipts. The log of the
- * instance that answers proves the other's key by that hand-over. There is no claim, so nothing but a pinned key says whose log it is: it pins
- * the instance that answers. Nothing but a receipt that somebody kept shows that the end was cut off. The verdict is of the entries up to the last
- * that a receipt commits to; anybody could have written what follows, so it decides nothing. Never throws for what the record holds.
+ * Verifies what is left of a session that a crash interrupted: entries, the hand-over of the instance that wrote them,
+ * and receipts. The log of the instance that answers proves the other's key by that hand-over. There is no claim, so
+ * nothing but a pinned key says whose log it is: it pins the instance that answers. Nothing but a receipt that somebody
+ * kept shows that the end was cut off. The verdict is of the entries up to the last that a receipt commits to; anybody
+ * could have written what follows, so it decides nothing. Never throws for what the record holds.
  */
 export async function verifyIncomplete(
   record: IncompleteRecord,

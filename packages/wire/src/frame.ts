@@ -31,9 +31,10 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
 /**
  * What an exchange is for. Host to enclave: `launch`, `provision`, `reload`, `drain` (control; the body is the
  * document) and `request` (an agent's HTTP request). Enclave to host: `egress` (relay of bytes to a tool server),
- * `append` (store the records of the body, the first at index `first` of the log, answered once they are stored), `head` (the log's size and
- * newest note), `scan` (matching records in the order of the log), `range` (the hashes that stand for the first `size` records), `prove`
- * (the inclusion path of a record) and `cosign` (signature lines of witnesses over the note of the body).
+ * `append` (store the records of the body, the first at index `first` of the log, answered once they are stored),
+ * `head` (the log's size and newest note), `scan` (matching records in the order of the log), `range` (the hashes that
+ * stand for the first `size` records), `prove` (the inclusion path of a record) and `cosign` (signature lines of
+ * witnesses over the note of the body).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

@@ -45,7 +45,10 @@ function tpmRegisters({ registers, logged }: QuoteFindings): MeasuredRegisters {
   };
 }
 
-/** The registers that say what was started, read from verified bytes only. On Azure the virtual TPM's: the processor measures the paravisor. */
+/**
+ * The registers that say what was started, read from verified bytes only. On Azure the virtual TPM's: the processor
+ * measures the paravisor.
+ */
 function registersOf(verified: VerifiedEvidence): MeasuredRegisters {
   switch (verified.platform) {
     case "sev-snp":
@@ -86,7 +89,10 @@ export function checkImage(recorder: CheckRecorder, verified: VerifiedEvidence, 
   return true;
 }
 
-/** The registers that say what a machine started, lowercase hex by name: those an image's measurements name and, on Azure, the paravisor's own. */
+/**
+ * The registers that say what a machine started, lowercase hex by name: those an image's measurements name and, on
+ * Azure, the paravisor's own.
+ */
 export function startRegisters(verified: VerifiedEvidence): Readonly<Record<string, string>> {
   const { values } = registersOf(verified);
   if (verified.platform !== "azure-cvm") return values;

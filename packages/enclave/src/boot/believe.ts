@@ -47,9 +47,9 @@ interface OwnStart {
 }
 
 /**
- * Whether the launch document lets this instance believe what another one wrote: the other ran the same document, or one that `log.predecessors`
- * names, on the same kind of platform. On hardware its evidence says so, for the key of the hand-over and an image that the document accepts. No
- * date is asked for: the evidence is as old as the hand-over.
+ * Whether the launch document lets this instance believe what another one wrote: the other ran the same document, or
+ * one that `log.predecessors` names, on the same kind of platform. On hardware its evidence says so, for the key of the
+ * hand-over and an image that the document accepts. No date is asked for: the evidence is as old as the hand-over.
  *
  * @throws CmcpError `CONFIG_INVALID` for a `log.appraisal` that is no appraisal policy
  */
@@ -116,7 +116,10 @@ function policyOf({ config }: Launch): AppraisalPolicy {
   }
 }
 
-/** What the platform says of this instance. @throws CmcpError `EVIDENCE_POLICY_VIOLATION` where the policy does not accept this machine itself */
+/**
+ * What the platform says of this instance.
+ * @throws CmcpError `EVIDENCE_POLICY_VIOLATION` where the policy does not accept this machine itself
+ */
 async function ownStart(
   launch: Launch,
   {

@@ -26,7 +26,10 @@ export class ControlOperations {
     this.#parts = parts;
   }
 
-  /** Replaces tokens and credentials, and records that. If the message is refused nothing changes. @param taken called when the message is accepted */
+  /**
+   * Replaces tokens and credentials, and records that. If the message is refused nothing changes.
+   * @param taken called when the message is accepted
+   */
   async provision(message: Provision, taken: () => void): Promise<void> {
     const { access, servers, record } = this.#parts;
     await record.provisions.take(message, {

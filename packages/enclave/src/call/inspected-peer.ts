@@ -31,7 +31,10 @@ export interface InspectedPeerOptions {
   readonly maxBytes: number;
   /** Whether fields are redacted from the result. Free text could repeat them, so none is delivered before it. */
   readonly withholdText: boolean;
-  /** `buffered`: each message is counted before it is delivered. `async`: it is delivered first, and a message over the limit ends the stream. */
+  /**
+   * `buffered`: each message is counted before it is delivered. `async`: it is delivered first, and a message over the
+   * limit ends the stream.
+   */
   readonly mode: "buffered" | "async";
   /** Whether the server may answer with a task. */
   readonly mayBecomeTask: boolean;

@@ -19,7 +19,10 @@ export interface IntentPorts {
   readonly hasWitnesses: boolean;
 }
 
-/** Stores the call's intent with the host and waits for the acknowledgement, and for witnesses if the log has any. Nothing is sent before that. */
+/**
+ * Stores the call's intent with the host and waits for the acknowledgement, and for witnesses if the log has any.
+ * Nothing is sent before that.
+ */
 export async function journalIntent(call: Call, permit: Permit, ports: IntentPorts): Promise<Step<null>> {
   const { recorded, policyRequest } = call;
   const { target } = permit;
@@ -44,8 +47,9 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
 }
 
 /**
- * Stores the intent of a call again before an answer of its agent goes to the server, and waits for witnesses. The agent may have been shown data by
- * another instance since the call was sent, and that instance's log has no further intent of this one. Without witnesses nothing would show that.
+ * Stores the intent of a call again before an answer of its agent goes to the server, and waits for witnesses. The
+ * agent may have been shown data by another instance since the call was sent, and that instance's log has no further
+ * intent of this one. Without witnesses nothing would show that.
  * @throws CmcpError `WITNESS_UNAVAILABLE`, `AUDIT_STORE_UNAVAILABLE`; the answer does not leave
  */
 export async function journalAnswer(call: Call, permit: Permit, ports: IntentPorts): Promise<void> {

@@ -30,7 +30,10 @@ export interface ExportRequest {
   readonly request: Pick<HttpRequest, "signal">;
 }
 
-/** `GET /audit/export?session_id=`: the audit bundle of a session. If a crash interrupted the session, its entries so far, marked as incomplete. */
+/**
+ * `GET /audit/export?session_id=`: the audit bundle of a session. If a crash interrupted the session, its entries so
+ * far, marked as incomplete.
+ */
 export async function auditExport(parts: ExportPorts, { url, caller, request }: ExportRequest): Promise<HttpResponse> {
   const { lookup, claims, recorder, exports } = parts;
   const id = url.searchParams.get("session_id");

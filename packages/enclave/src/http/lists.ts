@@ -13,7 +13,10 @@ import { ListMemory, type ListVerdicts } from "./list-verdicts.ts";
 
 /** Members of one page. */
 const PAGE = 500;
-/** Decisions of one page that are not remembered, and those among them for which the engine is asked whether any arguments would be allowed. */
+/**
+ * Decisions of one page that are not remembered, and those among them for which the engine is asked whether any
+ * arguments would be allowed.
+ */
 const MAX_DECISIONS = 1_000;
 const MAX_ARGUMENT_CHECKS = 64;
 /** Decisions of one turn. An argument check takes a turn of its own. */

@@ -118,7 +118,10 @@ function challengeFor(identity: IdentitySettings, error: CmcpError): Record<stri
   return { "www-authenticate": challenge(error.detail["reason"] === "missing" ? "missing" : "invalid", identity) };
 }
 
-/** The SPIFFE ID of the agent's client certificate, as the host asserts it. The host's HTTP front removes this header from requests of agents. */
+/**
+ * The SPIFFE ID of the agent's client certificate, as the host asserts it. The host's HTTP front removes this header
+ * from requests of agents.
+ */
 function readHostAssertedIdentity(identity: IdentitySettings, request: HttpRequest): HostAsserted<PeerIdentity> | null {
   const spiffeId = request.headers.get("x-cmcp-host-asserted-spiffe-id");
   return spiffeId === null ? null : readHostAsserted(untrusted(spiffeId), identity.host_asserted);

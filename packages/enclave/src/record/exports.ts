@@ -35,8 +35,8 @@ export class Exports {
   }
 
   /**
-   * A session's bundle up to a point of its chain, as text in pieces. The first piece is read already, so that what is wrong with it is an error and
-   * not an answer that ends early.
+   * A session's bundle up to a point of its chain, as text in pieces. The first piece is read already, so that what is
+   * wrong with it is an error and not an answer that ends early.
    * @param sign the signature of the bundle; this instance's without
    * @throws CmcpError `OVERLOADED`; `AUDIT_STORE_MISMATCH`, `AUDIT_STORE_UNAVAILABLE`, also while the pieces are read
    */

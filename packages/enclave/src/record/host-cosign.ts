@@ -2,7 +2,10 @@ import { examine } from "@cmcp/boundary";
 import type { ExchangePool } from "@cmcp/wire";
 import type { Cosign } from "./witnesses.ts";
 
-/** Asks the host for cosignatures. The exchange bounds its answer (`BODY_LIMITS`), and nothing in it is believed here. Whatever fails is an error. */
+/**
+ * Asks the host for cosignatures. The exchange bounds its answer (`BODY_LIMITS`), and nothing in it is believed here.
+ * Whatever fails is an error.
+ */
 export function hostCosign(pool: ExchangePool): Cosign {
   return async (note, signal) => {
     const exchange = await pool.open({ t: "cosign" }, signal);

@@ -87,8 +87,8 @@ export function provisionFacts(
 }
 
 /**
- * A commitment to a token in one log, in hex: SHA-256 over the origin, a newline, and the 32 bytes of the token's own SHA-256. It identifies the
- * token in the record and cannot be used as one.
+ * A commitment to a token in one log, in hex: SHA-256 over the origin, a newline, and the 32 bytes of the token's own
+ * SHA-256. It identifies the token in the record and cannot be used as one.
  */
 export function tokenCommitment(origin: string, sha256: string): string {
   return createHash("sha256").update(`${origin}\n`).update(Buffer.from(sha256, "hex")).digest("hex");

@@ -33,8 +33,9 @@ export interface RecorderOptions {
 }
 
 /**
- * An entry that names the session's sensitivity also names its principal, compartments and integrity. After an operator's reset it names the highest
- * sensitivity that the session ever had, because a reader of the entries knows the labels but not their ranks.
+ * An entry that names the session's sensitivity also names its principal, compartments and integrity. After an
+ * operator's reset it names the highest sensitivity that the session ever had, because a reader of the entries knows
+ * the labels but not their ranks.
  */
 function withLabel({ session }: RecordedSession, fields: EntryFields): EntryFields {
   const { session_sensitivity_after: after, detail } = fields;
@@ -113,8 +114,8 @@ export class Recorder {
   }
 
   /**
-   * Stores a call's intent and waits for the acknowledgement, and for a quorum of witnesses if the log has any. Nothing is sent before that: what the
-   * call was decided on is then the newest there is, in whichever instance.
+   * Stores a call's intent and waits for the acknowledgement, and for a quorum of witnesses if the log has any. Nothing
+   * is sent before that: what the call was decided on is then the newest there is, in whichever instance.
    * @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `WITNESS_UNAVAILABLE`
    */
   async intent(recorded: RecordedSession, intent: CallIntent): Promise<void> {

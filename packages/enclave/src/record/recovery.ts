@@ -15,8 +15,9 @@ export interface RecoveryPorts extends WholeSessionPorts {
 }
 
 /**
- * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome. Every principal starts at
- * the label it had, or at the highest if that is unknown. A principal that the kill switch had stopped stays stopped.
+ * Takes over from earlier instances. Every call that they left open gets its entry: a fault with an unknown outcome.
+ * Every principal starts at the label it had, or at the highest if that is unknown. A principal that the kill switch
+ * had stopped stays stopped.
  *
  * @param state the log, this instance's hand-over included
  */

@@ -79,7 +79,10 @@ export class Sessions {
     return this.#recorded(this.#table.openByLabel(caller.principalId, label), caller);
   }
 
-  /** Waits until the caller may open a session. @throws CmcpError `SESSION_LIMIT_REACHED` if it opens sessions faster than they are closed */
+  /**
+   * Waits until the caller may open a session.
+   * @throws CmcpError `SESSION_LIMIT_REACHED` if it opens sessions faster than they are closed
+   */
   async #room(caller: Caller): Promise<void> {
     if (this.#table.isFull(caller.principalId)) await this.#evicted.waitForRoom(caller.principalId);
   }

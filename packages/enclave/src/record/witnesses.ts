@@ -33,8 +33,8 @@ interface Waiting {
 }
 
 /**
- * The witnesses of the log. The newest stored head goes to them in rounds, one at a time. A record is cosigned once a quorum has cosigned a head
- * with it: no other instance can then have continued the log without that record.
+ * The witnesses of the log. The newest stored head goes to them in rounds, one at a time. A record is cosigned once a
+ * quorum has cosigned a head with it: no other instance can then have continued the log without that record.
  */
 export class Witnesses {
   readonly #rounds: Rounds;

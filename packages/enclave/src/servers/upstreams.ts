@@ -63,7 +63,10 @@ function holderOf(server: CatalogServer, session: SessionRef | null): string {
   return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
 }
 
-/** The key of a session with a server. Network servers have a session for each session here. A stdio server is a process of one principal. */
+/**
+ * The key of a session with a server. Network servers have a session for each session here. A stdio server is a process
+ * of one principal.
+ */
 function keyOf(server: CatalogServer, session: SessionRef | null): string {
   const holder = holderOf(server, session);
   if (server.transport === "stdio") return holder;

@@ -36,7 +36,9 @@ const predecessorSchema = z.strictObject({
     .partialRecord(z.enum(START_REGISTERS), z.string().regex(/^(?:[0-9a-f]{64}|[0-9a-f]{96})$/))
     .optional()
     .describe(
-      "What the platform measured of its image, lowercase hex by register, as `cmcp measure` prints it: `measurement` (sev-snp); `mrtd`, `rtmr1` and `rtmr2` (tdx); `pcr4`, `pcr9`, `pcr11` and `pcr12` (tpm), with `paravisor` (azure-cvm). Absent: the image of this instance.",
+      "What the platform measured of its image, lowercase hex by register, as `cmcp measure` prints it: " +
+        "`measurement` (sev-snp); `mrtd`, `rtmr1` and `rtmr2` (tdx); `pcr4`, `pcr9`, `pcr11` and `pcr12` (tpm), " +
+        "with `paravisor` (azure-cvm). Absent: the image of this instance.",
     ),
 });
 /** Longest witness policy, in characters: as `packages/log` reads it. */
@@ -55,27 +57,32 @@ export const logSchema = z.strictObject({
     })
     .default(DEFAULT_ORIGIN)
     .describe(
-      "Name of the log, and its epoch. One gateway at a time writes a log. The name never changes; the epoch changes only when the store is lost.",
+      "Name of the log, and its epoch. One gateway at a time writes a log. The name never changes; the epoch " +
+        "changes only when the store is lost.",
     ),
   predecessors: z
     .array(predecessorSchema)
     .max(MAX_PREDECESSORS)
     .default([])
     .describe(
-      "Launch documents whose gateways are believed beside this one, by their digest: those that wrote the log before. Without the last one, every principal starts at the highest label.",
+      "Launch documents whose gateways are believed beside this one, by their digest: those that wrote the log " +
+        "before. Without the last one, every principal starts at the highest label.",
     ),
   appraisal: z
     .record(z.string().max(64), z.json())
     .default({})
     .describe(
-      "Appraisal policy for the evidence of earlier instances, of the form that `cmcp verify --appraisal-policy` takes. Empty: the strict one with the vendors' roots. Image, launch document and report data are held to in any case; no TCB status and no revocation is asked for.",
+      "Appraisal policy for the evidence of earlier instances, of the form that `cmcp verify " +
+        "--appraisal-policy` takes. Empty: the strict one with the vendors' roots. Image, launch document and " +
+        "report data are held to in any case; no TCB status and no revocation is asked for.",
     ),
   certificates: z
     .array(z.string().max(MAX_PEM))
     .max(MAX_CERTIFICATES)
     .default([])
     .describe(
-      "PEM certificates of the machine's endorsement key, for a host that hands out none with a report. The evidence of earlier instances is appraised with them.",
+      "PEM certificates of the machine's endorsement key, for a host that hands out none with a report. The " +
+        "evidence of earlier instances is appraised with them.",
     ),
   witnesses: z
     .string()
@@ -83,7 +90,9 @@ export const logSchema = z.strictObject({
     .max(MAX_WITNESSES)
     .optional()
     .describe(
-      "Witnesses and their quorum, as a C2SP witness policy without `log` lines and without URLs. Every two quorums must have a witness in common. With it nothing is served until a quorum has cosigned the log, and no call leaves before a quorum has cosigned its intent.",
+      "Witnesses and their quorum, as a C2SP witness policy without `log` lines and without URLs. Every two " +
+        "quorums must have a witness in common. With it nothing is served until a quorum has cosigned the log, " +
+        "and no call leaves before a quorum has cosigned its intent.",
     ),
   witness_wait_ms: z
     .int()

@@ -346,7 +346,8 @@ export const configSchema = z.strictObject({
   log_key_path: relativePath
     .default("log.key")
     .describe(
-      "The log's key, seen from the configuration file: witnesses know the log by it. The host makes it where there is none. It is used only with `log.witnesses`.",
+      "The log's key, seen from the configuration file: witnesses know the log by it. The host makes it where " +
+        "there is none. It is used only with `log.witnesses`.",
     ),
   former_witnesses: logSchema.shape.witnesses.describe(
     "The witness policy that `log.witnesses` replaces. The first start under another policy needs both quorums on one head.",
@@ -354,7 +355,8 @@ export const configSchema = z.strictObject({
   witness_urls: witnessUrlsSchema
     .default({})
     .describe(
-      "Where the host reaches each witness of `log.witnesses` and `former_witnesses`, by its name there: the URL under which it takes checkpoints.",
+      "Where the host reaches each witness of `log.witnesses` and `former_witnesses`, by its name there: the " +
+        "URL under which it takes checkpoints.",
     ),
   enclave: enclaveSchema.prefault({}).describe("Settings of this gateway beyond the common ones."),
 });

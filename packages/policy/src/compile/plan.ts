@@ -70,7 +70,10 @@ export function namedActions(shape: BundleShape, policies: readonly ParsedPolicy
   );
 }
 
-/** The built-in schema; rules it cannot make sense of either stay in `problems`. It declares no action that only rules without a name for it would cover. */
+/**
+ * The built-in schema; rules it cannot make sense of either stay in `problems`. It declares no action that only rules
+ * without a name for it would cover.
+ */
 function withBuiltinSchema(shape: BundleShape, policies: readonly ParsedPolicy[], catalog: CatalogOutline): Chosen {
   const actions = catalog.tools.map((tool) => tool.actionName);
   const reads = policies.flatMap((policy) => policy.references.reads);

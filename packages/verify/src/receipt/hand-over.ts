@@ -6,8 +6,8 @@ import { thumbprintOf } from "../log/instance-key.ts";
 import { isInLog } from "./log-place.ts";
 
 /**
- * Whether the log of an instance that answers for another has that one's hand-over: the record of kind `hand-over` that the key in it begins with.
- * Nobody else's note counts, the other instance's own included.
+ * Whether the log of an instance that answers for another has that one's hand-over: the record of kind `hand-over` that
+ * the key in it begins with. Nobody else's note counts, the other instance's own included.
  *
  * @param answering key of the instance that answers
  */

@@ -34,7 +34,10 @@ export interface ReceiptFinding {
   readonly covers: number;
 }
 
-/** One receipt: of this instance, under its key or that of the one that answers, of this session, and standing in the chain exactly where it says. */
+/**
+ * One receipt: of this instance, under its key or that of the one that answers, of this session, and standing in the
+ * chain exactly where it says.
+ */
 export async function checkReceipt(
   crypto: VerifierCrypto,
   receipt: AnyReceipt,

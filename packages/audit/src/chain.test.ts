@@ -81,6 +81,50 @@ test("an entry no verifier would accept leaves the chain as it was", () => {
   assert.deepEqual([chain.root, chain.tip, chain.length, chain.closed], before);
 });
 
+test("behind a reset the entries are the successor's, and the first of them names the session that was reset", () => {
+  const successor = "11111111-1111-4111-8111-111111111111";
+  const reset = (closed: string, next: string): void =>
+    void chain.append({
+      entry_type: "session_reset",
+      detail: { closed_session_id: closed, successor_session_id: next },
+    });
+  const chain = started();
+  reset(SESSION, successor);
+  const [first, second] = [
+    chain.append({ entry_type: "fault" }),
+    chain.append({ entry_type: "fault", detail: { a: 1 } }),
+  ];
+  assert.deepEqual(
+    [first.session_id, first.detail, second.session_id, second.detail],
+    [successor, { closed_session_id: SESSION }, successor, { a: 1 }],
+  );
+  for (const [closed, next] of [
+    [SESSION, SESSION],
+    [successor, successor],
+    [successor, "no session"],
+  ] as const)
+    reset(closed, next);
+  assert.deepEqual([chain.sessionId, chain.sessionIds], [successor, [SESSION, successor]]);
+});
+
+test("a reset directly behind another names the session that it closes, and the one before that", () => {
+  const [second, third] = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+  const reset = (closed: string, next: string): AuditEntry =>
+    chain.append({
+      entry_type: "session_reset",
+      detail: { closed_session_id: closed, successor_session_id: next },
+    });
+  const chain = started();
+  reset(SESSION, second);
+  const again = reset(second, third);
+  assert.deepEqual(again.detail, {
+    closed_session_id: second,
+    successor_session_id: third,
+    previous_session_id: SESSION,
+  });
+  assert.deepEqual(chain.sessionIds, [SESSION, second, third]);
+});
+
 test("a full chain takes its session_end and nothing else", () => {
   const chain = started();
   while (chain.room > 0) chain.append({ entry_type: "fault" });

@@ -3,6 +3,7 @@ import { CanonicalObject, CmcpError, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { MAX_BUNDLE_ENTRIES } from "./bundle.ts";
 import { auditEntrySchema, type AuditEntry } from "./entry.ts";
+import { CLOSED_SESSION, PREVIOUS_SESSION, successorOf } from "./successor.ts";
 
 type ChainFields = "entry_id" | "sequence_number" | "timestamp_utc" | "session_id" | "prev_entry_hash" | "entry_hash";
 
@@ -19,21 +20,34 @@ export interface EncodedEntry {
 /**
  * One session's hash chain. It holds the root, the tip and the length, never the entries, so its size
  * does not grow with the session. The first entry is `session_start`, and nothing follows `session_end`.
+ * A `session_reset` that names a successor closes the session: later entries are the successor's, in the same chain.
  */
 export class SessionChain {
-  readonly sessionId: string;
+  readonly #ids: [string, ...string[]];
   readonly #now: () => number;
   #root: string | undefined;
   #tip = "genesis";
   #length = 0;
   #lastTime = 0;
   #closed = false;
+  /** Whether the next entry is the first of a successor. */
+  #followsReset = false;
 
   /** @param now milliseconds since the epoch; within one chain it never goes back, whatever the clock does. */
   constructor(sessionId: string, now: () => number = Date.now) {
     if (!z.uuid().safeParse(sessionId).success) throw new CmcpError("INTERNAL", "a chain's session has no UUID");
-    this.sessionId = sessionId;
+    this.#ids = [sessionId];
     this.#now = now;
+  }
+
+  /** The session whose entry is written next. */
+  get sessionId(): string {
+    return this.#ids.at(-1) ?? this.#ids[0];
+  }
+
+  /** Every session of the chain, in order: the first one, and a successor for each reset. */
+  get sessionIds(): readonly [string, ...string[]] {
+    return this.#ids;
   }
 
   /** Hash of the first entry, 64 hex digits. Throws `INTERNAL` before there is one. */
@@ -80,10 +94,12 @@ export class SessionChain {
       throw new CmcpError("SESSION_CLOSED", `the session's record is full at ${MAX_BUNDLE_ENTRIES} entries`);
     }
     const time = Math.max(this.#now(), this.#lastTime);
+    const before = fields.entry_type === "session_reset" ? PREVIOUS_SESSION : CLOSED_SESSION;
+    const closed = this.#followsReset ? { [before]: this.#ids.at(-2) ?? "" } : null;
     // Its members stand in canonical order: it is written for every call, and so needs no sorting.
     const body: Omit<AuditEntry, "entry_hash"> = {
       call_id: fields.call_id ?? null,
-      detail: fields.detail == null ? null : { ...fields.detail },
+      detail: fields.detail == null && closed === null ? null : { ...fields.detail, ...closed },
       effective_data_class: fields.effective_data_class ?? null,
       entry_id: randomUUID(),
       entry_type: fields.entry_type,
@@ -115,6 +131,9 @@ export class SessionChain {
     this.#length += 1;
     this.#lastTime = time;
     this.#closed = entry.entry_type === "session_end";
+    const successor = successorOf(entry);
+    this.#followsReset = successor !== null;
+    if (successor !== null) this.#ids.push(successor);
     return { entry, written: unhashed.with("entry_hash", entry.entry_hash) };
   }
 }

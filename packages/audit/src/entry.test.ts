@@ -2,13 +2,25 @@ import { hash } from "node:crypto";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SessionChain } from "./chain.ts";
-import { auditEntrySchema, callDetailSchema, entryHashInput, rootDetailSchema, type AuditEntry } from "./entry.ts";
+import {
+  auditEntrySchema,
+  callDetailSchema,
+  entryHashInput,
+  policyDetailSchema,
+  policyLoadDetailSchema,
+  rootDetailSchema,
+  type AuditEntry,
+} from "./entry.ts";
 import { CATALOG, POLICY } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const good: AuditEntry = new SessionChain(SESSION, () => 0).append({ entry_type: "session_start" });
 
 const accepted = (change: object): boolean => auditEntrySchema.safeParse({ ...good, ...change }).success;
+
+test("a time may name any offset", () => {
+  assert.ok(accepted({ timestamp_utc: "2026-08-01T00:00:00+02:00" }));
+});
 
 test("every field is present, and null where it does not apply", () => {
   assert.ok(accepted({}));
@@ -103,4 +115,9 @@ test("a root entry names what the session runs under, a call the policy that dec
   assert.ok(callDetailSchema.safeParse({ policy_hash: POLICY, more: 1 }).success);
   assert.ok(!callDetailSchema.safeParse({ compliance_domain: "pii" }).success);
   assert.ok(!callDetailSchema.safeParse(null).success);
+  for (const schema of [policyDetailSchema, policyLoadDetailSchema]) {
+    const read = (version: string): boolean =>
+      schema.safeParse({ policy_hash: POLICY, previous_policy_hash: CATALOG, policy_version: version }).success;
+    assert.deepEqual([read("x".repeat(4096)), read("x".repeat(4097))], [true, false]);
+  }
 });

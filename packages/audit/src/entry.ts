@@ -8,6 +8,9 @@ export const MAX_DETAIL_MEMBERS = 64;
 /** Longest name of such a member, in UTF-16 units. */
 const MAX_DETAIL_NAME = 128;
 
+/** The member of a root entry's and of a call's `detail` that names the session's agent manifest: its thumbprint, a digest. */
+export const AGENT_MANIFEST = "agent_manifest";
+
 /** The form of `policy_hash`. */
 export const POLICY_HASH = /^sha256:[0-9a-f]{64}$/;
 
@@ -30,6 +33,7 @@ export const ENTRY_TYPES = [
   "catalog_drift",
   "break_glass_used",
   "provision",
+  "approval",
 ] as const;
 
 /** The decision an entry records; `n/a` where nothing was decided. */
@@ -121,10 +125,11 @@ export type RootDetail = z.infer<typeof rootDetailSchema>;
 
 /**
  * Members of a `tool_call` detail with a fixed meaning: the policy bundle it was decided under
- * (`policy_hash`, always) and the compliance domain whose data the call touched (absent when it touched none).
+ * (`policy_hash`, always), the catalog (`catalog_hash`, where it can change) and the compliance domain whose data the call touched (absent when it touched none).
  */
 export const callDetailSchema = z.looseObject({
   policy_hash: z.string().regex(POLICY_HASH),
+  catalog_hash: z.string().regex(POLICY_HASH).optional(),
   compliance_domain: text.optional(),
 });
 
@@ -141,4 +146,13 @@ export const policyLoadDetailSchema = z.looseObject({
   policy_hash: z.string().regex(POLICY_HASH),
   policy_version: z.string().max(MAX_ENTRY_TEXT),
   previous_policy_hash: z.string().regex(POLICY_HASH),
+});
+
+/**
+ * Members of a `catalog_load` detail: from the next decision on, this catalog is in force in place of the previous one.
+ */
+export const catalogLoadDetailSchema = z.looseObject({
+  catalog_hash: z.string().regex(POLICY_HASH),
+  catalog_version: z.int().positive(),
+  previous_catalog_hash: z.string().regex(POLICY_HASH),
 });

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { historySchema } from "./history.ts";
 import { LEAF_VERSION, leafBytes } from "./leaf.ts";
+import { signedLostStoreSchema } from "./lost-store.ts";
 import { logPlaceSchema } from "./receipt.ts";
 
 const text = z.string().max(4096);
@@ -28,6 +29,8 @@ export const handOverSchema = z.strictObject({
   platform: text,
   /** As the platform reports it. */
   measurement: text,
+  /** The keys that requests are sealed to, as the instance's report names them; absent where it has none. */
+  seal_keys: thumbprint.optional(),
   /** ISO 8601, by a clock the host sets. */
   boot_time: z.iso.datetime({ offset: true }),
   /** What this instance found of the log before it. */
@@ -42,8 +45,12 @@ export const handOverSchema = z.strictObject({
       instance: thumbprint.nullable(),
     })
     .nullable(),
+  /** The operator's statement that opened the log's epoch; absent in the first one. */
+  lost_store: signedLostStoreSchema.optional(),
   /** The witnesses and their quorum, as a C2SP witness policy; absent where the launch document names none. */
   witnesses: z.string().min(1).max(MAX_WITNESS_POLICY).optional(),
+  /** What the instance's stdio servers listed as it started, hashed; absent where the catalog has no tool of any. */
+  stdio_tools: digest.optional(),
   /**
    * The gateway's identity as only the same image, launch and machine can open it, base64url; where the platform can
    * seal.

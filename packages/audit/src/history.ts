@@ -1,12 +1,14 @@
 import * as z from "zod";
 
 /**
- * Why the past of a gateway cannot be relied on. `no-snapshot`: the log has records, and no snapshot fits them.
+ * Why the past of a gateway cannot be relied on. `lost-store`: the log begins, and follows an epoch whose store an
+ * operator says is lost. `no-snapshot`: the log has records, and no snapshot fits them.
  * `missing-body`: a record of the log has no body, or another than it commits to. `unbelieved`: an instance that wrote
  * since the snapshot is not one that the launch document lets believe. The others are of records of an earlier form:
  * `gap`, `refused`, `unreadable`, `too-many-instances`, `missing-instance`.
  */
 export const HISTORY_REASONS = [
+  "lost-store",
   "no-snapshot",
   "missing-body",
   "unbelieved",

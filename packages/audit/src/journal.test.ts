@@ -4,8 +4,8 @@ import { canonicalBytes, canonicalText, CmcpError, untrusted } from "@cmcp/bound
 import * as fc from "fast-check";
 import { hashedEntry } from "./entry-text.ts";
 import { bodyHash, encodeRecord, handOverBinding, publicKeyOf, readRecord, type JournalRecord } from "./journal.ts";
-import { leafBytes, LEAF_VERSION, MAX_LEAF_BYTES, MAX_RECORD_BYTES } from "./leaf.ts";
-import { POLICY, WritingInstance, type Written } from "./testing/instance.ts";
+import { claimLeaf, leafBytes, LEAF_VERSION, MAX_LEAF_BYTES, MAX_RECORD_BYTES } from "./leaf.ts";
+import { LAUNCH, POLICY, WritingInstance, type Written } from "./testing/instance.ts";
 
 const SESSION = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const instance = new WritingInstance();
@@ -26,6 +26,7 @@ instance.write({
   kind: "provision",
   body: { sequence: 1, principals: [{ principal: "alice", tokens: ["0".repeat(64)] }], credentials: ["key"] },
 });
+instance.write({ kind: "provision", body: { sequence: 2, tokenless: true, principals: [], credentials: [] } });
 instance.snapshot();
 const { records } = instance.log;
 
@@ -88,6 +89,25 @@ test("a decision's leaf is its receipt, and is of this entry alone", () => {
     body_hash: bodyHash(decision.body),
   });
   assert.equal(read(asOther, decision.body), null, "a kind whose form the body has not");
+});
+
+test("a claim's leaf has its hash, no other leaf has one, and the body has the same", () => {
+  const claim = records.find(({ kind }) => kind === "claim");
+  const provision = records.find(({ kind }) => kind === "provision");
+  assert.ok(claim !== undefined && provision !== undefined);
+  const { claim_hash: hash, ...without } = object(claim.leaf);
+  assert.equal(hash, POLICY);
+  assert.equal(read(canonicalBytes(without), claim.body), null, "a claim without its hash");
+  assert.equal(
+    read(canonicalBytes({ ...without, claim_hash: LAUNCH }), claim.body),
+    null,
+    "another hash than the body's",
+  );
+  assert.equal(read(canonicalBytes({ ...object(provision.leaf), claim_hash: POLICY }), provision.body), null);
+  assert.deepEqual(
+    Buffer.from(claimLeaf({ instance: instance.name, seq: 4, body_hash: bodyHash(claim.body), claim_hash: POLICY })),
+    Buffer.from(claim.leaf),
+  );
 });
 
 test("garbage and other forms are no record", () => {

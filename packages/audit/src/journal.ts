@@ -13,6 +13,9 @@ import {
 import * as z from "zod";
 import { auditEntrySchema, entryHashInput, type AuditEntry } from "./entry.ts";
 import { handOverSchema, type HandOver, type SigningJwk } from "./hand-over.ts";
+import { signedErasureSchema } from "./erasure.ts";
+import { keptPayloadsSchema } from "./disclosure/kept-payloads.ts";
+import { sessionKeySchema } from "./disclosure/session-key.ts";
 import { LEAF_VERSION, leafBytes, leafSchema, MAX_LEAF_BYTES, MAX_RECORD_BYTES, type RecordKind } from "./leaf.ts";
 import { decidedBy, hasDecision, receiptBodySchema, type Decided, type ReceiptBody } from "./receipt.ts";
 import { snapshotPartSchema, snapshotSchema } from "./snapshot.ts";
@@ -32,6 +35,8 @@ export function handOverBinding(handOver: HandOver): Uint8Array {
 
 /** Most principals and tokens of one provisioning, and credentials. */
 const MAX_PROVISIONED = 4_000;
+/** Most characters of base64url of a set of a mebibyte, encrypted. */
+const MAX_STORED_SET = 1_398_123;
 
 /**
  * Who may call from this record on, and what the gateway shows to servers: no token, no hash that a token could be
@@ -52,6 +57,30 @@ const provisionBody = z.strictObject({
     .max(MAX_PROVISIONED),
   /** Names of credentials, in rising order. */
   credentials: z.array(z.string().min(1).max(64)).max(MAX_PROVISIONED),
+  /** The signed statement that it came in; absent where the host brought it, unsigned. */
+  statement: z
+    .strictObject({
+      /** SHA-256 of its canonical bytes. */
+      hash: digest,
+      /** The provisioning key that signed it, base64url of 32 bytes. */
+      key: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+      sequence: z.int().positive(),
+    })
+    .optional(),
+  /** The whole set under the storage key that it came with, AES-256-GCM; absent without one. */
+  stored: z
+    .strictObject({
+      /** 12 bytes, base64url. */
+      nonce: z.string().regex(/^[A-Za-z0-9_-]{16}$/),
+      /** Ciphertext and tag, base64url. */
+      ciphertext: z
+        .string()
+        .max(MAX_STORED_SET)
+        .regex(/^[A-Za-z0-9_-]*$/),
+    })
+    .optional(),
+  /** SHA-256 of the body of the provisioning that gave the set, where a storage key alone brought it back. */
+  restored_from: digest.optional(),
 });
 /** What one provisioning brought. */
 export type ProvisionFacts = z.infer<typeof provisionBody>;
@@ -67,12 +96,17 @@ export const intentSchema = z.strictObject({
   /** Hash of the request as sent, as in the audit entry. */
   request_hash: text,
   policy_hash: digest,
+  /** The catalog that the call was decided under; absent where it cannot change. */
+  catalog_hash: digest.optional(),
   /** The session's sensitivity once the call has been sent: what it could return counts. */
   session_sensitivity: text,
   /** All its compartments then, as {@link sessionLabelDetail} lists them; absent where there are none. */
   compartments: text.optional(),
   /** Present where it would then be untrusted. */
   integrity: z.literal("untrusted").optional(),
+  /** The call's idempotency key and its request, as the audit entry names them; absent for a call without a key. */
+  idempotency_key: hex.optional(),
+  idempotency_request: hex.optional(),
   /** The session's tip before the call, and its length. */
   tip_before: hex,
   length_before: z.int().positive(),
@@ -109,6 +143,9 @@ const BODIES = {
   provision: provisionBody,
   "snapshot-part": snapshotPartSchema,
   snapshot: snapshotSchema,
+  "session-key": sessionKeySchema,
+  disclosure: keptPayloadsSchema,
+  erasure: signedErasureSchema,
 } as const satisfies Record<RecordKind, z.ZodType>;
 
 /** What a record says, before it is numbered. */
@@ -156,10 +193,14 @@ export function encodeRecord(
     throw new CmcpError("INTERNAL", `a record is larger than ${MAX_RECORD_BYTES} bytes`);
   const leaf = leafBytes(
     decided === null
-      ? { v: LEAF_VERSION, kind, instance, seq, body_hash: bodyHash(body) }
+      ? { v: LEAF_VERSION, kind, instance, seq, body_hash: bodyHash(body), ...claimHashOf(statement) }
       : { ...decided, instance, seq },
   );
   return { leaf, body };
+}
+
+function claimHashOf({ kind, body }: JournalStatement | EncodedStatement): { readonly claim_hash?: string } {
+  return kind === "claim" ? { claim_hash: body.claim_hash } : {};
 }
 
 function requireReadable({ kind, body }: JournalStatement | EncodedStatement): void {
@@ -189,10 +230,12 @@ function isLeaf(said: unknown): boolean {
 function readLeaf(said: unknown, body: Untrusted<Uint8Array>): JournalRecord | null {
   const parsed = leafSchema.safeParse(said);
   if (!parsed.success) return null;
-  const { kind, instance, seq, body_hash: committed } = parsed.data;
+  const { kind, instance, seq, body_hash: committed, claim_hash: claimed } = parsed.data;
   if (bodyHash(examine(body)) !== committed) return null;
   const read = BODIES[kind].safeParse(parseJson(body, BODY_LIMITS));
-  return read.success ? ({ kind, body: read.data, instance, seq, receipt: null } as JournalRecord) : null;
+  if (!read.success) return null;
+  const record = { kind, body: read.data, instance, seq, receipt: null } as JournalRecord;
+  return record.kind === "claim" && record.body.claim_hash !== claimed ? null : record;
 }
 
 /** What a leaf says by itself, without its body. */

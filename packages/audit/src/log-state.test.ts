@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { callKeyDetail, keyDigest } from "./call-key.ts";
 import { handOverSchema, type HandOver } from "./hand-over.ts";
 import type { JournalStatement } from "./journal.ts";
 import { killSwitchDetail } from "./kill-switch.ts";
 import { LogState } from "./log-state.ts";
-import { planRecovery } from "./plan-recovery.ts";
-import { MAX_PART_ROWS } from "./snapshot.ts";
-import { POLICY, WritingInstance, WrittenLog } from "./testing/instance.ts";
+import { WritingInstance, WrittenLog } from "./testing/instance.ts";
 
 const A = "0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90";
 const B = "1b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e91";
+const HEX = "0".repeat(64);
 const TIME = 1_785_000_000_000;
 
 /** Everything that a state says. */
@@ -31,6 +31,7 @@ function facts(state: LogState): object {
       state.unknown === null
         ? null
         : [state.unknown.since, [...state.unknown.reset].sort(), [...state.unknown.unblocked].sort()],
+    callKeys: [...state.keys.rows()],
     rest: state.handOver === null ? null : state.summary(),
   };
 }
@@ -47,7 +48,8 @@ function readBack(log: WrittenLog): LogState {
       if (statement.kind === "snapshot-part") for (const row of statement.body.rows) assert.ok(state.restoreRow(row));
     from = last + 1;
   }
-  for (const { statement, leaf } of log.records.slice(from)) state.apply(statement, writerOf(leaf));
+  for (const [at, { statement, leaf }] of log.records.slice(from).entries())
+    state.apply(statement, writerOf(leaf), from + at);
   return state;
 }
 
@@ -87,37 +89,6 @@ test("a reset leaves a principal with what its other sessions have seen", () => 
   assert.deepEqual([[...(alice?.labels ?? [])], alice?.untrusted], [["public", "pii"], false]);
 });
 
-test("a call is open from its intent to its entry, and one of a later instance closes it too", () => {
-  const instance = new WritingInstance();
-  const root = instance.start(A, { principal: "alice" });
-  const intent = instance.intent(A, "one");
-  instance.intent(A, "two");
-  const denied = instance.call(A, "three");
-  assert.deepEqual(
-    instance.log.state.openCalls.map(({ intent: { call_id }, tip, length, instance: by }) => [
-      call_id,
-      tip,
-      length,
-      by,
-    ]),
-    ["one", "two"].map((id) => [id, denied.entry_hash, 2, instance.name]),
-  );
-  assert.deepEqual([intent.tip_before, intent.length_before], [root.entry_hash, 1]);
-  instance.call(A, "one");
-  const later = new WritingInstance(undefined, instance.log);
-  later.start(B, { principal: "recovery" });
-  const [step, ...others] = planRecovery(instance.log.state.openCalls, POLICY);
-  assert.deepEqual(others, []);
-  assert.equal(step?.rootDetail.recovered_length, 3);
-  for (const fault of step?.faults ?? []) later.entry(B, fault);
-  assert.deepEqual(instance.log.state.openCalls, []);
-  assert.deepEqual(
-    [...(instance.log.state.principals.get("alice")?.labels ?? [])],
-    ["pii"],
-    "what it could return counts",
-  );
-});
-
 test("a hand-over over an unknown past makes everything unknown but what is vouched for since", () => {
   const instance = new WritingInstance();
   instance.start(A, { principal: "alice" });
@@ -152,6 +123,58 @@ test("a hand-over over an unknown past makes everything unknown but what is vouc
   assert.deepEqual(facts(readBack(instance.log)), facts(state));
 });
 
+const STATEMENT = { hash: `sha256:${"0".repeat(64)}`, key: "A".repeat(43) };
+
+test("the highest sequence of a statement stays, over snapshots and messages that nobody signed", () => {
+  const { log } = new WritingInstance();
+  const instance = new WritingInstance(undefined, log);
+  const provision = (sequence: number | null): void =>
+    void instance.write({
+      kind: "provision",
+      body: {
+        sequence: 1,
+        principals: [],
+        credentials: [],
+        ...(sequence === null ? {} : { statement: { ...STATEMENT, sequence } }),
+      },
+    });
+  assert.equal(log.state.provisionStatement, 0);
+  for (const sequence of [7, null, 3]) {
+    provision(sequence);
+    assert.equal(log.state.provisionStatement, 7);
+  }
+  instance.snapshot();
+  assert.equal(readBack(log).provisionStatement, 7);
+});
+
+test("the stored set is the last provisioning's or none, over snapshots, and none where the past is not known", () => {
+  const { log } = new WritingInstance();
+  const instance = new WritingInstance(undefined, log);
+  const stored = { nonce: "A".repeat(16), ciphertext: "A".repeat(22) };
+  const provision = (isStored: boolean): number => {
+    const body = { sequence: 1, principals: [], credentials: [], ...(isStored ? { stored } : {}) };
+    instance.write({ kind: "provision", body });
+    return log.records.length - 1;
+  };
+  const isAt = (index: number | null): void =>
+    assert.deepEqual([log.state.storedSet, readBack(log).storedSet], [index, index]);
+  isAt(null);
+  provision(true);
+  const last = provision(true);
+  isAt(last);
+  instance.snapshot();
+  isAt(last);
+  provision(false);
+  isAt(null);
+  instance.snapshot();
+  isAt(null);
+  provision(true);
+  const later = new WritingInstance(undefined, log, { history: { state: "incomplete", reason: "missing-body" } });
+  isAt(null);
+  later.snapshot();
+  isAt(null);
+});
+
 test("tokens keep their principal, provisionings count on, and the latest sealed identities stay", () => {
   const log = new WrittenLog();
   for (let begun = 0; begun < 10; begun += 1) {
@@ -178,7 +201,7 @@ test("principals that no entry named for long are dropped", () => {
 test("a snapshot is cut into bounded parts", () => {
   const instance = new WritingInstance();
   instance.start(A, { principal: "alice" });
-  for (let count = 0; count < MAX_PART_ROWS + 5; count += 1) label(instance, `principal-${count}`, "pii");
+  for (let count = 0; count < 1_000 + 5; count += 1) label(instance, `principal-${count}`, "pii");
   instance.snapshot();
   const parts = instance.log.records.flatMap(({ statement }) =>
     statement.kind === "snapshot-part" ? [statement.body] : [],
@@ -186,7 +209,7 @@ test("a snapshot is cut into bounded parts", () => {
   assert.deepEqual(
     parts.map(({ part, rows }) => [part, rows.length]),
     [
-      [0, MAX_PART_ROWS],
+      [0, 1_000],
       [1, 5],
     ],
   );
@@ -211,6 +234,10 @@ test("a state that is read back from the last snapshot on is that of the whole l
       };
       begin();
       for (const [place, { what, who, session, number }] of acts.entries()) {
+        const key = callKeyDetail({
+          key: keyDigest({ origin: log.origin, principal: who }, `${number}`),
+          request: HEX,
+        });
         const detail = { principal: who };
         const labelled = { session_sensitivity_after: ["public", "pii", "mnpi"][number % 3] ?? null };
         switch (what) {
@@ -218,10 +245,10 @@ test("a state that is read back from the last snapshot on is that of the whole l
             instance.entry(session, { entry_type: "fault", ...labelled, detail });
             break;
           case "intent":
-            instance.intent(session, `call-${number}`, { principal: who });
+            instance.intent(session, `call-${number}`, { principal: who, ...key });
             break;
           case "call":
-            instance.call(session, `call-${number}`, { ...labelled, detail });
+            instance.call(session, `call-${number}`, { ...labelled, detail: { ...detail, ...key } });
             break;
           case "reset":
             instance.entry(session, { entry_type: "session_reset", session_sensitivity_after: "public", detail });
@@ -242,7 +269,12 @@ test("a state that is read back from the last snapshot on is that of the whole l
             const tokens = [number.toString(16).padStart(64, "0")];
             const body: JournalStatement = {
               kind: "provision",
-              body: { sequence: place + 1, principals: [{ principal: who, tokens }], credentials: [] },
+              body: {
+                sequence: place + 1,
+                principals: [{ principal: who, tokens }],
+                credentials: [],
+                ...(number % 2 === 0 ? {} : { statement: { ...STATEMENT, sequence: number } }),
+              },
             };
             instance.write(body);
             break;
@@ -261,7 +293,7 @@ test("a state that is read back from the last snapshot on is that of the whole l
         }
       }
       const whole = new LogState();
-      for (const { statement, leaf } of log.records) whole.apply(statement, writerOf(leaf));
+      for (const [index, { statement, leaf }] of log.records.entries()) whole.apply(statement, writerOf(leaf), index);
       assert.deepEqual(facts(log.state), facts(whole));
       assert.deepEqual(facts(readBack(log)), facts(whole));
     }),

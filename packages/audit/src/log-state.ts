@@ -1,11 +1,13 @@
+import { endedCallKey } from "./call-key.ts";
 import { isUntrusted, labelAfterReset, sessionLabelsOf } from "./entry-label.ts";
 import type { AuditEntry } from "./entry.ts";
 import type { HandOver } from "./hand-over.ts";
 import type { Intent, JournalStatement, ProvisionFacts } from "./journal.ts";
-import { intentSchema } from "./journal.ts";
 import { killSwitchEvent } from "./kill-switch.ts";
+import { OpenCalls, type OpenCall } from "./open-calls.ts";
 import { policyKeyStatementOf, type SignedPolicyKey } from "./policy-key.ts";
 import type { Snapshot, SnapshotRow } from "./snapshot.ts";
+import { UsedKeys } from "./used-keys.ts";
 
 /** Most sealed identities that are kept, latest first. */
 const MAX_SEALED = 8;
@@ -19,16 +21,6 @@ export interface PrincipalLabel {
   readonly time: number;
 }
 
-/** A call that may have been sent and has no entry. */
-export interface OpenCall {
-  /** The instance that was about to send it. */
-  readonly instance: string;
-  readonly intent: Intent;
-  /** The end of its session's chain, and its length. */
-  readonly tip: string;
-  readonly length: number;
-}
-
 /** Since when the past is unknown, and what was vouched for since. */
 export interface UnknownPast {
   /** Milliseconds since the epoch. */
@@ -39,12 +31,6 @@ export interface UnknownPast {
   readonly unblocked: ReadonlySet<string>;
 }
 
-interface OpenSession {
-  readonly calls: Map<string, { readonly instance: string; readonly intent: Intent }>;
-  tip: string;
-  length: number;
-}
-
 /**
  * What the records of a log amount to: all that a start needs of the past. The instance that writes the log applies each
  * record that it writes; the next one begins with a snapshot of this and applies the records behind it. Both have the
@@ -52,14 +38,17 @@ interface OpenSession {
  */
 export class LogState {
   readonly #principals = new Map<string, { labels: Set<string>; untrusted: boolean; time: number }>();
-  /** By session, those with open calls only. */
-  readonly #sessions = new Map<string, OpenSession>();
+  readonly #calls = new OpenCalls();
   readonly #tokens = new Map<string, string>();
   readonly #blocked = new Set<string>();
+  /** Idempotency keys of calls. */
+  readonly keys = new UsedKeys();
   #policyKeys: SignedPolicyKey[] = [];
   #unknown: { since: number; reset: Set<string>; unblocked: Set<string> } | null = null;
   #sealed: string[] = [];
   #provision = 0;
+  #statement = 0;
+  #storedSet: number | null = null;
   #timeFloor = 0;
   /** The latest hand-over; `null` before the first. */
   handOver: HandOver | null = null;
@@ -72,9 +61,7 @@ export class LogState {
 
   /** Calls that may have been sent and have no entry, by session in the order of their intents. */
   get openCalls(): readonly OpenCall[] {
-    return [...this.#sessions.values()].flatMap(({ calls, tip, length }) =>
-      [...calls.values()].map(({ instance, intent }) => ({ instance, intent, tip, length })),
-    );
+    return this.#calls.list();
   }
 
   /** The principal of each token that was ever provisioned, by the token's commitment. */
@@ -107,25 +94,42 @@ export class LogState {
     return this.#provision;
   }
 
+  /** Highest sequence of a provisioning statement; 0 before the first. */
+  get provisionStatement(): number {
+    return this.#statement;
+  }
+
+  /** Where the last provisioning is, if it has a stored set; `null` if it has none, or the past is not known since. */
+  get storedSet(): number | null {
+    return this.#storedSet;
+  }
+
   /** Latest time that a record names, in milliseconds since the epoch. */
   get timeFloor(): number {
     return this.#timeFloor;
   }
 
-  /** Applies the next record of the log. @param instance the writing instance's thumbprint */
-  apply({ kind, body }: JournalStatement, instance: string): void {
+  /**
+   * Applies the next record of the log.
+   * @param instance the writing instance's thumbprint
+   * @param index the record's place in the log
+   */
+  apply({ kind, body }: JournalStatement, instance: string, index: number): void {
     switch (kind) {
       case "hand-over":
-        return this.#begin(body);
+        return this.#begin(body, index);
       case "intent":
-        return this.#intend(body, instance);
+        return this.#intend(body, instance, index);
       case "entry":
-        return this.#enter(body, instance);
+        return this.#enter(body, instance, index);
       case "provision":
-        return this.#provided(body);
+        return this.#provided(body, index);
       case "claim":
       case "snapshot-part":
       case "snapshot":
+      case "session-key":
+      case "disclosure":
+      case "erasure":
         return;
     }
   }
@@ -146,22 +150,20 @@ export class LogState {
   *rows(): Generator<SnapshotRow> {
     for (const [principal, { labels, untrusted, time }] of this.#principals)
       yield { row: "principal", principal, labels: [...labels], untrusted, time };
-    for (const { instance, intent, tip, length } of this.openCalls) {
-      const { session_id, call_id } = intent;
-      yield { row: "call", instance, session_id, call_id, intent: { ...intent }, tip, length };
-    }
+    yield* this.#calls.rows();
     for (const [commitment, principal] of this.#tokens) yield { row: "token", commitment, principal };
     for (const principal of this.#blocked) yield { row: "blocked", principal };
     for (const signed of this.#policyKeys) yield { row: "policy-key", signed };
     for (const principal of this.#unknown?.reset ?? []) yield { row: "reset", principal };
     for (const principal of this.#unknown?.unblocked ?? []) yield { row: "unblocked", principal };
+    yield* this.keys.rows();
   }
 
   /** Number of {@link rows}. */
   get size(): number {
-    const calls = this.#sessions.values().reduce((sum, session) => sum + session.calls.size, 0);
     const vouched = (this.#unknown?.reset.size ?? 0) + (this.#unknown?.unblocked.size ?? 0);
-    return this.#principals.size + calls + this.#tokens.size + this.#blocked.size + this.#policyKeys.length + vouched;
+    const named = this.#principals.size + this.#tokens.size + this.#blocked.size + this.#policyKeys.length;
+    return named + this.#calls.size + vouched + this.keys.size;
   }
 
   /** What a snapshot's own record says of this state. @throws TypeError before the first hand-over */
@@ -171,6 +173,8 @@ export class LogState {
       hand_over: { ...this.handOver },
       believed_from: this.believedFrom,
       provision: this.#provision,
+      ...(this.#statement === 0 ? {} : { statement_sequence: this.#statement }),
+      ...(this.#storedSet === null ? {} : { stored_set: this.#storedSet }),
       unknown_since: this.#unknown?.since ?? null,
       time_floor: this.#timeFloor,
       sealed_identities: [...this.#sealed],
@@ -182,6 +186,8 @@ export class LogState {
     this.handOver = handOver;
     this.believedFrom = snapshot.believed_from;
     this.#provision = snapshot.provision;
+    this.#statement = snapshot.statement_sequence ?? 0;
+    this.#storedSet = snapshot.stored_set ?? null;
     this.#timeFloor = snapshot.time_floor;
     this.#sealed = [...snapshot.sealed_identities];
     if (snapshot.unknown_since !== null) this.forgetPast(snapshot.unknown_since);
@@ -193,11 +199,8 @@ export class LogState {
       case "principal":
         this.#principals.set(row.principal, { labels: new Set(row.labels), untrusted: row.untrusted, time: row.time });
         return true;
-      case "call": {
-        const intent = intentSchema.safeParse(row.intent);
-        if (intent.success) this.#open(intent.data, row.instance, row);
-        return intent.success;
-      }
+      case "call":
+        return this.#calls.restore(row);
       case "token":
         this.#tokens.set(row.commitment, row.principal);
         return true;
@@ -213,15 +216,22 @@ export class LogState {
       case "unblocked":
         this.#unknown?.unblocked.add(row.principal);
         return true;
+      case "keys":
+      case "forgotten-keys":
+        this.keys.restore(row);
+        return true;
     }
   }
 
-  #begin(handOver: HandOver): void {
+  #begin(handOver: HandOver, index: number): void {
     this.handOver = handOver;
     const time = Date.parse(handOver.boot_time);
     this.#sawTime(time);
     if (handOver.history.state === "incomplete") {
       this.forgetPast(time);
+      this.keys.forget(index);
+      // A later provisioning may be among the records that are missing.
+      this.#storedSet = null;
       this.believedFrom = handOver.predecessor?.size ?? 0;
     }
     const { sealed_identity: sealed } = handOver;
@@ -229,44 +239,26 @@ export class LogState {
       this.#sealed = [sealed, ...this.#sealed.filter((known) => known !== sealed)].slice(0, MAX_SEALED);
   }
 
-  #intend(intent: Intent, instance: string): void {
-    this.#open(intent, instance, { tip: intent.tip_before, length: intent.length_before });
+  #intend(intent: Intent, instance: string, index: number): void {
+    const { principal, idempotency_key: key, idempotency_request: request } = intent;
+    this.#calls.open(intent, instance);
+    if (key !== undefined && request !== undefined) this.keys.note({ principal, key, request }, index, false);
   }
 
-  #open(intent: Intent, instance: string, { tip, length }: { readonly tip: string; readonly length: number }): void {
-    const known = this.#sessions.get(intent.session_id);
-    if (known !== undefined) {
-      known.calls.set(intent.call_id, { instance, intent });
-      return;
-    }
-    this.#sessions.set(intent.session_id, { calls: new Map([[intent.call_id, { instance, intent }]]), tip, length });
-  }
-
-  #enter(entry: AuditEntry, instance: string): void {
+  #enter(entry: AuditEntry, instance: string, index: number): void {
     const time = Date.parse(entry.timestamp_utc);
     this.#sawTime(time);
-    this.#close(entry);
+    this.#calls.close(entry);
     const principal = entry.detail?.["principal"];
     if (typeof principal === "string" && entry.session_sensitivity_after !== null)
       if (entry.entry_type === "session_reset") this.#reset(principal, entry, time);
       else this.#raise(principal, sessionLabelsOf(entry), isUntrusted(entry), time);
     this.#killSwitch(entry);
+    const key = endedCallKey(entry);
+    if (key !== null) this.keys.note(key, index, true);
     const signed = policyKeyStatementOf(entry, instance);
     if (signed !== null && !this.#policyKeys.some(({ signature }) => signature === signed.signature))
       this.#policyKeys.push(signed);
-  }
-
-  /** An entry that names a call closes it; a later instance's names the session that the call was in. */
-  #close({ call_id: callId, session_id: own, detail, entry_hash: tip, sequence_number: number }: AuditEntry): void {
-    const interrupted = detail?.["recovered_session"];
-    const session = this.#sessions.get(typeof interrupted === "string" ? interrupted : own);
-    if (session === undefined) return;
-    if (interrupted === undefined) {
-      session.tip = tip;
-      session.length = number + 1;
-    }
-    if (callId !== null) session.calls.delete(callId);
-    if (session.calls.size === 0) this.#sessions.delete(typeof interrupted === "string" ? interrupted : own);
   }
 
   #raise(principal: string, labels: readonly string[], untrusted: boolean, time: number): void {
@@ -300,8 +292,10 @@ export class LogState {
     this.#unknown?.unblocked.add(event.principal);
   }
 
-  #provided({ sequence, principals }: ProvisionFacts): void {
+  #provided({ sequence, principals, statement, stored }: ProvisionFacts, index: number): void {
     this.#provision = sequence;
+    this.#storedSet = stored === undefined ? null : index;
+    this.#statement = Math.max(this.#statement, statement?.sequence ?? 0);
     for (const { principal, tokens } of principals) for (const token of tokens) this.#tokens.set(token, principal);
   }
 

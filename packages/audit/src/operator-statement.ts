@@ -36,8 +36,8 @@ export interface OperatorStatement<T extends { readonly sequence: number } = { r
 const prefix = new TextEncoder().encode(OPERATOR_DOMAIN);
 
 /**
- * The bytes an operator signs: `cmcp-operator-v1|` and the statement's canonical JSON (RFC 8785). The statement's `purpose` keeps statements
- * of different kinds apart.
+ * The bytes an operator signs: `cmcp-operator-v1|` and the statement's canonical JSON (RFC 8785). The statement's
+ * `purpose` keeps statements of different kinds apart.
  */
 export function operatorSigningInput(statement: object): Uint8Array<ArrayBuffer> {
   const json = canonicalBytes(statement);

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { canonicalBytes } from "@cmcp/boundary";
+import { callKeyDetail } from "./call-key.ts";
 import type { EntryFields } from "./chain.ts";
-import type { OpenCall } from "./log-state.ts";
+import type { OpenCall } from "./open-calls.ts";
 
 /** One recovery session the new instance must write. */
 export interface RecoveryStep {
@@ -26,7 +27,7 @@ export interface RecoveryStep {
  * under.
  */
 export function planRecovery(openCalls: readonly OpenCall[], policyHash: string): RecoveryStep[] {
-  const sessions = Map.groupBy(openCalls, ({ intent }) => intent.session_id);
+  const sessions = Map.groupBy(openCalls, ({ session }) => session);
   return [...sessions].flatMap(([session, calls]) => {
     const [first] = calls;
     if (first === undefined) return [];
@@ -41,7 +42,8 @@ export function planRecovery(openCalls: readonly OpenCall[], policyHash: string)
   });
 }
 
-function faultOf({ intent }: OpenCall, policyHash: string): EntryFields {
+function faultOf({ intent, session }: OpenCall, policyHash: string): EntryFields {
+  const { idempotency_key: key, idempotency_request: request } = intent;
   return {
     entry_type: "tool_call",
     call_id: intent.call_id,
@@ -59,10 +61,13 @@ function faultOf({ intent }: OpenCall, policyHash: string): EntryFields {
       principal: intent.principal,
       ...(intent.compartments === undefined ? {} : { compartments: intent.compartments }),
       ...(intent.integrity === undefined ? {} : { integrity: intent.integrity }),
+      // Whoever asks for the call by its key learns that nobody knows.
+      ...callKeyDetail(key === undefined || request === undefined ? null : { key, request }),
       outcome: "unknown",
       policy_hash: policyHash,
       recovered_policy_hash: intent.policy_hash,
-      recovered_session: intent.session_id,
+      ...(intent.catalog_hash === undefined ? {} : { recovered_catalog_hash: intent.catalog_hash }),
+      recovered_session: session,
       recovered_tip_before: intent.tip_before,
     },
   };

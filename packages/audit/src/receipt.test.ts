@@ -59,6 +59,35 @@ test("a receipt says where in chain and log one decision stands, and no field of
   for (const field of Object.keys(said)) assert.ok(!verifies({ ...receipt, [field]: "changed" }), field);
 });
 
+test("the receipt of a sealed call says what its entry commits to, and that of a plain one does not", () => {
+  const [request, response] = [`sha256:${"1".repeat(64)}`, `sha256:${"2".repeat(64)}`];
+  const commits = { ...call, request_payload_hash: request, response_payload_hash: response };
+  const members = { request_payload_hash: request, response_payload_hash: response };
+  const { log, ...said } = receipt;
+  assert.deepEqual(decidedBy(commits, "plain"), decidedBy(call, "plain"));
+  assert.deepEqual(decidedBy(commits, "sealed"), { ...decidedBy(call, "sealed"), ...members });
+  assert.deepEqual(decidedBy({ ...commits, response_payload_hash: null }, "sealed"), {
+    ...decidedBy(call, "sealed"),
+    request_payload_hash: request,
+  });
+  assert.deepEqual(receiptSchema.parse({ ...said, ...members, log }), { ...said, ...members, log });
+  assert.ok(!receiptSchema.safeParse({ ...receipt, request_payload_hash: "1".repeat(64) }).success);
+});
+
+test("a receipt names the agent manifest that its entry names, on either channel, and none where the entry names none", () => {
+  const thumbprint = `sha256:${"3".repeat(64)}`;
+  const under = (manifest: string | number): AuditEntry => ({
+    ...call,
+    detail: { policy_hash: POLICY, agent_manifest: manifest },
+  });
+  for (const channel of ["plain", "sealed"] as const)
+    assert.equal(decidedBy(under(thumbprint), channel).agent_manifest, thumbprint);
+  for (const entry of [call, under("none"), under(3)]) assert.ok(!("agent_manifest" in decidedBy(entry, "plain")));
+  const { log, ...said } = receipt;
+  assert.ok(receiptSchema.safeParse({ ...said, agent_manifest: thumbprint, log }).success);
+  assert.ok(!receiptSchema.safeParse({ ...said, agent_manifest: "none", log }).success);
+});
+
 test("a receipt's leaf is its canonical JSON without the place in the log", () => {
   const { log: _, ...body } = receipt;
   assert.equal(Buffer.from(receiptLeaf(receipt)).toString(), canonicalText(body));
@@ -101,6 +130,9 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
   const read = (change: object): boolean => receiptSchema.safeParse({ ...receipt, ...change }).success;
   assert.ok(read({ call_id: "x" }) && read({ call_id: "x".repeat(256) }) && read({ sequence_number: 1 }));
   assert.ok(!read({ call_id: "" }) && !read({ call_id: "x".repeat(257) }));
+  assert.ok(read({ time: "2026-08-01T00:00:00+02:00" }) && !read({ time: "yesterday" }));
+  const noted = (length: number): boolean => read({ log: { ...receipt.log, note: "x".repeat(length) } });
+  assert.deepEqual([noted(4096), noted(4097)], [true, false]);
   const largest = {
     ...receipt,
     call_id: "\u{10ffff}".repeat(128),
@@ -113,6 +145,8 @@ test("a receipt with an unknown, missing or ill-formed field is refused, and the
       note: "\u2014".repeat(1024),
     },
   };
+  assert.equal(MAX_RECEIPT_BYTES, 12 * 1024);
+  assert.ok(receiptSchema.safeParse(largest).success);
   assert.ok(Buffer.byteLength(canonicalText(largest)) < MAX_RECEIPT_BYTES);
   assert.ok(receiptLeaf(largest).length < MAX_LEAF_BYTES);
 });

@@ -1,6 +1,6 @@
 import { canonicalBytes, CmcpError } from "@cmcp/boundary";
 import * as z from "zod";
-import { DECISIONS, POLICY_HASH, type AuditEntry } from "./entry.ts";
+import { AGENT_MANIFEST, DECISIONS, POLICY_HASH, type AuditEntry } from "./entry.ts";
 
 /** Version of the receipt, and of the leaf of a decision. */
 export const RECEIPT_VERSION = "cmcp-receipt-v3";
@@ -9,6 +9,11 @@ export const RECEIPT_VERSION = "cmcp-receipt-v3";
  * A tool server's own value under this key is never passed on.
  */
 export const RECEIPT_META_KEY = "cmcp.gateway/receipt";
+/**
+ * Where the salts of a sealed call stand, beside its receipt: this key of a result's `_meta`; in a JSON-RPC error it
+ * is `data.salts`. A tool server's own value under this key is never passed on.
+ */
+export const SALTS_META_KEY = "cmcp.gateway/salts";
 /** Largest encoded receipt in bytes: a leaf, a path of 48 hashes and a note. */
 export const MAX_RECEIPT_BYTES = 12_288;
 /** Most hashes of an inclusion path: a log has at most 2^48 leaves. */
@@ -40,6 +45,11 @@ const bodyMembers = {
   /** When the entry was made, by a clock the host sets. */
   time: z.iso.datetime({ offset: true }),
   time_source: z.literal("host-asserted"),
+  /** What a sealed call's entry commits to. Its agent has the salts. Absent for a plain call. */
+  request_payload_hash: z.string().regex(POLICY_HASH).exactOptional(),
+  response_payload_hash: z.string().regex(POLICY_HASH).exactOptional(),
+  /** Thumbprint of the agent manifest that the call was made under. Absent where none was. */
+  agent_manifest: z.string().regex(POLICY_HASH).exactOptional(),
 };
 
 /** What a receipt says, before it has a place in the log. */
@@ -89,6 +99,23 @@ export function decidedBy(entry: AuditEntry, channel: Receipt["channel"]): Decid
     time: entry.timestamp_utc,
     time_source: "host-asserted",
     v: RECEIPT_VERSION,
+    ...(channel === "sealed" ? commitmentsOf(entry) : {}),
+    ...manifestOf(entry),
+  };
+}
+
+function manifestOf({ detail }: AuditEntry): Pick<Decided, "agent_manifest"> {
+  const thumbprint = detail?.[AGENT_MANIFEST];
+  return typeof thumbprint === "string" && POLICY_HASH.test(thumbprint) ? { agent_manifest: thumbprint } : {};
+}
+
+function commitmentsOf({
+  request_payload_hash: request,
+  response_payload_hash: response,
+}: AuditEntry): Pick<Decided, "request_payload_hash" | "response_payload_hash"> {
+  return {
+    ...(request === null ? {} : { request_payload_hash: request }),
+    ...(response === null ? {} : { response_payload_hash: response }),
   };
 }
 

@@ -21,9 +21,12 @@ export type SignedReset = z.infer<typeof signedResetSchema>;
 
 /**
  * Members of a `session_reset` detail. With the entry's session, the entry before it and the root entry's
- * instance they are the whole signed statement, so that anybody can verify it again.
+ * instance they are the whole signed statement, so that anybody can verify it again. The reset closes the session that the
+ * entry is of, and names the one to which the entries behind it belong.
  */
 export const resetDetailSchema = z.looseObject({
+  closed_session_id: z.uuid(),
+  successor_session_id: z.uuid(),
   operator_key: signatureMembers.key,
   operator_signature: signatureMembers.signature,
   sequence: statementMembers.sequence,

@@ -1,6 +1,8 @@
 export {
+  AGENT_MANIFEST,
   auditEntrySchema,
   callDetailSchema,
+  catalogLoadDetailSchema,
   DECISIONS,
   ENTRY_TYPES,
   entryHashInput,
@@ -16,6 +18,14 @@ export {
   type EntryType,
   type RootDetail,
 } from "./entry.ts";
+export { COMMITTED_FIELDS, commitmentPrefix, SALT_BYTES, type CommittedField } from "./committed-field.ts";
+export {
+  commitmentOf,
+  disclosedCallSchema,
+  MAX_DISCLOSED_CALL_BYTES,
+  MAX_KEPT_TEXT,
+  type DisclosedCall,
+} from "./disclosure/disclosed-call.ts";
 export { auditBundleSchema, bundleHashInput, MAX_BUNDLE_ENTRIES, type AuditBundle } from "./bundle.ts";
 export {
   decidedBy,
@@ -26,6 +36,7 @@ export {
   receiptBodySchema,
   receiptLeaf,
   receiptSchema,
+  SALTS_META_KEY,
   type Decided,
   type LogPlace,
   type Receipt,
@@ -33,7 +44,14 @@ export {
 } from "./receipt.ts";
 export { anyReceiptSchema, RECEIPT_V2, receiptV2Leaf, type AnyReceipt, type ReceiptV2 } from "./receipt-v2.ts";
 export { MAX_SIGNED_TOGETHER, TREE_VERSION, treeSigningInput, type TreeSignature } from "./tree-signature.ts";
-export { LEAF_VERSION, MAX_RECORD_BYTES, RECORD_KINDS, type RecordKind } from "./leaf.ts";
+export {
+  claimLeaf,
+  ERASABLE_KINDS,
+  LEAF_VERSION,
+  MAX_RECORD_BYTES,
+  RECORD_KINDS,
+  type RecordKind,
+} from "./leaf.ts";
 export {
   handOverLeaf,
   handOverSchema,
@@ -57,6 +75,31 @@ export {
   type ResetStatement,
   type SignedReset,
 } from "./reset.ts";
+export {
+  erasureStatementSchema,
+  signedErasureSchema,
+  type ErasureStatement,
+  type SignedErasure,
+} from "./erasure.ts";
+export { epochOpening, epochText, type EpochFacts, type EpochOpening } from "./epoch-opening.ts";
+export {
+  epochOf,
+  epochProblem,
+  lostStoreStatementSchema,
+  nextEpoch,
+  signedLostStoreSchema,
+  type LostStoreStatement,
+  type SignedLostStore,
+} from "./lost-store.ts";
+export {
+  CLOSED_SESSION,
+  continuationOf,
+  predecessorOf,
+  PREVIOUS_SESSION,
+  sessionAfter,
+  SUCCESSOR_SESSION,
+  successorOf,
+} from "./successor.ts";
 export {
   KILL_SWITCH_REASONS,
   killSwitchDetail,

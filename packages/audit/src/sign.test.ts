@@ -46,8 +46,16 @@ test("a long export comes in pieces, and is the same text", () => {
   const bundle = bundleOf(entries);
   assert.deepEqual(bundle.entries, entries);
   assert.ok(verifies(createHash("sha256").update(canonicalText(entries)).digest(), bundle.bundle_signature));
-  for (const length of [256, 257, 512])
-    assert.equal(bundleOf(Array.from({ length }, () => call)).entries.length, length);
+  for (const [length, pieces] of [
+    [256, 1],
+    [257, 2],
+    [512, 2],
+    [513, 3],
+  ] as const) {
+    const calls = Array.from({ length }, () => call);
+    assert.equal(bundleOf(calls).entries.length, length);
+    assert.equal([...bundleText(SESSION, calls, instance.sign)].length, pieces + 1);
+  }
 });
 
 test("however the entries come, the text is the same, and it is no JSON before its end", () => {
@@ -68,10 +76,14 @@ test("however the entries come, the text is the same, and it is no JSON before i
 
 test("an export is never empty and never longer than a verifier reads", () => {
   assert.throws(() => bundleOf([]), { code: "INTERNAL" });
+  assert.equal(MAX_BUNDLE_ENTRIES, 50_000, "as many as a claim's transcript can have");
   assert.throws(() => bundleOf(Array.from({ length: MAX_BUNDLE_ENTRIES + 1 }, () => call)), { code: "INTERNAL" });
   const bundle = bundleOf([root]);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, entries: [] }).success);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, extra: 1 }).success);
+  const signed = (length: number): boolean =>
+    auditBundleSchema.safeParse({ ...bundle, bundle_signature: "A".repeat(length) }).success;
+  assert.deepEqual([signed(128), signed(129)], [true, false]);
   assert.ok(!auditBundleSchema.safeParse({ ...bundle, session_id: "label" }).success);
 });
 
@@ -86,6 +98,7 @@ test("an incomplete export says so, names its key and has no place for a signatu
   assert.ok(incompleteSessionSchema.safeParse(left).success);
   for (const change of [
     { incomplete: false },
+    { incomplete: undefined },
     { bundle_signature: "x" },
     { entries: [] },
     { signing_key: { ...instance.jwk, d: "x" } },

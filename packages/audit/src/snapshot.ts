@@ -26,6 +26,9 @@ const openCall = z.strictObject({
   length: z.int().positive(),
 });
 
+/** Most keys of one row. */
+export const MAX_ROW_KEYS = 256;
+
 /** One fact of a snapshot. */
 export const snapshotRowSchema = z.discriminatedUnion("row", [
   z.strictObject({
@@ -44,6 +47,26 @@ export const snapshotRowSchema = z.discriminatedUnion("row", [
   /** Reset, or unblocked, since the past was last unknown. */
   z.strictObject({ row: z.literal("reset"), principal: name }),
   z.strictObject({ row: z.literal("unblocked"), principal: name }),
+  /** Idempotency keys of a principal's calls, by their digests, oldest first. */
+  z.strictObject({
+    row: z.literal("keys"),
+    principal: name,
+    /** A key that names fewer records than this may have been forgotten. */
+    forgotten: z.int().nonnegative(),
+    keys: z
+      .array(
+        z.strictObject({
+          key: hex,
+          /** Of the call's entry, or of its intent while it is open. */
+          index: z.int().nonnegative(),
+          open: z.literal(true).optional(),
+        }),
+      )
+      .min(1)
+      .max(MAX_ROW_KEYS),
+  }),
+  /** The same bound for every principal. */
+  z.strictObject({ row: z.literal("forgotten-keys"), before: z.int().positive() }),
 ]);
 /** One fact of a snapshot. */
 export type SnapshotRow = z.infer<typeof snapshotRowSchema>;
@@ -70,6 +93,10 @@ export const snapshotSchema = z.strictObject({
   believed_from: z.int().nonnegative(),
   /** Sequence of the last provisioning. */
   provision: z.int().nonnegative(),
+  /** Highest sequence of a provisioning statement; absent before the first. */
+  statement_sequence: z.int().positive().optional(),
+  /** Where the last provisioning is, if it has a stored set. */
+  stored_set: z.int().nonnegative().optional(),
   /** When the past was last unknown; `null` if it never was. */
   unknown_since: time.nullable(),
   /** Latest time that a record names. */

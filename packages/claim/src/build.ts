@@ -46,6 +46,8 @@ export interface ClaimInput {
   readonly surroundings: DeploymentMode;
   /** What the kill switch is set to; absent where it is not enabled. */
   readonly killSwitch?: KillSwitchTerms | undefined;
+  /** The agent whose manifest the session was opened under; absent without one. */
+  readonly agentIdentity?: UnsignedClaim["gateway"]["agent_identity"];
   /** Counts the instance's claims from 1. */
   readonly sequenceNumber: number;
   /** Hash of the instance's claim before this one; none for the first. */
@@ -79,6 +81,7 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       attestation_validity_seconds: attestation.validitySeconds,
       attestation_stale: input.issuedAt * 1000 > attestation.generatedAt + attestation.validitySeconds * 1000,
       catalog_exceptions: [],
+      ...(input.agentIdentity === undefined ? {} : { agent_identity: input.agentIdentity }),
       kill_switch_triggered: trigger !== null,
       ...(input.killSwitch === undefined
         ? {}
@@ -86,11 +89,11 @@ export function buildClaim(input: ClaimInput): UnsignedClaim {
       ...(attestation.evidence === undefined ? {} : { attestation_evidence: attestation.evidence }),
     },
   };
-  return checked(claim);
+  return requireWellFormed(claim);
 }
 
 /** The claim, if a verifier would read it. Of a long transcript each distinct row is looked at once, and none is copied. */
-function checked(claim: UnsignedClaim): UnsignedClaim {
+function requireWellFormed(claim: UnsignedClaim): UnsignedClaim {
   const { entries } = claim.trace.tool_transcript;
   if (entries.length > MAX_TRANSCRIPT)
     throw new CmcpError("INTERNAL", `a claim's transcript has at most ${MAX_TRANSCRIPT} calls`);

@@ -54,6 +54,8 @@ test("the optional parts are read in their documented form", () => {
       issuer_key_id: "k",
       policy_bundle_hash: POLICY,
       tool_catalog_hash: POLICY,
+      intent_hash: POLICY,
+      enforcement_mode: "enforcing",
     },
     attestation_evidence: { raw_evidence: "AA", quote_signature: "AA", cert_chain: "PEM", ek_cert_chain: "PEM" },
   };
@@ -64,6 +66,10 @@ test("the optional parts are read in their documented form", () => {
       gateway: { ...gateway, agent_identity: { ...gateway.agent_identity, issuer: "https://example.org" } },
     }),
   );
+  for (const change of [{ intent_hash: "reads tickets" }, { enforcement_mode: "enforce" }])
+    assert.ok(
+      !accepted({ ...claim, gateway: { ...gateway, agent_identity: { ...gateway.agent_identity, ...change } } }),
+    );
   assert.ok(!accepted({ ...claim, gateway: { ...gateway, attestation_evidence: { collateral: "AA" } } }));
 });
 
@@ -92,4 +98,55 @@ test("values of another form are refused", () => {
     gateway({ attestation_generated_at: "now" }),
   ];
   for (const value of refused) assert.ok(!accepted(value), JSON.stringify(value));
+});
+
+test("texts, lists and numbers are read up to their bounds, and not beyond", () => {
+  const trace = (change: object): unknown => ({ ...claim, trace: { ...claim.trace, ...change } });
+  const gateway = (change: object): unknown => ({ ...claim, gateway: { ...claim.gateway, ...change } });
+  const summary = (change: object): unknown => gateway({ call_summary: { ...claim.gateway.call_summary, ...change } });
+  const graph = (change: object): unknown =>
+    summary({ call_graph_summary: { ...claim.gateway.call_summary.call_graph_summary, ...change } });
+  const times = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);
+  const texts = (count: number): string[] => times(count, "t");
+  const spiffe = (length: number): string => "spiffe://e.org/".padEnd(length, "a");
+  const identity = {
+    manifest_id: "m",
+    agent_id: spiffe(20),
+    authenticated_subject: spiffe(20),
+    subject_source: "config",
+    issuer: spiffe(20),
+    issuer_key_id: "k",
+    policy_bundle_hash: POLICY,
+    tool_catalog_hash: POLICY,
+  };
+  const killSwitch = { enabled: true, window_seconds: 1, deny_rate_threshold: 1, min_calls: 1 };
+  const bounded: readonly (readonly [string, number, number, (value: number) => unknown])[] = [
+    ["a text", 4096, 4097, (length) => trace({ data_class: "c".repeat(length) })],
+    ["tools", 50_000, 50_001, (count) => summary({ tools_invoked: texts(count) })],
+    ["domains", 64, 65, (count) => graph({ compliance_domains_touched: texts(count) })],
+    ["events", 1024, 1025, (count) => graph({ cross_boundary_events: times(count, { at: 1 }) })],
+    ["an event's member", 128, 129, (length) => graph({ cross_boundary_events: [{ ["m".repeat(length)]: 1 }] })],
+    ["an identity", 2048, 2049, (length) => gateway({ agent_identity: { ...identity, issuer: spiffe(length) } })],
+    ["exceptions", 1024, 1025, (count) => gateway({ catalog_exceptions: times(count, {}) })],
+    ["an exception's member", 128, 129, (length) => gateway({ catalog_exceptions: [{ ["m".repeat(length)]: "" }] })],
+    [
+      "logged tools",
+      50_000,
+      50_001,
+      (count) =>
+        gateway({
+          call_log_summary: { total_calls: 0, tools_called: texts(count), suspicious_sequences_detected: 0 },
+        }),
+    ],
+    ["a threshold", 1, 1.01, (rate) => gateway({ kill_switch: { ...killSwitch, deny_rate_threshold: rate } })],
+    ["no threshold", 0.01, 0, (rate) => gateway({ kill_switch: { ...killSwitch, deny_rate_threshold: rate } })],
+    ["a window", 1, 0, (seconds) => gateway({ kill_switch: { ...killSwitch, window_seconds: seconds } })],
+    ["calls of a window", 1, 0, (calls) => gateway({ kill_switch: { ...killSwitch, min_calls: calls } })],
+    ["time", 1_700_000_000, 1_699_999_999, (iat) => trace({ iat })],
+    ["a chain", 1, 0, (length) => gateway({ audit_chain: { ...claim.gateway.audit_chain, length } })],
+    ["a validity", 0, -1, (seconds) => gateway({ attestation_validity_seconds: seconds })],
+    ["a signature", 128, 129, (length) => ({ ...claim, signature: "s".repeat(length) })],
+  ];
+  for (const [what, within, beyond, changed] of bounded)
+    assert.deepEqual([accepted(changed(within)), accepted(changed(beyond))], [true, false], what);
 });

@@ -89,9 +89,14 @@ const agentIdentity = z.strictObject({
   issuer_key_id: text,
   policy_bundle_hash: digest,
   tool_catalog_hash: digest,
+  intent_hash: sha256.optional(),
+  enforcement_mode: z.enum(["enforcing", "advisory", "silent"]).optional(),
 });
 
-/** What the kill switch was set to; absent where it is not enabled. `trigger` says what stopped the session, and is absent if nothing did. */
+/**
+ * What the kill switch was set to; absent where it is not enabled. `trigger` says what stopped the session, and is
+ * absent if nothing did.
+ */
 const killSwitch = z.strictObject({
   enabled: z.literal(true),
   window_seconds: z.int().positive(),

@@ -11,6 +11,7 @@ export {
 } from "./claim.ts";
 export { claimSigningInput } from "./signing-input.ts";
 export { firmwareText, parseFirmwareText, type DeploymentMode } from "./firmware-text.ts";
+export { instanceReportSchema, type ReceivedInstanceReport } from "./instance-report.ts";
 export { keyIdOf, subjectOf } from "./key-names.ts";
 export {
   MODEL_NOT_ASSERTED,

@@ -113,6 +113,23 @@ test("a session without calls is public and empty", () => {
   });
 });
 
+test("what tripped the kill switch first is named, by the entries that say so alone", () => {
+  const tripped = (reason: string, entry_type: AuditEntry["entry_type"] = "break_glass_used"): AuditEntry => ({
+    ...template,
+    entry_type,
+    detail: { reason },
+  });
+  const [byRate, byOperator] = [tripped("kill_switch_triggered"), tripped("kill_switch_operator_trip")];
+  for (const [entries, trigger] of [
+    [[byRate], "deny_rate"],
+    [[byOperator], "operator"],
+    [[tripped("another"), byOperator, byRate], "operator"],
+    [[tripped("another")], null],
+    [[tripped("kill_switch_triggered", "tool_call"), tripped("kill_switch_triggered", "session_end")], null],
+  ] as const)
+    assert.equal(folded(entries).killSwitchTrigger, trigger);
+});
+
 test("a call of no known tool is counted, and stands in no list of names", () => {
   const facts = folded(entriesOf(call(null, "deny", { detail: { policy_hash: POLICY, compliance_domain: "pii" } })));
   assert.deepEqual(
@@ -136,5 +153,9 @@ test("facts that were read do not change with further entries, and equal rows of
   assert.equal(new Set(fold.finish().transcript).size, 2);
   const bytes = Buffer.byteLength(JSON.stringify(fold.finish().transcript));
   assert.equal(fold.transcriptBytes, bytes - 1, "the array's text but for one bracket, as there is a comma less");
-  assert.ok(fold.distinctBytes < 160);
+  const rows = [...new Set(fold.finish().transcript)].map((row) => JSON.stringify(row).length);
+  assert.equal(
+    fold.distinctBytes,
+    rows.reduce((sum, length) => sum + length, 0),
+  );
 });

@@ -72,6 +72,11 @@ class CompactTranscript {
     this.writtenBytes += (this.#rowBytes[number] ?? 0) + 1;
   }
 
+  /** Each distinct row, in the order of its first call. */
+  get distinct(): readonly TranscriptEntry[] {
+    return this.#rows;
+  }
+
   /** Equal rows are the same object. */
   rows(): TranscriptEntry[] {
     const rows: TranscriptEntry[] = [];
@@ -88,7 +93,6 @@ const encoder = new TextEncoder();
 /** Folds a session's entries, in order, into what its claim says of them. Adding an entry takes the same time however many there were. */
 export class CallSummaryBuilder {
   readonly #transcript = new CompactTranscript();
-  readonly #tools = new Set<string>();
   readonly #domains = new Set<string>();
   #total = 0;
   #allowed = 0;
@@ -112,7 +116,6 @@ export class CallSummaryBuilder {
     const domain = entry.detail?.["compliance_domain"];
     if (typeof domain === "string") this.#domains.add(domain);
     if (entry.tool_name === null) return;
-    this.#tools.add(entry.tool_name);
     this.#transcript.add({
       tool_name: entry.tool_name,
       data_class: entry.effective_data_class ?? UNKNOWN_CLASS,
@@ -138,7 +141,7 @@ export class CallSummaryBuilder {
       allowed: this.#allowed,
       denied: this.#denied,
       faulted: this.#faulted,
-      toolsInvoked: [...this.#tools].sort(),
+      toolsInvoked: [...new Set(this.#transcript.distinct.map(({ tool_name: name }) => name))].sort(),
       complianceDomains: [...this.#domains].sort(),
       maxSensitivity: this.#maxSensitivity,
       killSwitchTrigger: this.#killSwitchTrigger,

@@ -36,7 +36,6 @@ export {
   isLogSize,
   leafInput,
   MAX_LOG_SIZE,
-  MAX_PATH_HASHES,
   nodeInput,
   siblingSides,
   type SiblingSide,

@@ -59,6 +59,11 @@ test("a key of another form is refused", () => {
     refused(text);
 });
 
+test("a key is read only under a name that keys can have, before its id is compared", () => {
+  for (const name of ["", "a b", "a\u00a0b", "a".repeat(256)])
+    assert.throws(() => parseVerifierKey(PUBLISHED.replace("example.com/foo", name)), { code: "VERIFIER_KEY_INVALID" });
+});
+
 test("any text is a key or VERIFIER_KEY_INVALID", () => {
   const parts = fc.array(
     fc.constantFrom("example.com/foo", "+", "530d903a", "AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", "é", " "),

@@ -76,6 +76,7 @@ test("what is not exactly a note is refused", () => {
     `${TEXT}\n`,
     TEXT + LINE,
     `${TEXT}\n${LINE.slice(0, -1)}`,
+    `${TEXT}\n${LINE.slice(0, -1)}x`,
     `${TEXT}\n${LINE}\n`,
     `${TEXT}\n${LINE}x\n`,
     `${TEXT}\n- ${LINE.slice(2)}`,

@@ -9,9 +9,6 @@ export const HASH_BYTES = 32;
 /** Most leaves of a log; an index fits six bytes on the wire and a double. */
 export const MAX_LOG_SIZE = 2 ** 48;
 
-/** Most hashes in an inclusion path of a tree of {@link MAX_LOG_SIZE}, and in a compact range. */
-export const MAX_PATH_HASHES = 48;
-
 const LEAF = 0x00;
 const NODE = 0x01;
 
@@ -51,21 +48,21 @@ export type SiblingSide = "left" | "right";
 export function siblingSides(index: number, size: number, length: number): SiblingSide[] | undefined {
   if (!isLogSize(index) || !isLogSize(size) || index >= size) return undefined;
   const sides: SiblingSide[] = [];
-  let place = index;
+  let position = index;
   let last = size - 1;
   while (sides.length < length) {
     if (last === 0) return undefined;
-    if (place % 2 === 1 || place === last) {
+    if (position % 2 === 1 || position === last) {
       sides.push("left");
       // A subtree with nothing to its right goes up as it is.
-      while (place % 2 === 0 && place !== 0) {
-        place /= 2;
+      while (position % 2 === 0 && position !== 0) {
+        position /= 2;
         last = half(last);
       }
     } else {
       sides.push("right");
     }
-    place = half(place);
+    position = half(position);
     last = half(last);
   }
   return last === 0 ? sides : undefined;

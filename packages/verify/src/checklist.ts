@@ -7,9 +7,11 @@ const MALFORMED: readonly ErrorCode[] = [
   "CLAIM_MALFORMED",
   "BUNDLE_MALFORMED",
   "RECEIPT_MALFORMED",
+  "DISCLOSURE_MALFORMED",
   "EVIDENCE_MALFORMED",
   "LOG_EXPORT_MALFORMED",
   "NOTE_MALFORMED",
+  "AGENT_MANIFEST_MALFORMED",
 ];
 
 /** The checks of one verification and the outcome they add up to. */

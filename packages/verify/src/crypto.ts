@@ -6,7 +6,10 @@ export type { VerifierCrypto } from "@cmcp/appraise";
 /** Order of Ed25519's group (RFC 8032 section 5.1). */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 
-/** Whether a text can be a signature under any key at all: base64url of 64 bytes, the second half below the group's order (RFC 8032 section 5.1.7). */
+/**
+ * Whether a text can be a signature under any key at all: base64url of 64 bytes, the second half below the group's
+ * order (RFC 8032 section 5.1.7).
+ */
 export function canBeEd25519(signature: string): boolean {
   const bytes = fromBase64Url(signature);
   return bytes?.length === 64 && BigInt(`0x${toHex(bytes.slice(32).toReversed())}`) < ORDER;

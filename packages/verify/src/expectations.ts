@@ -1,5 +1,6 @@
 import type { AppraisalPolicy, EnforcementMode, ImageMatcher } from "@cmcp/appraise";
 import type { EatProfile } from "@cmcp/claim/schema";
+import type { ManifestAnchor } from "@cmcp/manifest";
 import type { ExpectedLaunch } from "./claim/launch-terms.ts";
 import type { HeadExpectations } from "./log/witnessing.ts";
 
@@ -9,6 +10,12 @@ export interface SessionTerms {
   readonly allowModes?: readonly EnforcementMode[];
   /** The session's root entry must say that its instance knew all that earlier ones recorded. */
   readonly completeHistory?: boolean;
+  /** The session's requests must have been sealed, so that its host read none of them. */
+  readonly requireSealed?: boolean;
+  /** The keys that requests were sealed to, as the instance's report names them (`keys.seal`): the session must name the same. */
+  readonly sealKeys?: string;
+  /** Tokens and credentials must have come in statements that a provisioning key of the launch document signed. */
+  readonly requireSignedProvisioning?: boolean;
 }
 
 /** What a relying party expects of a record without a claim. */
@@ -44,6 +51,8 @@ export interface Expectations extends SessionTerms, HeadExpectations {
    * the claim is not accepted.
    */
   readonly bundlesGiven?: boolean;
+  /** Versions of the catalog were given that are to follow the launch document's: as of bundles, nothing else holds them. */
+  readonly catalogVersionsGiven?: boolean;
   /** Reads a launch document that was found in evidence. */
   readonly readLaunch?: ExpectedLaunch["read"];
   /** An appraisal was asked for, so a claim without evidence to appraise is not accepted, whatever `allowSoftwareOnly` says. */
@@ -58,8 +67,19 @@ export interface Expectations extends SessionTerms, HeadExpectations {
   readonly policyHash?: string;
   /** Pinned catalog hash, `sha256:` and hex. */
   readonly catalogHash?: string;
+  /** Keys that may have signed the agent manifest that was given. */
+  readonly manifestAnchors?: readonly ManifestAnchor[];
+  /** The list of revoked manifests that the one that was given is held to, and the keys that may have signed it. */
+  readonly manifestRevocations?: ExpectedRevocations;
   /** Oldest acceptable claim in seconds. */
   readonly maxAgeSeconds?: number;
+}
+
+/** A signed list of revoked manifests. */
+export interface ExpectedRevocations {
+  readonly signedList: Uint8Array;
+  /** Ed25519 public keys, base64url of 32 bytes. */
+  readonly keys: readonly string[];
 }
 
 /** Seconds a claim may lie in the future, because clocks differ. */

@@ -3,7 +3,7 @@
  * verdict is of those that the instance's receipts cover, or the export is rejected.
  */
 import assert from "node:assert/strict";
-import { webcrypto } from "node:crypto";
+import { randomUUID, webcrypto } from "node:crypto";
 import { describe, test } from "node:test";
 import { ENTRY_TYPES, type AuditEntry, type IncompleteSession } from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
@@ -48,8 +48,19 @@ async function isRejected(session: IncompleteSession): Promise<void> {
   assert.deepEqual([verdict.origin, verdict.conditions.mode], ["not proven", null]);
 }
 
-/** Entries of an export, numbered, linked and hashed again. */
-const withEntries = (changed: readonly AuditEntry[]): IncompleteSession => ({ ...genuine, entries: relink(changed) });
+/** Entries of an export, each of the session that it then belongs to, and numbered, linked and hashed again. */
+function withEntries(changed: readonly AuditEntry[]): IncompleteSession {
+  let session = genuine.session_id;
+  const renamed = changed.map((entry) => {
+    const own = { ...entry, session_id: session };
+    if (own.entry_type !== "session_reset") return own;
+    const successor = String(own.detail?.["successor_session_id"] ?? randomUUID());
+    own.detail = { ...own.detail, closed_session_id: session, successor_session_id: successor };
+    session = successor;
+    return own;
+  });
+  return { ...genuine, entries: relink(renamed) };
+}
 
 test("the genuine export is an open prefix of what receipts cover, though it ends with session_end", async () => {
   const verdict = await judge(genuine);

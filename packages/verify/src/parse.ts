@@ -3,10 +3,12 @@ import {
   MAX_RECEIPT_BYTES,
   incompleteSessionSchema,
   anyReceiptSchema,
+  receiptSchema,
   type IncompleteSession,
   type AnyReceipt,
+  type Receipt,
 } from "@cmcp/audit/schema";
-import { claimSchema, type Claim } from "@cmcp/claim/schema";
+import { claimSchema, instanceReportSchema, type Claim, type ReceivedInstanceReport } from "@cmcp/claim/schema";
 
 const CLAIM_LIMITS: JsonLimits = { maxBytes: 32 * 1024 * 1024, maxDepth: 16, maxItems: 1_000_000 };
 /** Largest audit bundle or export that is read as a whole, in bytes. A bundle that is read as it comes may be larger. */
@@ -36,12 +38,21 @@ const EXPORT: Form<IncompleteSession> = {
   code: "BUNDLE_MALFORMED",
   what: "export",
 };
+const INSTANCE_REPORT: Form<ReceivedInstanceReport> = {
+  limits: CLAIM_LIMITS,
+  shape: instanceReportSchema,
+  code: "EVIDENCE_MALFORMED",
+  what: "instance report",
+};
 const RECEIPT: Form<AnyReceipt> = {
   limits: RECEIPT_LIMITS,
   shape: anyReceiptSchema,
   code: "RECEIPT_MALFORMED",
   what: "receipt",
 };
+
+/** Receipts as instances write them now. */
+const PRESENT_RECEIPT: Form<Receipt> = { ...RECEIPT, shape: receiptSchema };
 
 /** Reads strict JSON of a form. @throws CmcpError with the form's code */
 export function readForm<T>(bytes: Uint8Array, { limits, shape, code, what }: Form<T>): T {
@@ -63,6 +74,11 @@ export function readForm<T>(bytes: Uint8Array, { limits, shape, code, what }: Fo
 /** @throws CmcpError `CLAIM_MALFORMED` */
 export function parseClaim(bytes: Uint8Array): Claim {
   return readForm(bytes, CLAIM);
+}
+
+/** @throws CmcpError `EVIDENCE_MALFORMED` */
+export function parseInstanceReport(bytes: Uint8Array): ReceivedInstanceReport {
+  return readForm(bytes, INSTANCE_REPORT);
 }
 
 /** @throws CmcpError `BUNDLE_MALFORMED` */
@@ -92,4 +108,9 @@ function unlessMalformed(read: () => number): number[] {
 /** @throws CmcpError `RECEIPT_MALFORMED` */
 export function parseReceipt(bytes: Uint8Array): AnyReceipt {
   return readForm(bytes, RECEIPT);
+}
+
+/** As {@link parseReceipt}, of the version that instances write. @throws CmcpError `RECEIPT_MALFORMED` */
+export function parsePresentReceipt(bytes: Uint8Array): Receipt {
+  return readForm(bytes, PRESENT_RECEIPT);
 }

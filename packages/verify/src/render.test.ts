@@ -14,7 +14,11 @@ const accepted: Verdict = {
     mode: "enforcing",
     isolation: "network-namespace",
     channel: "plain",
+    sealKeys: [],
     history: "incomplete",
+    provisioning: "unsigned",
+    storage: "none",
+    restoredFrom: [],
     advisoryDenials: 0,
   },
   session: "s",
@@ -22,7 +26,8 @@ const accepted: Verdict = {
   checks: [{ name: "audit chain", status: "passed", why: "8 entries" }],
 };
 const CONDITIONS =
-  "closed session, 8 entries; assurance: functional only; mode: enforcing; isolation: network-namespace; channel: plain; history: incomplete; advisory denials: 0";
+  "closed session, 8 entries; assurance: functional only; mode: enforcing; isolation: network-namespace; " +
+  "channel: plain; history: incomplete; advisory denials: 0";
 const lines = (verdict: Verdict): string[] => renderVerdict(verdict).map(({ tone, text }) => `${tone} ${text}`);
 
 test("what anybody could have made is not called accepted alone, nor in green", () => {
@@ -48,7 +53,8 @@ test("what no signature says is called unknown, and a rejected record says nothi
   const [first] = lines({ ...accepted, completeness: "unknown", coveredEntries: null, conditions: NO_CONDITIONS });
   assert.equal(
     first,
-    "good ACCEPTED (unknown; assurance: functional only; mode: unknown; isolation: unknown; channel: unknown; history: unknown; advisory denials: unknown)",
+    "good ACCEPTED (unknown; assurance: functional only; mode: unknown; isolation: unknown; channel: unknown; " +
+      "history: unknown; advisory denials: unknown)",
   );
   assert.doesNotMatch(lines({ ...accepted, outcome: "rejected" })[0] ?? "", /mode|denials/);
 });

@@ -16,6 +16,9 @@ const MARKS = {
   "not-performed": ["quiet", "not performed"],
 } as const satisfies Record<Check["status"], readonly [Tone, string]>;
 
+/** What a headline says of a log whose epoch is not the first. */
+export const AFTER_LOST_STORE = ", AFTER A LOST STORE";
+
 /** A verdict as a person reads it: the outcome first, then every check. */
 export function renderVerdict(verdict: Verdict): ReportLine[] {
   const { outcome, origin } = verdict;
@@ -35,7 +38,12 @@ export function renderVerdict(verdict: Verdict): ReportLine[] {
   else if (outcome === "accepted") lines.push({ tone: "plain", text: `origin  ${origin}` });
   if (verdict.session !== null) lines.push({ tone: "plain", text: `session ${verdict.session}` });
   if (verdict.signingKey !== null) lines.push({ tone: "plain", text: `key     ${verdict.signingKey}` });
+  if (verdict.agent !== undefined) lines.push({ tone: "plain", text: `agent   ${agentText(verdict.agent)}` });
   return [...lines, ...renderChecks(verdict.checks)];
+}
+
+function agentText({ agentId, manifestVerified }: NonNullable<Verdict["agent"]>): string {
+  return `${agentId}, ${manifestVerified ? "as its manifest says" : "by the enclave's word: its manifest was not verified here"}`;
 }
 
 /** A line for each check. */
@@ -58,7 +66,7 @@ function headline({ outcome, completeness, coveredEntries, assurance, conditions
       `channel: ${channel ?? "unknown"}`,
       `history: ${history}`,
       `advisory denials: ${advisoryDenials ?? "unknown"}`,
-      ...(log === undefined ? [] : [`log: ${log.witnessing}`]),
+      ...(log === undefined ? [] : [`log: ${log.witnessing}${log.lostStore === null ? "" : AFTER_LOST_STORE}`]),
     );
   }
   return parts.join("; ");

@@ -1,4 +1,7 @@
 import type { Assurance, Check } from "@cmcp/appraise";
+import type { SignedLostStore } from "@cmcp/audit/schema";
+import type { ApprovedCall } from "./approved-call.ts";
+import type { PermittedDisclosure } from "./permitted-disclosure.ts";
 import type { Witnessing } from "./log/witnessing.ts";
 import type { Conditions } from "./session/conditions.ts";
 
@@ -29,6 +32,19 @@ export interface LogStanding {
   /** Root hash, base64. */
   readonly root: string;
   readonly witnessing: Witnessing;
+  /** The operator's statement that opened the log's epoch; `null` for the first one. */
+  readonly lostStore: SignedLostStore | null;
+}
+
+/** Who a session's agent was. */
+export interface AgentStanding {
+  /** SPIFFE ID. */
+  readonly agentId: string;
+  readonly manifestId: string;
+  /** `sha256:` and hex, of the manifest, as the root entry has it; `null` where no covered root entry was given. */
+  readonly thumbprint: string | null;
+  /** The manifest was given, and is the one that the claim was made under. */
+  readonly manifestVerified: boolean;
 }
 
 /** The result of a verification. */
@@ -45,8 +61,14 @@ export interface Verdict {
   readonly session: string | null;
   /** Base64url of the signing key, once its signature verified. */
   readonly signingKey: string | null;
+  /** Who the agent was, if the claim is signed and names one. */
+  readonly agent?: AgentStanding;
   /** The log that it was held to, if one was given. Its witnessing counts only for an accepted record. */
   readonly log?: LogStanding;
+  /** Calls of an accepted record that approvals let through, and who gave them; absent where there are none. At most 1000. */
+  readonly approvals?: readonly ApprovedCall[];
+  /** Calls of an accepted record that owners' permissions let through; absent where there are none. At most 1000. */
+  readonly disclosures?: readonly PermittedDisclosure[];
   readonly checks: readonly Check[];
 }
 

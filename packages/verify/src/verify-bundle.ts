@@ -1,13 +1,24 @@
 import type { VerifierCrypto } from "@cmcp/appraise";
+import { approvedCalls } from "./approved-calls.ts";
+import { reportLinks } from "./bundle/links.ts";
 import { readBundle, type BundleBytes, type ReadBundle } from "./bundle/read-bundle.ts";
 import { Checklist } from "./checklist.ts";
 import { canBeEd25519, verifyEd25519 } from "./crypto.ts";
+import { checkDisclosure, parseDisclosure } from "./disclosure.ts";
 import type { RecordExpectations } from "./expectations.ts";
 import { numbersIn, parseReceipt } from "./parse.ts";
 import { canBeSigned, checkChainPosition, checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf, NO_CONDITIONS } from "./session/conditions.ts";
 import { completenessOf, coveredBy, type CoveredSession } from "./session/covered.ts";
-import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
+import {
+  acceptedModes,
+  checkChannel,
+  checkEnforced,
+  checkHistory,
+  checkMode,
+  checkProvisioning,
+} from "./session/terms.ts";
+import { checkStorage, reportRestored } from "./session/check-stored-sets.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The files of such a verification, as received. */
@@ -16,6 +27,8 @@ export interface BundleRecord {
   readonly bundle: BundleBytes;
   /** Receipts that a relying party holds; each must match an entry of the chain. */
   readonly receipts?: readonly Uint8Array[];
+  /** Calls that an auditor disclosed; each must be what its entry commits to. */
+  readonly disclosures?: readonly Uint8Array[];
 }
 
 /**
@@ -29,7 +42,16 @@ export async function verifyBundle(
   crypto: VerifierCrypto,
 ): Promise<Verdict> {
   const list = new Checklist();
-  const numbers = new Set(numbersIn(record.receipts ?? []));
+  const disclosures = (record.disclosures ?? []).flatMap(
+    (bytes) =>
+      list.attempt("disclosed call form", "DISCLOSURE_MALFORMED", "strict JSON of the documented form", () =>
+        parseDisclosure(bytes),
+      ) ?? [],
+  );
+  const numbers = new Set([
+    ...numbersIn(record.receipts ?? []),
+    ...disclosures.map(({ sequence_number: number }) => number),
+  ]);
   const bundle = await list.attemptReading(
     "bundle form",
     "BUNDLE_MALFORMED",
@@ -40,6 +62,8 @@ export async function verifyBundle(
   if (bundle !== null) {
     checkTerms(bundle, covered, expected, list);
     await checkReceipts({ crypto, expected, list }, bundle, record.receipts ?? []);
+    const context = { session: bundle.sessionId, entries: bundle.session };
+    for (const disclosed of disclosures) await checkDisclosure(crypto, disclosed, context, list);
   }
   list.notPerformed(
     "claim",
@@ -58,8 +82,9 @@ export async function verifyBundle(
     conditions: accepted === null ? NO_CONDITIONS : conditionsOf(accepted),
     assurance: accepted === null ? "none established" : "functional only",
     origin: accepted === null ? "not proven" : "trusted key",
-    session: covered?.root?.session_id ?? null,
+    session: covered === null ? null : (bundle?.sessionId ?? null),
     signingKey: covered === null ? null : (expected.trustedKey ?? null),
+    ...(accepted === null || bundle === null ? {} : approvedCalls(bundle)),
     checks: list.checks,
   };
 }
@@ -88,12 +113,17 @@ function checkTerms(
     checkEnforced(said, list);
   }
   checkHistory(conditions, expected, list);
+  checkChannel(conditions, expected, list);
+  checkProvisioning(conditions, expected, list);
+  // Entries that nobody signed can only speak against themselves.
+  checkStorage(covered === null ? { ...session.storedSets, storage: null } : covered.storedSets, list);
+  if (covered !== null) reportRestored(covered.storedSets, list);
 }
 
 /** @returns what the entries say, if they are one chain that the pinned key signed */
 async function checkBundleAlone(
   crypto: VerifierCrypto,
-  { session, signature, chain, digest, resets, statements }: ReadBundle,
+  { session, signature, chain, digest, resets, statements, approvals, disclosures }: ReadBundle,
   { trustedKey }: RecordExpectations,
   list: Checklist,
 ): Promise<CoveredSession | null> {
@@ -101,8 +131,11 @@ async function checkBundleAlone(
     passed: `${session.length} entries, every hash derived again`,
     failed: chain.ok ? "" : chain.why,
   });
+  if (chain.ok) reportLinks(session.links, list);
   resets.report(list);
   statements.report(list);
+  approvals.report(list);
+  disclosures.report(list);
   if (trustedKey === undefined) {
     if (!canBeEd25519(signature)) list.fail("bundle signature", "SIGNATURE_INVALID", "no key signs like this");
     else

@@ -1,8 +1,11 @@
+import type { EvidenceFile } from "@cmcp/appraise";
 import type { AnyReceipt } from "@cmcp/audit/schema";
 import type { Claim } from "@cmcp/claim/schema";
+import { approvedCalls } from "./approved-calls.ts";
 import { checkBundle } from "./bundle/bundle.ts";
 import { readBundle, type BundleBytes } from "./bundle/read-bundle.ts";
 import { Checklist } from "./checklist.ts";
+import { checkAgent } from "./claim/agent-manifest.ts";
 import { checkBinding } from "./claim/binding.ts";
 import type { ClaimContext } from "./claim/context.ts";
 import { checkLaunch } from "./claim/launch.ts";
@@ -17,12 +20,14 @@ import type { VerifierCrypto } from "./crypto.ts";
 import type { Expectations } from "./expectations.ts";
 import { endsIn, numbersIn, parseClaim, parseReceipt } from "./parse.ts";
 import { checkHeldClaim } from "./held/held-claim.ts";
+import { checkClaimPlace, type PlacedClaim } from "./log/claim-place.ts";
 import { checkLog } from "./log/claim-in-log.ts";
 import type { LogFiles } from "./log/shown-log.ts";
 import { checkReceipt } from "./receipt/receipt.ts";
 import { checkClaimTerms } from "./session/claim-terms.ts";
 import { conditionsOfClaim, NO_CONDITIONS } from "./session/conditions.ts";
 import { completenessOf, type CoveredSession } from "./session/covered.ts";
+import { reportRestored } from "./session/check-stored-sets.ts";
 import type { Origin, Verdict } from "./verdict.ts";
 
 /** The files of a verification, as received. */
@@ -33,6 +38,8 @@ export interface ClaimRecord extends EvidenceRecord {
   readonly receipts?: readonly Uint8Array[];
   /** Earlier or later claims that a relying party holds; each must be of one history with this one. */
   readonly heldClaims?: readonly Uint8Array[];
+  /** The agent manifest that the claim was made under. */
+  readonly manifest?: Uint8Array;
   /** The log that claim and receipts must be in. */
   readonly log?: LogFiles;
 }
@@ -63,7 +70,7 @@ export async function verifyClaim(
   const context: ClaimContext = { crypto, claim, expected, list };
   const signed = await checkSignature(crypto, claim, expected, list);
   await checkBinding(crypto, claim, list);
-  const { assurance, launched, shown } = await checkPlatform(context, record);
+  const { assurance, launched, shown, file } = await checkPlatform(context, record);
   checkPins(claim, expected, list);
   checkAge(claim, expected, list);
   if (bundle === null) list.notPerformed("audit chain", "no audit bundle was given (--audit-bundle)");
@@ -73,10 +80,15 @@ export async function verifyClaim(
   checkClaimTerms(context, entries);
   await checkLaunchDigest({ ...context, expected: launched }, entries, shown);
   checkLaunch(claim, entries, launched, list);
+  const agent = await checkAgent(context, entries, record.manifest);
   await checkReceipts(context, entries, receipts);
   await checkHeldClaims(context, entries, record.heldClaims ?? []);
-  const log = await checkInLog(context, record.log, receipts);
-  return { ...verdict(list, { claim, entries, signed, assurance, expected }), ...log };
+  const placed = await checkClaimPlace(context, file?.log ?? null);
+  const log = await checkInLog(context, record.log, { receipts, placed, entries });
+  const standing = signed && agent !== null ? { agent } : {};
+  const judged = verdict(list, { claim, entries, signed, assurance, expected });
+  const approved = judged.outcome === "accepted" && bundle !== null ? approvedCalls(bundle) : {};
+  return { ...judged, ...standing, ...approved, ...log };
 }
 
 const FORM = "strict JSON of the documented form";
@@ -88,6 +100,8 @@ interface Platform {
   readonly launched: Expectations;
   /** Whether the launch that is expected is held to the evidence. */
   readonly shown: boolean;
+  /** The evidence file, if one of the claim's platform was given. */
+  readonly file: EvidenceFile | null;
 }
 
 async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promise<Platform> {
@@ -96,13 +110,14 @@ async function checkPlatform(context: ClaimContext, record: ClaimRecord): Promis
   if (claim.trace.runtime.platform === "software-only") {
     checkSoftware(claim, expected, list);
     refuseHardwareExpectations(record, expected, list);
-    const { shown, ...launch } = await checkSoftwareFile(context, record);
-    return { assurance: "functional only", launched: { ...expected, ...launch }, shown };
+    const { shown, file, ...launch } = await checkSoftwareFile(context, record);
+    return { assurance: "functional only", launched: { ...expected, ...launch }, shown, file };
   }
   const evidence = readEvidence(claim, record, list);
-  if (evidence === null) return { assurance: "none", launched: expected, shown: true };
+  if (evidence === null) return { assurance: "none", launched: expected, shown: true, file: null };
   const launched = await withLaunchOf(crypto, evidence.file, expected, list);
-  return { assurance: await checkHardware({ ...context, expected: launched }, evidence), launched, shown: true };
+  const assurance = await checkHardware({ ...context, expected: launched }, evidence);
+  return { assurance, launched, shown: true, file: evidence.file };
 }
 
 async function checkReceipts(
@@ -136,20 +151,25 @@ async function checkHeldClaims(
   }
 }
 
+interface InLog {
+  readonly receipts: readonly (AnyReceipt | null)[];
+  readonly placed: PlacedClaim | null;
+  readonly entries: CoveredSession | null;
+}
+
 async function checkInLog(
   context: ClaimContext,
   files: LogFiles | undefined,
-  receipts: readonly (AnyReceipt | null)[],
+  { receipts: held, placed, entries }: InLog,
 ): Promise<Pick<Verdict, "log">> {
-  if (files !== undefined)
-    return {
-      log: await checkLog(
-        context,
-        files,
-        receipts.filter((receipt) => receipt !== null),
-      ),
-    };
-  context.list.notPerformed("log", "no log was given (--log): whether claim and receipts are in it is not looked at");
+  const { list } = context;
+  if (files !== undefined) {
+    const receipts = held.filter((receipt) => receipt !== null);
+    const restored = entries?.storedSets.restored ?? [];
+    return { log: await checkLog(context, files, { receipts, placed, restored }) };
+  }
+  list.notPerformed("log", "no log was given (--log): whether claim and receipts are in it is not looked at");
+  if (entries !== null) reportRestored(entries.storedSets, list, " (--log)");
   return {};
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, webcrypto } from "node:crypto";
 import { before, describe, test } from "node:test";
 import { preset, readEvidenceFile, type EvidenceFile } from "@cmcp/appraise";
-import { canonicalBytes, untrusted } from "@cmcp/boundary";
+import { canonicalBytes, CmcpError, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import type { Claim } from "@cmcp/claim";
 import { Machine, signedReport, TCB } from "../../appraise/src/sev-snp/testing/machine.ts";
@@ -26,6 +26,9 @@ const LAUNCH: ExpectedLaunch = {
     policyHash: POLICY_HASH,
     versions: new Map([[POLICY_HASH, "1.0.0"]]),
     requireMayFollow: () => undefined,
+    requireCatalogMayFollow: () => {
+      throw new CmcpError("CATALOG_HASH_MISMATCH", "the launch document lets no other catalog follow");
+    },
   }),
 };
 

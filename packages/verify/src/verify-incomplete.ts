@@ -1,6 +1,8 @@
 import type { AnyReceipt, AuditEntry, IncompleteSession, SigningJwk } from "@cmcp/audit/schema";
 import { ChainFold } from "./bundle/chain.ts";
 import { OperatorStatementFold } from "./bundle/kill-switch.ts";
+import { ApprovalFold } from "./bundle/approvals.ts";
+import { DisclosureFold } from "./bundle/disclosures.ts";
 import { ResetFold } from "./bundle/resets.ts";
 import { Checklist } from "./checklist.ts";
 import type { VerifierCrypto } from "./crypto.ts";
@@ -12,7 +14,15 @@ import { checkReceipt } from "./receipt/receipt.ts";
 import { conditionsOf } from "./session/conditions.ts";
 import { coveredBy, type CoveredSession } from "./session/covered.ts";
 import { factsOf } from "./session/session-facts.ts";
-import { acceptedModes, checkEnforced, checkHistory, checkMode } from "./session/terms.ts";
+import {
+  acceptedModes,
+  checkChannel,
+  checkEnforced,
+  checkHistory,
+  checkMode,
+  checkProvisioning,
+} from "./session/terms.ts";
+import { checkStorage, reportRestored } from "./session/check-stored-sets.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The files of such a verification, as received. */
@@ -56,7 +66,7 @@ async function checkSession(context: ExportContext, held: readonly Uint8Array[])
   const { entries, session_id: id } = session;
   const fold = new ChainFold(crypto);
   for (const entry of entries) await fold.add(entry);
-  const chain = fold.finish(id);
+  const chain = fold.finish(id, "first");
   list.require("audit chain", chain.ok, "CHAIN_BROKEN", {
     passed: "every hash derived again",
     failed: chain.ok ? "" : chain.why,
@@ -167,15 +177,24 @@ async function checkCovered(
   });
   const conditions = conditionsOf(covered);
   const [resets, statements] = [new ResetFold(crypto), new OperatorStatementFold(crypto)];
+  const [approvals, disclosures] = [new ApprovalFold(crypto), new DisclosureFold(crypto)];
   for (const entry of entries.slice(0, covered.length)) {
     await resets.add(entry);
     await statements.add(entry);
+    await approvals.add(entry);
+    await disclosures.add(entry);
   }
   resets.report(list);
   statements.report(list);
+  approvals.report(list);
+  disclosures.report(list);
   checkMode(conditions, acceptedModes(expected), list);
   checkEnforced(conditions, list);
   checkHistory(conditions, expected, list);
+  checkChannel(conditions, expected, list);
+  checkProvisioning(conditions, expected, list);
+  checkStorage(covered.storedSets, list);
+  reportRestored(covered.storedSets, list);
   const unsigned = entries.length - covered.length;
   if (unsigned > 0)
     list.notPerformed(

@@ -69,7 +69,7 @@ export class WrittenLog {
     this.note = signNote(formatCheckpoint({ origin: this.origin, size: range.size, root }), key, writer.sign);
     this.range = range;
     this.records.push(written);
-    this.state.apply(written.statement, writer.name);
+    this.state.apply(written.statement, writer.name, range.size - 1);
     const index = range.size - 1;
     return written.receipt === null
       ? null

@@ -2,6 +2,7 @@ import { canonicalText } from "@cmcp/boundary";
 import { rootDetailSchema } from "@cmcp/audit/schema";
 import { parseFirmwareText, type CallFacts, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
+import type { Expectations } from "../expectations.ts";
 import type { SessionFacts } from "../session/session-facts.ts";
 
 const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
@@ -9,12 +10,12 @@ const MODES = { enforcing: "enforce", advisory: "advisory", silent: "silent" } a
 /**
  * Everything the claim says of the session is derived again from the entries and must be equal.
  *
- * @param pinnedPolicy - hash of the only policy that may have decided anything, if the relying party names one
+ * @param pinned - hashes of the only policy and the only catalog that may have decided anything, as far as the relying party names them
  */
 export function checkAgreement(
   claim: Claim,
   session: SessionFacts & { readonly calls: CallFacts },
-  pinnedPolicy: string | undefined,
+  pinned: Pick<Expectations, "policyHash" | "catalogHash">,
   list: Checklist,
 ): void {
   const { trace, gateway } = claim;
@@ -57,7 +58,9 @@ export function checkAgreement(
     passed: drift ? "a tool had drifted, and the claim says so" : "no tool had drifted",
     failed: "claim and entries differ on whether a tool had drifted",
   });
-  if (checkRoot(claim, session, list)) checkPolicies(claim, session, pinnedPolicy, list);
+  if (!checkRoot(claim, session, list)) return;
+  checkPolicies(claim, session, pinned.policyHash, list);
+  checkCatalogs(claim, session, pinned.catalogHash, list);
 }
 
 /** The claim names the policy that was in force last, and every call was decided under one that was in force by then. */
@@ -71,34 +74,71 @@ function checkPolicies(
     list.fail("policy of every decision", "POLICY_HASH_MISMATCH", history.why);
     return;
   }
-  const { latest, hashes, overtaken } = history;
+  const { latest } = history;
   const named =
     latest.hash === trace.policy.bundle_hash && (latest.version ?? trace.policy.version) === trace.policy.version;
   list.require("policy in force", named, "POLICY_HASH_MISMATCH", {
     passed: "the claim names the policy that was in force last",
     failed: "the entries name another policy, or another version of it, than the claim",
   });
-  // A claim of another policy altogether fails at its own pin.
-  const stray = pinned === trace.policy.bundle_hash ? hashes.find((hash) => hash !== pinned) : undefined;
-  const several = `${hashes.length} policies followed each other, each call names one in force by then${overtaken === 0 ? "" : `; ${overtaken} ended after theirs was replaced`}`;
-  list.require("policy of every decision", stray === undefined, "POLICY_HASH_MISMATCH", {
-    passed: hashes.length === 1 ? "every call was decided under the one policy of the session" : several,
-    failed: `another policy than the pinned one was in force too: ${stray}`,
+  requireDecisionsUnder("policy", history, trace.policy.bundle_hash === pinned ? pinned : undefined, list);
+}
+
+/** The claim names the catalog that was in force last, and every call was decided under one that was in force by then. */
+function checkCatalogs(
+  { gateway }: Claim,
+  { catalogs: history }: SessionFacts,
+  pinned: string | undefined,
+  list: Checklist,
+): void {
+  if (!history.ok) {
+    list.fail("catalog of every decision", "CATALOG_HASH_MISMATCH", history.why);
+    return;
+  }
+  const { latest } = history;
+  list.require("catalog in force", latest.hash === gateway.catalog.hash, "CATALOG_HASH_MISMATCH", {
+    passed: "the claim names the catalog that was in force last",
+    failed: "the entries name another catalog than the claim",
+  });
+  requireDecisionsUnder("catalog", history, gateway.catalog.hash === pinned ? pinned : undefined, list);
+}
+
+const DECIDED_UNDER = {
+  policy: { several: "policies", code: "POLICY_HASH_MISMATCH" },
+  catalog: { several: "catalogs", code: "CATALOG_HASH_MISMATCH" },
+} as const;
+
+/**
+ * Says what calls were decided under, and holds all of it to the pin.
+ *
+ * @param pinned `undefined` for none, and where the claim is of another altogether: that fails at its own pin
+ */
+function requireDecisionsUnder(
+  what: keyof typeof DECIDED_UNDER,
+  { hashes, overtaken }: { readonly hashes: readonly string[]; readonly overtaken: number },
+  pinned: string | undefined,
+  list: Checklist,
+): void {
+  const { several, code } = DECIDED_UNDER[what];
+  const stray = pinned === undefined ? undefined : hashes.find((hash) => hash !== pinned);
+  const late = overtaken === 0 ? "" : `; ${overtaken} ended after theirs was replaced`;
+  list.require(`${what} of every decision`, stray === undefined, code, {
+    passed:
+      hashes.length === 1
+        ? `every call was decided under the one ${what} of the session`
+        : `${hashes.length} ${several} followed each other, each call names one in force by then${late}`,
+    failed: `another ${what} than the pinned one was in force too: ${stray}`,
   });
 }
 
 function checkRoot(claim: Claim, session: SessionFacts, list: Checklist): boolean {
-  const { trace, gateway } = claim;
+  const { trace } = claim;
   const root = rootDetailSchema.safeParse(session.root?.detail);
   if (!root.success) {
     list.fail("root entry", "CHAIN_BROKEN", "the first entry does not say what the session ran under");
     return false;
   }
   const { data } = root;
-  list.require("catalog in root entry", data.catalog_hash === gateway.catalog.hash, "CATALOG_HASH_MISMATCH", {
-    passed: "the root entry names the claim's catalog",
-    failed: "the root entry names another catalog than the claim",
-  });
   const firmware = parseFirmwareText(trace.runtime.firmware_version);
   const surroundings =
     MODES[data.enforcement_mode] === trace.policy.enforcement_mode &&

@@ -3,6 +3,7 @@ import { verifyEd25519 } from "../crypto.ts";
 import { coveredBy, type CoveredSession } from "../session/covered.ts";
 import { checkAgreement } from "./agreement.ts";
 import { checkKillSwitch } from "./kill-switch.ts";
+import { reportLinks } from "./links.ts";
 import type { ReadBundle } from "./read-bundle.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { ReadBundle } from "./read-bundle.ts";
  */
 export async function checkBundle(
   { crypto, claim, expected, list }: ClaimContext,
-  { sessionId, session, signature, chain: found, digest, resets, statements }: ReadBundle,
+  { sessionId, session, signature, chain: found, digest, resets, statements, approvals, disclosures }: ReadBundle,
 ): Promise<CoveredSession | null> {
   const { audit_chain: chain, session_id: claimed } = claim.gateway;
   list.require("bundle's session", sessionId === claimed, "CHAIN_BROKEN", {
@@ -36,11 +37,14 @@ export async function checkBundle(
     "SIGNATURE_INVALID",
     { passed: "signed by the claim's key", failed: "the bundle was not signed by the claim's key" },
   );
+  reportLinks(session.links, list);
   resets.report(list);
   statements.report(list);
+  approvals.report(list);
+  disclosures.report(list);
   const { calls } = session;
   if (calls === null) throw new TypeError("a bundle was read without what its claim is held to");
   checkKillSwitch(claim, calls, list);
-  checkAgreement(claim, { ...session, calls }, expected.policyHash, list);
+  checkAgreement(claim, { ...session, calls }, expected, list);
   return coveredBy(session);
 }

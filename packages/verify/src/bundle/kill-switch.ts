@@ -19,7 +19,10 @@ function statementOf(entry: AuditEntry, instance: unknown): OperatorStatement | 
   return event === null || event.kind === "tripped" ? undefined : killSwitchStatementOf(entry, instance);
 }
 
-/** Every trip and unblock by an operator, and every change of policy signing keys, carries the signature of the operator it names, for this instance. */
+/**
+ * Every trip and unblock by an operator, and every change of policy signing keys, carries the signature of the
+ * operator it names, for this instance.
+ */
 export class OperatorStatementFold {
   readonly #crypto: VerifierCrypto;
   readonly #signatures = new OperatorSignatures();

@@ -6,6 +6,8 @@ import { SessionFactsFold, type SessionFacts, type WantedFacts } from "../sessio
 import { ChainFold, type ChainFinding } from "./chain.ts";
 import { EntrySplitter } from "./split-entries.ts";
 import { OperatorStatementFold } from "./kill-switch.ts";
+import { ApprovalFold } from "./approvals.ts";
+import { DisclosureFold } from "./disclosures.ts";
 import { ResetFold } from "./resets.ts";
 
 const LIMITS: JsonLimits = { maxBytes: 1024 * 1024, maxDepth: 7, maxItems: 100_000 };
@@ -23,6 +25,8 @@ export interface ReadBundle {
   readonly digest: Uint8Array<ArrayBuffer>;
   readonly resets: ResetFold;
   readonly statements: OperatorStatementFold;
+  readonly approvals: ApprovalFold;
+  readonly disclosures: DisclosureFold;
 }
 
 const BESIDE_ENTRIES = auditBundleSchema.omit({ entries: true });
@@ -49,6 +53,7 @@ export async function readBundle(crypto: VerifierCrypto, bytes: BundleBytes, wan
   const facts = new SessionFactsFold(wanted);
   const chain = new ChainFold(crypto);
   const [resets, statements] = [new ResetFold(crypto), new OperatorStatementFold(crypto)];
+  const [approvals, disclosures] = [new ApprovalFold(crypto), new DisclosureFold(crypto)];
   const digest = startSha256(crypto);
   const text = new TextEncoder();
   let count = 0;
@@ -61,6 +66,8 @@ export async function readBundle(crypto: VerifierCrypto, bytes: BundleBytes, wan
       await chain.add(entry);
       await resets.add(entry);
       await statements.add(entry);
+      await approvals.add(entry);
+      await disclosures.add(entry);
       count += 1;
     }
   const { session_id: sessionId, bundle_signature: signature } = readForm(splitter.envelope(), ENVELOPE);
@@ -75,6 +82,8 @@ export async function readBundle(crypto: VerifierCrypto, bytes: BundleBytes, wan
     digest: await digest.digest(),
     resets,
     statements,
+    approvals,
+    disclosures,
   };
 }
 

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { describe, test } from "node:test";
 import { operatorSigningInput, SessionChain, type AuditEntry, type ResetStatement } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
-import { Instance } from "../testing/instance.ts";
+import { Instance, relink } from "../testing/instance.ts";
 import { CATALOG_HASH, claimOf, failures, ISSUED_AT, judge, OTHER_HASH, POLICY_HASH } from "../testing/session.ts";
 
 const instance = new Instance();
@@ -42,6 +42,8 @@ function entriesWith(
     session_sensitivity_before: "hipaa_phi",
     session_sensitivity_after: "public",
     detail: {
+      closed_session_id: session,
+      successor_session_id: randomUUID(),
       policy_hash: POLICY_HASH,
       operator_key: operator,
       operator_signature,
@@ -77,6 +79,28 @@ describe("a reset in the record", () => {
       assert.deepEqual(await judged(entriesWith(change)), ["operator resets SIGNATURE_INVALID"]);
     });
   }
+
+  test("that does not name its session and a successor, or is followed by an entry of another session, is no chain", async () => {
+    const [start, reset] = entriesWith((right) => right);
+    assert.ok(start !== undefined && reset !== undefined);
+    const { session_id: own } = start;
+    for (const detail of [
+      { closed_session_id: randomUUID() },
+      { successor_session_id: own },
+      { successor_session_id: "none" },
+      { successor_session_id: 7 },
+    ])
+      assert.deepEqual(
+        await judged(relink([start, { ...reset, detail: { ...reset.detail, ...detail } }])),
+        ["audit chain CHAIN_BROKEN"],
+        JSON.stringify(detail),
+      );
+    const next = { ...reset, entry_type: "fault", detail: null } as const;
+    const successor = String(reset.detail?.["successor_session_id"]);
+    assert.deepEqual(await judged(relink([start, reset, { ...next, session_id: successor }])), []);
+    for (const session_id of [own, randomUUID()])
+      assert.deepEqual(await judged(relink([start, reset, { ...next, session_id }])), ["audit chain CHAIN_BROKEN"]);
+  });
 
   test("without a signature, or under another key, is rejected", async () => {
     for (const detail of [{ operator_signature: "" }, { operator_key: instance.jwk.x }, { sequence: "3" }]) {

@@ -14,7 +14,7 @@ import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 
 /** Platforms, as claims name them, whose evidence can be verified. */
-const VERIFIABLE: readonly string[] = ["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2"];
+export const VERIFIABLE: readonly string[] = ["amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx", "tpm2"];
 
 /** The evidence of a claim as files. Its sender chooses every byte. */
 export interface EvidenceRecord {

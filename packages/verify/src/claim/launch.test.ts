@@ -20,6 +20,9 @@ const TERMS: LaunchTerms = {
   policyHash: POLICY_HASH,
   versions: new Map([[POLICY_HASH, "1.0.0"]]),
   requireMayFollow: () => undefined,
+  requireCatalogMayFollow: () => {
+    throw new CmcpError("CATALOG_HASH_MISMATCH", "the launch document lets no other catalog follow");
+  },
 };
 
 /** Entries of a session that went through these policies. */

@@ -1,4 +1,4 @@
-import { asCmcpError } from "@cmcp/boundary";
+import { asCmcpError, type CmcpError } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
@@ -6,12 +6,16 @@ import type { CoveredSession } from "../session/covered.ts";
 import type { LaunchTerms } from "./launch-terms.ts";
 
 const POLICY = "policy of launch document";
+const CATALOG = "catalog of launch document";
 
-/** The claim's catalog and policies are those of the launch document, or follow from it. Another check compares its digest with evidence and chain. */
+/**
+ * The claim's catalog and policies are those of the launch document, or follow from it. Another check compares its
+ * digest with evidence and chain.
+ */
 export function checkLaunch(
   claim: Claim,
   entries: CoveredSession | null,
-  { launch, allowSoftwareOnly, bundlesGiven }: Expectations,
+  { launch, allowSoftwareOnly, bundlesGiven, catalogVersionsGiven }: Expectations,
   list: Checklist,
 ): void {
   if (launch === undefined) {
@@ -20,6 +24,12 @@ export function checkLaunch(
     if (bundlesGiven === true)
       list.fail(POLICY, "POLICY_NOT_OF_LAUNCH", `nothing holds the bundles that were given (--policy-bundle): ${why}`);
     else list.notPerformed(POLICY, why);
+    if (catalogVersionsGiven === true)
+      list.fail(
+        CATALOG,
+        "CATALOG_NOT_OF_LAUNCH",
+        `nothing holds the versions that were given (--catalog-versions): ${why}`,
+      );
     return;
   }
   const terms = list.attempt(
@@ -35,16 +45,49 @@ export function checkLaunch(
       : "the launch document is not of a development instance",
     failed: "the launch document is of a development instance, which is not accepted unless asked for",
   });
-  list.require(
-    "catalog of launch document",
-    claim.gateway.catalog.hash === terms.catalogHash,
-    "CATALOG_HASH_MISMATCH",
-    {
-      passed: "the claim names the launch document's catalog",
-      failed: `the launch document's catalog is ${terms.catalogHash}`,
-    },
-  );
+  checkCatalogs(claim, entries, terms, list);
   checkPolicies(claim, entries, terms, list);
+}
+
+/** Every catalog of the session, from the launch document's own to the claim's, may have followed the one before it. */
+function checkCatalogs({ gateway }: Claim, entries: CoveredSession | null, terms: LaunchTerms, list: Checklist): void {
+  const history = entries?.catalogs ?? null;
+  const named = [...(history?.ok === true ? history.all : []), { hash: gateway.catalog.hash, version: null }];
+  const steps = named
+    .map(({ hash, version }, at) => ({ hash, version, previous: named[at - 1]?.hash ?? terms.catalogHash }))
+    .filter(({ hash, previous }) => hash !== previous);
+  const passed =
+    steps.length === 0
+      ? "the claim names the launch document's catalog"
+      : `${steps.length} catalogs followed the launch document's, each of a higher version with the approvals that it needs`;
+  const unseen = entries === null && steps.length > 0;
+  const why = unseen ? `${passed}; catalogs before the claim's are not looked at without the audit bundle` : passed;
+  const problem = catalogProblem(terms, steps);
+  list.require(CATALOG, problem === null, problem?.code ?? "CATALOG_NOT_OF_LAUNCH", {
+    passed: why,
+    failed: problem?.message ?? "",
+  });
+}
+
+/** A catalog that took the place of another. */
+export interface CatalogStep {
+  readonly hash: string;
+  readonly previous: string;
+  /** `null` where nothing says it. */
+  readonly version: number | null;
+}
+
+/** Why catalogs do not follow each other under a launch document; `null` where they do. */
+export function catalogProblem(
+  terms: Pick<LaunchTerms, "requireCatalogMayFollow">,
+  steps: readonly CatalogStep[],
+): CmcpError | null {
+  try {
+    for (const { hash, previous, version } of steps) terms.requireCatalogMayFollow(hash, previous, version);
+    return null;
+  } catch (thrown) {
+    return asCmcpError(thrown, "CATALOG_NOT_OF_LAUNCH", "a catalog does not follow from the launch document");
+  }
 }
 
 /** Every policy of the session, from the launch document's own to the claim's, may have followed the one before it. */
@@ -85,12 +128,12 @@ function checkPolicies({ trace }: Claim, entries: CoveredSession | null, terms: 
 
 /** A policy that nobody showed: nothing says who made it, so the claim is not accepted. */
 function refuseMissing(missing: string, { policyHash, versions }: LaunchTerms, list: Checklist): void {
-  const given = [...versions.keys()].filter((hash) => hash !== policyHash);
-  if (given.length > 0) {
+  const others = [...versions.keys()].filter((hash) => hash !== policyHash);
+  if (others.length > 0) {
     list.fail(
       POLICY,
       "POLICY_HASH_MISMATCH",
-      `${missing} was in force; the launch document has ${policyHash}, and the bundles given are ${given.join(", ")}`,
+      `${missing} was in force; the launch document has ${policyHash}, and the bundles given are ${others.join(", ")}`,
     );
     return;
   }

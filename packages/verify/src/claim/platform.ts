@@ -1,11 +1,26 @@
-import { verifyEvidenceParts, type Assurance, type HardwareParts, type VerifiedEvidence } from "@cmcp/appraise";
+import {
+  verifyEvidenceParts,
+  type Assurance,
+  type EndorsedParts,
+  type EvidenceVerdict,
+  type HardwareParts,
+  type VerifiedEvidence,
+} from "@cmcp/appraise";
 import { fromHex, toHex } from "@cmcp/boundary";
 import type { VerifierCrypto } from "../crypto.ts";
 import type { Expectations } from "../expectations.ts";
 import { checkReportDataOfFile, reportDataOf } from "./binding.ts";
+import type { Checklist } from "../checklist.ts";
 import type { ClaimContext } from "./context.ts";
 import { verifyEarlierEvidence, type ClaimEvidenceFiles } from "./evidence.ts";
 import { checkRootEntry } from "./root-entry.ts";
+
+/** What appraising evidence takes of a verification. */
+interface AppraisalContext {
+  readonly crypto: VerifierCrypto;
+  readonly expected: Pick<Expectations, "now" | "appraisal" | "launch" | "launchDigest" | "measurements" | "image">;
+  readonly list: Checklist;
+}
 
 /** What the evidence of a platform is worth, once it is verified. */
 export type PlatformAssurance = Assurance | "functional only";
@@ -18,30 +33,55 @@ export async function checkHardware(context: ClaimContext, evidence: ClaimEviden
   const { crypto, claim, expected, list } = context;
   const { runtime } = claim.trace;
   await checkRootEntry(context, evidence.file);
-  const launchDigest = await launchDigestFor(crypto, evidence.parts.provider, expected);
-  // Report data and launch document are what tie evidence to this claim and this configuration: no policy waives them.
-  const policy = {
-    ...expected.appraisal,
-    required: [...new Set([...expected.appraisal.required, "report_data" as const, "launch" as const])],
-  };
   await checkReportDataOfFile(crypto, claim, evidence.file, list);
-  const expectations = {
+  return await appraiseEvidence(context, evidence, {
+    what: "claim",
+    measurement: runtime.measurement,
     reportData: await reportDataOf(crypto, claim),
-    ...(launchDigest === null ? {} : { launchDigest }),
-    ...(expected.measurements === undefined ? {} : { measurements: expected.measurements }),
-    ...(expected.image === undefined ? {} : { image: expected.image }),
     ...(await verifyEarlierEvidence(crypto, evidence, expected)),
+  });
+}
+
+/** What evidence is held to: who names it, which measurement that names, and which bytes it commits to. */
+interface Carried {
+  readonly what: "claim" | "report";
+  readonly measurement: string;
+  readonly reportData: Uint8Array;
+  readonly earlier?: EvidenceVerdict;
+}
+
+/**
+ * Appraises evidence, and holds it to what a claim or an instance's report says of it, and to the expected launch.
+ * @returns what the evidence is worth if every check holds
+ */
+export async function appraiseEvidence(
+  { crypto, expected, list }: AppraisalContext,
+  evidence: EndorsedParts,
+  { what, measurement, ...carried }: Carried,
+): Promise<Assurance> {
+  const { appraisal, measurements, image, now } = expected;
+  const launchDigest = await launchDigestFor(crypto, evidence.parts.provider, expected);
+  // Report data and launch document are what tie evidence to this key and this configuration: no policy waives them.
+  const policy = {
+    ...appraisal,
+    required: [...new Set([...appraisal.required, "report_data" as const, "launch" as const])],
   };
-  const verdict = await verifyEvidenceParts(evidence, { policy, expected: expectations, at: expected.now }, crypto);
+  const terms = {
+    ...carried,
+    ...(launchDigest === null ? {} : { launchDigest }),
+    ...(measurements === undefined ? {} : { measurements }),
+    ...(image === undefined ? {} : { image }),
+  };
+  const verdict = await verifyEvidenceParts(evidence, { policy, expected: terms, at: now }, crypto);
   list.include(verdict.checks);
   if (verdict.verified !== null)
     list.require(
-      "measurement in claim",
-      measurementNamed(verdict.verified) === runtime.measurement,
+      `measurement in ${what}`,
+      measurementNamed(verdict.verified) === measurement,
       "EVIDENCE_MEASUREMENT_MISMATCH",
       {
-        passed: "the claim names the verified measurement",
-        failed: "the claim names another measurement than the evidence has",
+        passed: `the ${what} names the verified measurement`,
+        failed: `the ${what} names another measurement than the evidence has`,
       },
     );
   return verdict.assurance;
@@ -51,7 +91,7 @@ export async function checkHardware(context: ClaimContext, evidence: ClaimEviden
 async function launchDigestFor(
   crypto: VerifierCrypto,
   provider: HardwareParts["provider"],
-  { launch, launchDigest }: Expectations,
+  { launch, launchDigest }: Pick<Expectations, "launch" | "launchDigest">,
 ): Promise<Uint8Array | null> {
   const width = provider === "tdx" ? 48 : 32;
   if (launch !== undefined)

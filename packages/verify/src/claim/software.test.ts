@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { writeEvidenceFile, type EvidenceJson } from "@cmcp/appraise/evidence";
 import { collectSoftware, sessionReportData } from "@cmcp/attestation";
 import type { AuditEntry } from "@cmcp/audit";
-import { canonicalBytes } from "@cmcp/boundary";
+import { canonicalBytes, CmcpError } from "@cmcp/boundary";
 import type { Expectations } from "../expectations.ts";
 import { Instance, relink } from "../testing/instance.ts";
 import {
@@ -31,6 +31,9 @@ const read: ExpectedLaunch["read"] = () => ({
   policyHash: POLICY_HASH,
   versions: new Map([[POLICY_HASH, "1.0.0"]]),
   requireMayFollow: () => undefined,
+  requireCatalogMayFollow: () => {
+    throw new CmcpError("CATALOG_HASH_MISMATCH", "the launch document lets no other catalog follow");
+  },
 });
 const LAUNCH: ExpectedLaunch = { document: DOCUMENT, read };
 

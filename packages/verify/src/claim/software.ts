@@ -1,4 +1,4 @@
-import { verifySoftware } from "@cmcp/appraise";
+import { verifySoftware, type EvidenceFile } from "@cmcp/appraise";
 import { parseFirmwareText, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
 import type { Expectations } from "../expectations.ts";
@@ -20,17 +20,26 @@ export function checkSoftware(claim: Claim, expected: Expectations, list: Checkl
           firmware: firmware.firmware,
           hasEvidence: claim.gateway.attestation_evidence !== undefined,
         });
-  if ("why" in report) {
-    list.fail("platform evidence", "PUBLIC_KEY_NOT_BOUND", report.why);
+  checkStatement(report, { what: "claim", allowSoftwareOnly: expected.allowSoftwareOnly }, list);
+}
+
+/** What a claim or an instance's report says of software-only: it has the form, and was asked for. */
+export function checkStatement(
+  statement: ReturnType<typeof verifySoftware>,
+  { what, allowSoftwareOnly }: { readonly what: "claim" | "report"; readonly allowSoftwareOnly: boolean },
+  list: Checklist,
+): void {
+  if ("why" in statement) {
+    list.fail("platform evidence", "PUBLIC_KEY_NOT_BOUND", statement.why);
     return;
   }
   list.notApplicable(
     "platform evidence",
     "software-only: there is no hardware evidence, so nothing shows where the key lives",
   );
-  list.require("software-only accepted", expected.allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
+  list.require("software-only accepted", allowSoftwareOnly, "SOFTWARE_ONLY_NOT_ACCEPTED", {
     passed: "explicitly accepted for this verification",
-    failed: "a claim without hardware evidence is not accepted unless asked for",
+    failed: `a ${what} without hardware evidence is not accepted unless asked for`,
   });
 }
 
@@ -40,7 +49,7 @@ export function refuseHardwareExpectations(
   { measurements, image, evidenceRequired }: Expectations,
   list: Checklist,
 ): void {
-  const asked: readonly (readonly [name: string, option: string, given: boolean])[] = [
+  const asked: readonly (readonly [name: string, option: string, isAsked: boolean])[] = [
     ["measurement", "--measurement", measurements !== undefined],
     ["image", "--measurements", image !== undefined],
     ["appraisal policy", "--appraisal-policy", evidenceRequired === true],
@@ -48,8 +57,8 @@ export function refuseHardwareExpectations(
     ["collateral", "--collateral", collateral.length > 0],
     ["earlier evidence", "--earlier-evidence", earlierEvidence !== undefined],
   ];
-  for (const [name, option, given] of asked)
-    if (given)
+  for (const [name, option, isAsked] of asked)
+    if (isAsked)
       list.fail(
         `required: ${name}`,
         "EVIDENCE_MISSING",
@@ -59,19 +68,20 @@ export function refuseHardwareExpectations(
 
 /**
  * The evidence file of a software-only session: signed by nothing, but its root entry is the chain's, and says what was launched.
- * @returns the launch document in it, if it is the pinned one, and whether the launch that is expected was compared
+ * @returns the launch document in it, if it is the pinned one, whether the launch that is expected was compared, and the file
  */
 export async function checkSoftwareFile(
   context: ClaimContext,
   { evidence }: EvidenceRecord,
-): Promise<Pick<Expectations, "launch"> & { readonly shown: boolean }> {
+): Promise<Pick<Expectations, "launch"> & { readonly shown: boolean; readonly file: EvidenceFile | null }> {
   const { crypto, claim, expected, list } = context;
   const file = evidence === undefined ? null : readFileOfClaim(claim, evidence, list);
-  if (file === null) return { shown: false };
+  if (file === null) return { shown: false, file };
   await checkReportDataOfFile(crypto, claim, file, list);
   const held = await withLaunchOf(crypto, file, expected, list);
   return {
     ...(held.launch === undefined ? {} : { launch: held.launch }),
     shown: await checkRootEntry({ ...context, expected: held }, file),
+    file,
   };
 }

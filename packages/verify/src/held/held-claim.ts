@@ -1,7 +1,7 @@
-import { sha256Hex, type VerifierCrypto } from "@cmcp/appraise";
-import { canonicalBytes } from "@cmcp/boundary";
+import type { VerifierCrypto } from "@cmcp/appraise";
 import { claimSigningInput, type Claim } from "@cmcp/claim/schema";
 import type { Checklist } from "../checklist.ts";
+import { claimHashOf } from "../claim/claim-hash.ts";
 import type { ClaimContext } from "../claim/context.ts";
 import { verifyEd25519 } from "../crypto.ts";
 import type { CoveredSession } from "../session/covered.ts";
@@ -10,10 +10,6 @@ import type { CoveredSession } from "../session/covered.ts";
 type Comparison = { readonly status: "agrees" | "contradicts" | "open"; readonly why: string };
 
 const contradicts = (why: string): Comparison => ({ status: "contradicts", why });
-
-async function hashOf(crypto: VerifierCrypto, claim: Claim): Promise<string> {
-  return `sha256:${await sha256Hex(crypto, canonicalBytes(claim))}`;
-}
 
 /** Two claims of one session: the shorter chain is the beginning of the longer, and what is judged is not the shorter. */
 function compareChains(shown: Claim, held: Claim, entries: CoveredSession | null): Comparison {
@@ -40,7 +36,7 @@ function compareChains(shown: Claim, held: Claim, entries: CoveredSession | null
 async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim): Promise<Comparison> {
   const step = shown.gateway.sequence_number - held.gateway.sequence_number;
   if (step === 0)
-    return (await hashOf(crypto, shown)) === (await hashOf(crypto, held))
+    return (await claimHashOf(crypto, shown)) === (await claimHashOf(crypto, held))
       ? { status: "agrees", why: "the same claim" }
       : contradicts("another claim of this instance has the same number: it was forked");
   const [earlier, later] = step > 0 ? [held, shown] : [shown, held];
@@ -49,7 +45,7 @@ async function compareNumbers(crypto: VerifierCrypto, shown: Claim, held: Claim)
       status: "open",
       why: `the ${Math.abs(step) - 1} claims between the two are not here, so that nothing links them`,
     };
-  if (later.gateway.prev_claim_hash !== (await hashOf(crypto, earlier)))
+  if (later.gateway.prev_claim_hash !== (await claimHashOf(crypto, earlier)))
     return contradicts("the later of the two does not follow the earlier: the instance was forked");
   return { status: "agrees", why: step > 0 ? "the claim before this one" : "the claim after this one" };
 }

@@ -1,77 +1,25 @@
-/** A claim and its receipts in a log that was exported: where they stand, and who else was shown the same. */
+/** A claim and its receipts in a log that was exported, and in logs that are not theirs. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign, webcrypto } from "node:crypto";
 import { before, describe, test } from "node:test";
-import { canonicalBytes, CmcpError, fromBase64Url } from "@cmcp/boundary";
-import {
-  cosignedMessage,
-  formatCosignature,
-  formatSignature,
-  formatVerifierKey,
-  readWitnessPolicy,
-  rootOf,
-  SIGNATURE_TYPE,
-  verifierKey,
-  type SignatureType,
-} from "@cmcp/log";
-import { handOverSchema, type JournalStatement, type Receipt } from "@cmcp/audit";
-import type { Expectations } from "../expectations.ts";
+import { CmcpError } from "@cmcp/boundary";
+import { rootOf } from "@cmcp/log";
+import { handOverSchema, type AuditEntry, type JournalStatement, type Receipt } from "@cmcp/audit";
 import { Instance } from "../testing/instance.ts";
-import { altered, EXPECTED, failures, type SessionRecord } from "../testing/session.ts";
-import { ORIGIN, WrittenLog } from "../testing/written-log.ts";
+import { altered, failures, type SessionRecord } from "../testing/session.ts";
+import { claimStatement, ORIGIN, WrittenLog } from "../testing/written-log.ts";
 import type { Verdict } from "../verdict.ts";
-import { verifyClaim } from "../verify-claim.ts";
 import type { LogFiles } from "./shown-log.ts";
+import { judge, loggedSession, type Question } from "../testing/logged-session.ts";
 
 let log: WrittenLog;
 let session: SessionRecord;
-/** Notes that a verifier may have kept. */
-let kept: string[] = [];
-
+let notes: readonly string[];
 before(async () => {
-  log = new WrittenLog();
-  await log.begin();
-  for (let at = 0; at < 34; at += 1) await log.session();
-  session = await log.session();
-  kept = [session.receipts[0]?.log.note ?? "", log.note];
-  await log.session();
+  ({ log, session, notes } = await loggedSession());
 });
 
-interface Given {
-  readonly record?: Pick<SessionRecord, "claim" | "receipts">;
-  readonly files?: LogFiles;
-  readonly expected?: Partial<Expectations>;
-}
-
-async function judge({ record = session, files = log.files(), expected = {} }: Given = {}): Promise<Verdict> {
-  return await verifyClaim(
-    {
-      claim: canonicalBytes(record.claim),
-      receipts: record.receipts.map((receipt) => canonicalBytes(receipt)),
-      log: files,
-    },
-    { ...EXPECTED, ...expected },
-    webcrypto,
-  );
-}
-
-interface Key {
-  readonly vkey: string;
-  /** A line over the text of a checkpoint. */
-  readonly line: (text: string, time?: number) => string;
-}
-
-function keyOf(name: string, type: SignatureType): Key {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const key = verifierKey(name, type, fromBase64Url(publicKey.export({ format: "jwk" }).x ?? "") ?? new Uint8Array());
-  return {
-    vkey: formatVerifierKey(key),
-    line: (text, time = 1_790_000_000) =>
-      type === SIGNATURE_TYPE.cosignature
-        ? formatCosignature(key, { time, signature: sign(null, cosignedMessage(text, time), privateKey) })
-        : formatSignature({ name, keyId: key.id, signature: sign(null, Buffer.from(text), privateKey) }),
-  };
-}
+const judged = async (question: Partial<Question> = {}): Promise<Verdict> =>
+  await judge({ record: session, files: log.files(), ...question });
 
 /** The first record of a log once more, as one that is not the first. */
 const handOverOf = ({ records }: WrittenLog): JournalStatement[] =>
@@ -80,17 +28,20 @@ const handOverOf = ({ records }: WrittenLog): JournalStatement[] =>
     body: handOverSchema.parse(JSON.parse(new TextDecoder().decode(body))),
   }));
 
-const textOf = (note: string): string => note.slice(0, note.indexOf("\n\n") + 1);
-const encoded = (texts: readonly string[]): Uint8Array[] => texts.map((text) => Buffer.from(text));
+const noteOf = (of: WrittenLog, note: string): Pick<LogFiles, "note" | "checkpoint"> => {
+  const { note: read, checkpoint } = of.files("", note);
+  return { note: read, checkpoint };
+};
 
 test("claim and receipts are in the log, which is unwitnessed by itself", async () => {
-  const verdict = await judge();
+  const verdict = await judged();
   assert.deepEqual([failures(verdict), verdict.outcome], [[], "accepted"]);
   assert.deepEqual(verdict.log, {
     origin: ORIGIN,
     size: log.range.size,
     root: Buffer.from(rootOf(log.range)).toString("base64"),
     witnessing: "UNWITNESSED",
+    lostStore: null,
   });
   const passed = new Set(verdict.checks.filter(({ status }) => status === "passed").map(({ name }) => name));
   for (const name of ["log root", "log checkpoint", "claim in log"]) assert.ok(passed.has(name), name);
@@ -105,120 +56,15 @@ test("it is in the log still when later instances write it", async () => {
   const record = await later.session();
   await later.begin();
   await later.session();
-  const verdict = await judge({ record, files: later.files() });
+  const verdict = await judged({ record, files: later.files() });
   assert.deepEqual([failures(verdict), verdict.outcome], [[], "accepted"]);
   assert.match(verdict.checks.find(({ name }) => name === "log checkpoint")?.why ?? "", /evidence is not looked at$/);
   const forged = { ...later.files(), note: later.files().note };
   const stranger = new Instance();
   const note = later.signed(later.range.size, rootOf(later.range), { instance: stranger, origin: ORIGIN });
-  assert.deepEqual(failures(await judge({ record, files: { ...forged, ...noteOf(later, note) } })), [
+  assert.deepEqual(failures(await judged({ record, files: { ...forged, ...noteOf(later, note) } })), [
     "log checkpoint SIGNATURE_INVALID",
   ]);
-});
-
-const noteOf = (of: WrittenLog, note: string): Pick<LogFiles, "note" | "checkpoint"> => {
-  const { note: read, checkpoint } = of.files("", note);
-  return { note: read, checkpoint };
-};
-
-describe("a verifier's own earlier checkpoint", () => {
-  test("that the log continues makes it consistent", async () => {
-    for (const count of [1, 2]) {
-      const verdict = await judge({ expected: { earlierCheckpoints: encoded(kept.slice(0, count)) } });
-      assert.deepEqual([failures(verdict), verdict.log?.witnessing], [[], "CONSISTENT"]);
-    }
-  });
-
-  test("of another history, another log, a later size, or no form, does not", async () => {
-    const { size } = log.range;
-    const other = new WrittenLog();
-    await other.begin();
-    const elsewhere = new WrittenLog("gateway.example/1");
-    await elsewhere.begin();
-    const cases: Record<string, [string, string]> = {
-      "another history": [other.note, "earlier checkpoint LOG_MISMATCH"],
-      "another log": [elsewhere.note, "earlier checkpoint LOG_MISMATCH"],
-      "a later size": [log.signed(size + 1, new Uint8Array(32)), "earlier checkpoint LOG_MISMATCH"],
-      "the same size and another root": [log.signed(size, new Uint8Array(32)), "earlier checkpoint LOG_MISMATCH"],
-      "no form": ["x", "earlier checkpoint form NOTE_MALFORMED"],
-    };
-    for (const [name, [note, failed]] of Object.entries(cases))
-      for (const beside of [[], kept]) {
-        const verdict = await judge({ expected: { earlierCheckpoints: encoded([note, ...beside]) } });
-        assert.deepEqual([failures(verdict), verdict.log?.witnessing], [[failed], "UNWITNESSED"], name);
-        assert.equal(verdict.outcome, failed.endsWith("MALFORMED") ? "malformed" : "rejected");
-      }
-  });
-});
-
-describe("a witness policy", () => {
-  const witnesses = [0, 1, 2].map((at) => keyOf(`witness.example/w${at}`, SIGNATURE_TYPE.cosignature));
-  const logKey = keyOf(ORIGIN, SIGNATURE_TYPE.ed25519);
-  const known = witnesses.map(({ vkey }, at) => `witness w${at} ${vkey}\n`).join("");
-  const policyOf = (rule: string): Partial<Expectations> => ({ witnessPolicy: readWitnessPolicy(`${known}${rule}\n`) });
-  const lines = (...who: number[]): string =>
-    who.map((at) => witnesses[at]?.line(textOf(log.note), 1_790_000_000 + at) ?? "").join("");
-
-  test("whose quorum cosigned the checkpoint makes it witnessed", async () => {
-    const policy = policyOf("group g 2 w0 w1 w2\nquorum g");
-    const verdict = await judge({ files: log.files(lines(0, 2)), expected: policy });
-    assert.deepEqual([failures(verdict), verdict.log?.witnessing], [[], "WITNESSED"]);
-    const why = verdict.checks.find(({ name }) => name === "witnesses")?.why ?? "";
-    assert.match(why, new RegExp(new Date(1_790_000_000_000).toISOString()));
-    assert.ok(!verdict.checks.some(({ name }) => name === "one history"));
-    const both = { ...policy, earlierCheckpoints: encoded(kept) };
-    assert.equal((await judge({ files: log.files(lines(0, 2)), expected: both })).log?.witnessing, "WITNESSED");
-  });
-
-  test("whose quorum did not is not met, whoever else signed", async () => {
-    const policy = policyOf("group g 2 w0 w1 w2\nquorum g");
-    const [first] = witnesses;
-    const cases: Record<string, string> = {
-      "one witness": lines(1),
-      "one witness twice": lines(1, 1),
-      nobody: "",
-      "another text": lines(0) + (witnesses[1]?.line(`${textOf(log.note)}x\n`) ?? ""),
-      "a stranger": lines(0) + keyOf("witness.example/w1", SIGNATURE_TYPE.cosignature).line(textOf(log.note)),
-      "a line that does not verify beside one that does": `${lines(0, 1)}${first?.line("other\n") ?? ""}`,
-    };
-    for (const [name, signed] of Object.entries(cases)) {
-      const expected = { ...policy, earlierCheckpoints: encoded(kept) };
-      const verdict = await judge({ files: log.files(signed), expected });
-      assert.deepEqual(
-        [failures(verdict), verdict.outcome, verdict.log?.witnessing],
-        [["witnesses LOG_NOT_WITNESSED"], "rejected", "CONSISTENT"],
-        name,
-      );
-    }
-  });
-
-  test("that asks nobody witnesses nothing", async () => {
-    const verdict = await judge({ files: log.files(lines(0, 1, 2)), expected: policyOf("quorum none") });
-    assert.deepEqual([failures(verdict), verdict.log?.witnessing], [[], "UNWITNESSED"]);
-  });
-
-  test("that two disjoint sets can meet says so", async () => {
-    const expected = policyOf("group g 1 w0 w1\nquorum g");
-    const verdict = await judge({ files: log.files(lines(0)), expected });
-    assert.deepEqual([failures(verdict), verdict.log?.witnessing], [[], "WITNESSED"]);
-    assert.equal(verdict.checks.find(({ name }) => name === "one history")?.status, "not-performed");
-  });
-
-  test("that names logs takes only the checkpoint of such a log, signed with its key", async () => {
-    const named = (key: Key): Partial<Expectations> => policyOf(`log ${key.vkey}\nquorum w0`);
-    const signed = lines(0) + logKey.line(textOf(log.note));
-    const taken = await judge({ files: log.files(signed), expected: named(logKey) });
-    assert.deepEqual([failures(taken), taken.log?.witnessing], [[], "WITNESSED"]);
-    const other = keyOf("gateway.example/1", SIGNATURE_TYPE.ed25519);
-    for (const [files, key] of [
-      [log.files(lines(0)), logKey],
-      [log.files(signed), keyOf(ORIGIN, SIGNATURE_TYPE.ed25519)],
-      [log.files(lines(0) + other.line(textOf(log.note))), other],
-    ] as const) {
-      const verdict = await judge({ files, expected: named(key) });
-      assert.deepEqual([failures(verdict), verdict.log?.witnessing], [["log key LOG_NOT_WITNESSED"], "UNWITNESSED"]);
-    }
-  });
 });
 
 describe("a log that is not the record's", () => {
@@ -228,12 +74,12 @@ describe("a log that is not the record's", () => {
   });
 
   test("without the claim, or from before it, is rejected", async () => {
-    const verdict = await judge({ files: log.files("", kept[0]) });
+    const verdict = await judged({ files: log.files("", notes[0]) });
     assert.equal(verdict.outcome, "rejected");
     assert.ok(failures(verdict).includes("claim in log LOG_MISMATCH"), failures(verdict).join());
     const other = new WrittenLog();
     await other.begin(log.instance);
-    const failed = failures(await judge({ files: other.files() }));
+    const failed = failures(await judged({ files: other.files() }));
     assert.ok(failed.includes("claim in log LOG_MISMATCH"));
     for (const { sequence_number: number } of session.receipts)
       for (const what of ["in log", "head"]) assert.ok(failed.includes(`receipt ${number} ${what} LOG_MISMATCH`));
@@ -242,9 +88,9 @@ describe("a log that is not the record's", () => {
   test("of another origin is rejected", async () => {
     const files = log.files(
       "",
-      log.signed(log.range.size, rootOf(log.range), { instance: log.instance, origin: "gateway.example/1" }),
+      log.signed(log.range.size, rootOf(log.range), { instance: log.instance, origin: "other.example/0" }),
     );
-    const failed = failures(await judge({ files }));
+    const failed = failures(await judged({ files }));
     assert.equal(failed.length, session.receipts.length);
     assert.ok(
       failed.every((name) => /^receipt \d+ head LOG_MISMATCH$/.test(name)),
@@ -257,29 +103,36 @@ describe("a log that is not the record's", () => {
     assert.ok(receipt !== undefined);
     const moved = receiptsChanged((draft) => (draft.log.index += 1));
     assert.ok(
-      failures(await judge({ record: moved })).includes(`receipt ${receipt.sequence_number} in log LOG_MISMATCH`),
+      failures(await judged({ record: moved })).includes(`receipt ${receipt.sequence_number} in log LOG_MISMATCH`),
     );
     const far = receiptsChanged((draft) => (draft.log.index = 2 ** 40));
     assert.ok(
-      failures(await judge({ record: far })).includes(`receipt ${receipt.sequence_number} in log LOG_MISMATCH`),
+      failures(await judged({ record: far })).includes(`receipt ${receipt.sequence_number} in log LOG_MISMATCH`),
     );
   });
 
-  test("whose claim is there under another body's hash, or without its body, is rejected", async () => {
-    const bodies = (change: (body: Uint8Array) => Uint8Array): LogFiles => {
-      const files = log.files();
-      return {
-        ...files,
-        readBodies: async function* (tile) {
-          for await (const body of files.readBodies(tile)) yield change(body);
-        },
-      };
+  test("whose claim is of another instance, or whose leaf names another claim, is rejected", async () => {
+    const other = new WrittenLog();
+    await other.begin();
+    const statement = claimStatement(session.claim, [{ session_id: session.claim.gateway.session_id } as AuditEntry]);
+    await other.append(statement);
+    const without = { claim: session.claim, receipts: [] };
+    const failed = failures(await judged({ record: without, files: other.files() }));
+    assert.deepEqual(failed, ["claim in log LOG_MISMATCH"]);
+    await other.begin(log.instance);
+    await other.append(statement);
+    assert.deepEqual(failures(await judged({ record: without, files: other.files() })), []);
+  });
+
+  test("without the bodies of its claims is accepted: their leaves have the claims' hashes", async () => {
+    const files = log.files();
+    const bodiless: LogFiles = {
+      ...files,
+      readBodies: async function* (tile) {
+        for await (const body of files.readBodies(tile)) yield body.subarray(body.length);
+      },
     };
-    for (const change of [() => new Uint8Array(), (body: Uint8Array) => Buffer.concat([body, Buffer.from(" ")])]) {
-      const verdict = await judge({ files: bodies(change) });
-      assert.deepEqual(failures(verdict), ["claim in log LOG_MISMATCH"]);
-      assert.match(verdict.checks.find(({ name }) => name === "claim in log")?.why ?? "", /36 claims are without/);
-    }
+    assert.deepEqual(failures(await judged({ files: bodiless })), []);
   });
 
   test("with other tiles than its checkpoint's is rejected, and one without a tile is no log", async () => {
@@ -288,17 +141,17 @@ describe("a log that is not the record's", () => {
       (await files.readTile(tile)).map((byte, at) =>
         tile.level === 0 && tile.index === 1 && at === 5 ? byte ^ 1 : byte,
       );
-    const failed = failures(await judge({ files: { ...files, readTile: flipped } }));
+    const failed = failures(await judged({ files: { ...files, readTile: flipped } }));
     assert.ok(failed.includes("log root LOG_MISMATCH"), failed.join());
     const missing = (): never => {
       throw new CmcpError("LOG_EXPORT_MALFORMED", "no tile");
     };
     for (const broken of [{ readTile: missing }, { readEntries: missing }, { readBodies: missing }]) {
-      const verdict = await judge({ files: { ...files, ...broken } });
+      const verdict = await judged({ files: { ...files, ...broken } });
       assert.deepEqual([verdict.outcome, failures(verdict)], ["malformed", ["log files LOG_EXPORT_MALFORMED"]]);
     }
     const short: LogFiles["readTile"] = async (tile) => (await files.readTile(tile)).subarray(0, 32);
-    assert.deepEqual(failures(await judge({ files: { ...files, readTile: short } })), ["log files LOG_TREE_INVALID"]);
+    assert.deepEqual(failures(await judged({ files: { ...files, readTile: short } })), ["log files LOG_TREE_INVALID"]);
   });
 
   test("that shows entries which its tree does not have is rejected", async () => {
@@ -314,7 +167,7 @@ describe("a log that is not the record's", () => {
       readBodies: (tile) => files.readBodies(tile),
     });
     const without = { claim: record.claim, receipts: [] };
-    const claimed = await judge({ record: without, files: { ...tree.files(), ...entriesOf(shown.files()) } });
+    const claimed = await judged({ record: without, files: { ...tree.files(), ...entriesOf(shown.files()) } });
     assert.deepEqual(failures(claimed), ["claim in log LOG_MISMATCH"]);
 
     // A stranger signs the honest tree, and shows a hand-over of its own that is not in it.
@@ -323,7 +176,7 @@ describe("a log that is not the record's", () => {
     for (let at = 1; at < tree.range.size; at += 1) await stranger.append(...handOverOf(stranger));
     const note = tree.signed(tree.range.size, rootOf(tree.range), { instance: stranger.instance, origin: ORIGIN });
     const files = { ...tree.files("", note), ...entriesOf(stranger.files()) };
-    assert.ok(failures(await judge({ record: without, files })).includes("log checkpoint SIGNATURE_INVALID"));
+    assert.ok(failures(await judged({ record: without, files })).includes("log checkpoint SIGNATURE_INVALID"));
   });
 
   test("whose newest hand-over names another key than its leaf is rejected", async () => {
@@ -333,19 +186,19 @@ describe("a log that is not the record's", () => {
     const record = await forged.session();
     await forged.begin(undefined, { jwk: other.jwk });
     const note = forged.signed(forged.range.size, rootOf(forged.range), { instance: other, origin: ORIGIN });
-    assert.deepEqual(failures(await judge({ record, files: forged.files("", note) })), [
+    assert.deepEqual(failures(await judged({ record, files: forged.files("", note) })), [
       "log checkpoint SIGNATURE_INVALID",
     ]);
   });
 
   test("that has another claim of the session is rejected", async () => {
     const later = log.instance.claim(altered(session.claim, (draft) => (draft.trace.iat += 1)));
-    const verdict = await judge({ record: { claim: later, receipts: [] } });
+    const verdict = await judged({ record: { claim: later, receipts: [] } });
     assert.deepEqual(failures(verdict), ["claim in log LOG_MISMATCH"]);
   });
 
   test("whose files cannot be read is no finding", async () => {
     const files = { ...log.files(), readTile: () => Promise.reject(new Error("no disk")) };
-    await assert.rejects(judge({ files }), /no disk/);
+    await assert.rejects(judged({ files }), /no disk/);
   });
 });

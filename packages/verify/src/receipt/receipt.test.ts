@@ -69,6 +69,19 @@ describe("a receipt nobody of this instance signed", () => {
   });
 });
 
+test("a sealed call's receipt that commits to another request or answer than the entry is no receipt of it", async () => {
+  const entry = entries[receipt.sequence_number];
+  const { request_payload_hash: request, response_payload_hash: response } = entry ?? assert.fail();
+  const sealed = (change: Partial<Receipt>): Receipt => instance.receipt({ ...receipt, ...change });
+  const own = {
+    ...(request === null ? {} : { request_payload_hash: request }),
+    ...(response === null ? {} : { response_payload_hash: response }),
+  };
+  assert.deepEqual(await found(sealed(own)), []);
+  for (const change of [{ request_payload_hash: OTHER_HASH }, { response_payload_hash: OTHER_HASH }])
+    assert.deepEqual(await found(sealed({ ...own, ...change })), ["receipt 2 CHAIN_BROKEN"]);
+});
+
 describe("a genuine receipt that the record does not hold", () => {
   test("of another session of the same instance", async () => {
     const [other] = instance.receiptsOf(entriesOf(instance)) as [Receipt];

@@ -1,11 +1,13 @@
 import { sha256, type VerifierCrypto } from "@cmcp/appraise";
 import type { SigningJwk } from "@cmcp/appraise/evidence";
 import {
+  AGENT_MANIFEST,
   RECEIPT_V2,
   receiptLeaf,
   receiptV2Leaf,
   treeSigningInput,
   type AnyReceipt,
+  type AuditEntry,
   type ReceiptV2,
 } from "@cmcp/audit/schema";
 import { fromBase64Url, toBase64Url } from "@cmcp/boundary";
@@ -94,7 +96,17 @@ export function checkChainPosition(
   list: Checklist,
 ): boolean {
   const name = `receipt ${receipt.sequence_number}`;
-  if (receipt.session_id !== context.session) {
+  const entry = context.entries?.at(receipt.sequence_number);
+  // A chain has a further session for each reset. Its entries say whose each of them is.
+  if (context.entries !== null && entry === undefined) {
+    list.fail(
+      name,
+      "CHAIN_BROKEN",
+      "the chain does not reach its place: the end was cut off, or it is of another session",
+    );
+    return false;
+  }
+  if (receipt.session_id !== context.session && receipt.session_id !== entry?.session_id) {
     list.fail(name, "RECEIPT_INVALID", "the receipt is of another session");
     return false;
   }
@@ -102,15 +114,26 @@ export function checkChainPosition(
     list.notPerformed(name, "its place in the chain needs the audit bundle (--audit-bundle)");
     return false;
   }
-  const entry = context.entries.at(receipt.sequence_number);
   const stands =
     entry?.entry_hash === receipt.entry_hash &&
     entry.prev_entry_hash === receipt.prev_entry_hash &&
     entry.call_id === receipt.call_id &&
     entry.policy_decision === receipt.decision &&
-    entry.detail?.["policy_hash"] === receipt.policy_hash;
+    entry.detail?.["policy_hash"] === receipt.policy_hash &&
+    commitsToTheSame(receipt, entry) &&
+    (receipt.v === RECEIPT_V2 || receipt.agent_manifest === entry.detail[AGENT_MANIFEST]);
   return list.require(name, stands, "CHAIN_BROKEN", {
     passed: `${receipt.decision}, at its place in the chain`,
     failed: "the chain does not hold what the receipt says: it was rolled back, forked or withheld",
   });
+}
+
+/** The receipt of a sealed call says what its entry commits to; any other says nothing of it. */
+function commitsToTheSame(receipt: AnyReceipt, entry: AuditEntry): boolean {
+  if (receipt.v === RECEIPT_V2) return true;
+  const { request_payload_hash: request, response_payload_hash: response } = receipt;
+  return (
+    (request === undefined || request === entry.request_payload_hash) &&
+    (response === undefined || response === entry.response_payload_hash)
+  );
 }

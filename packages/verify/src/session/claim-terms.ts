@@ -1,7 +1,8 @@
 import type { ClaimContext } from "../claim/context.ts";
 import { conditionsOfClaim } from "./conditions.ts";
 import type { CoveredSession } from "./covered.ts";
-import { checkEnforced, checkHistory, checkMode } from "./terms.ts";
+import { checkStorage } from "./check-stored-sets.ts";
+import { checkChannel, checkEnforced, checkHistory, checkMode, checkProvisioning } from "./terms.ts";
 
 /** What a relying party asks of the session itself, by option or by appraisal policy. */
 export function checkClaimTerms({ claim, expected, list }: ClaimContext, entries: CoveredSession | null): void {
@@ -12,4 +13,7 @@ export function checkClaimTerms({ claim, expected, list }: ClaimContext, entries
   checkEnforced({ ...conditions, advisoryDenials: conditions.advisoryDenials ?? transcribed.length }, list);
   const completeHistory = session.history === "complete" || expected.completeHistory === true;
   checkHistory(conditions, { completeHistory }, list);
+  checkChannel(conditions, expected, list);
+  checkProvisioning(conditions, expected, list);
+  if (entries !== null) checkStorage(entries.storedSets, list);
 }

@@ -18,12 +18,20 @@ const rootWith = (detail: Record<string, string>): AuditEntry[] => [
 
 test("what a root entry says of its session is read, and nothing from one that says it otherwise", () => {
   assert.deepEqual(
-    conditionsOf(factsOf(rootWith({ enforcement_mode: "silent", channel: "sealed", history: "complete" }))),
+    conditionsOf(
+      factsOf(
+        rootWith({ enforcement_mode: "silent", channel: "sealed", history: "complete", provisioning: "unsigned" }),
+      ),
+    ),
     {
       mode: "silent",
       isolation: "network-namespace",
       channel: "sealed",
+      sealKeys: [],
       history: "complete",
+      provisioning: "unsigned",
+      storage: null,
+      restoredFrom: [],
       advisoryDenials: 0,
     },
   );

@@ -8,7 +8,7 @@ import type { Claim } from "@cmcp/claim";
 import type { SessionTerms } from "../expectations.ts";
 import { verifyBundle, verifyIncomplete, type Verdict } from "../index.ts";
 import { Instance, relink } from "../testing/instance.ts";
-import { altered, claimOf, entriesOf, EXPECTED, failures, judge } from "../testing/session.ts";
+import { altered, claimOf, entriesOf, EXPECTED, failures, judge, POLICY_HASH } from "../testing/session.ts";
 
 type Mode = "enforcing" | "advisory" | "silent";
 
@@ -16,8 +16,10 @@ const instance = new Instance();
 const trustedKey = instance.jwk.x;
 const CLAIMED = { enforcing: "enforce", advisory: "advisory", silent: "silent" } as const;
 
+type Detail = Record<string, string | number>;
+
 /** A session's entries with members of its root entry replaced, and one call as `call` has it. */
-function entriesWith(root: Record<string, string>, call: Partial<AuditEntry> = {}, closed = true): AuditEntry[] {
+function entriesWith(root: Detail, call: Partial<AuditEntry> = {}, closed = true): AuditEntry[] {
   const [start, first, ...rest] = entriesOf(instance, closed) as [AuditEntry, AuditEntry, ...AuditEntry[]];
   return relink([{ ...start, detail: { ...start.detail, ...root } }, { ...first, ...call }, ...rest]);
 }
@@ -66,6 +68,108 @@ for (const [way, verdictOf] of Object.entries(WAYS)) {
         assert.deepEqual([accepted.outcome, accepted.conditions.mode], ["accepted", mode]);
       });
     }
+
+    test("a session in the clear is accepted only where sealed requests are not required", async () => {
+      const plain = entriesWith({});
+      assert.equal((await verdictOf(plain, "enforcing", {})).outcome, "accepted");
+      const refused = await verdictOf(plain, "enforcing", { requireSealed: true });
+      assert.deepEqual([refused.outcome, failures(refused)], ["rejected", ["channel CHANNEL_NOT_ACCEPTED"]]);
+    });
+
+    test("a session names the keys that were verified, in its root or with a later report", async () => {
+      const [first, second, other] = ["A", "B", "C"].map((letter) => letter.repeat(43)) as [string, string, string];
+      const renewed = entriesWith(
+        { seal_keys: first },
+        { entry_type: "attestation_refresh", call_id: null, policy_decision: "n/a", detail: { seal_keys: second } },
+      );
+      const later = await verdictOf(renewed, "enforcing", { sealKeys: second });
+      assert.deepEqual([failures(later), later.conditions.sealKeys], [[], [first, second]]);
+      const entries = entriesWith({ seal_keys: first }, { detail: { policy_hash: POLICY_HASH, seal_keys: other } });
+      const accepted = await verdictOf(entries, "enforcing", { sealKeys: first });
+      assert.deepEqual([failures(accepted), accepted.conditions.sealKeys], [[], [first]]);
+      for (const [said, sealKeys] of [
+        [entries, second],
+        [entries, other],
+        [entriesWith({}), first],
+      ] as const) {
+        const refused = await verdictOf(said, "enforcing", { sealKeys });
+        assert.deepEqual([refused.outcome, failures(refused)], ["rejected", ["seal keys SEAL_KEYS_MISMATCH"]]);
+      }
+    });
+
+    test("tokens that the host gave are told, and accepted only where signed statements are not required", async () => {
+      const statusOf = ({ checks }: Verdict): unknown => checks.find(({ name }) => name === "provisioning")?.status;
+      for (const [root, told, required] of [
+        [{ provisioning: "unsigned" }, "not-performed", "rejected"],
+        [{}, undefined, "rejected"],
+        [{ provisioning: "signed" }, undefined, "accepted"],
+      ] as const) {
+        const verdict = await verdictOf(entriesWith(root), "enforcing", {});
+        assert.deepEqual([verdict.outcome, statusOf(verdict)], ["accepted", told]);
+        const demanded = await verdictOf(entriesWith(root), "enforcing", { requireSignedProvisioning: true });
+        assert.equal(demanded.outcome, required);
+        if (required === "rejected") assert.deepEqual(failures(demanded), ["provisioning PROVISIONING_NOT_ACCEPTED"]);
+      }
+    });
+
+    test("a stored set is told, and one that a key brought back is held to the provisionings that the session names", async () => {
+      const [given, back, other] = ["1", "2", "3"].map((digit) => `sha256:${digit.repeat(64)}`) as [
+        string,
+        string,
+        string,
+      ];
+      const stored = {
+        provision_sequence: 1,
+        provision_hash: given,
+        provisioning: "signed",
+        storage: "operator-readable",
+      };
+      const restored = { ...stored, provision_sequence: 2, provision_hash: back, restored_from: given };
+      const told = async (root: Detail, later: Detail | null): Promise<Verdict> => {
+        const call = { entry_type: "provision", call_id: null, policy_decision: "n/a", detail: later } as const;
+        return await verdictOf(entriesWith(root, later === null ? {} : call), "enforcing", {});
+      };
+      const saidOf = ({ checks }: Verdict): string[] =>
+        checks.flatMap(({ name, status }) => (name.startsWith("stor") ? [`${name} ${status}`] : []));
+      const { storage: _, ...unstored } = stored;
+      const none = await told(unstored, null);
+      assert.deepEqual([none.conditions.storage, saidOf(none)], ["none", []]);
+      const once = await told(stored, null);
+      assert.deepEqual([once.conditions.storage, saidOf(once)], ["operator-readable", ["storage not-performed"]]);
+      const shown = await told(stored, restored);
+      assert.deepEqual(shown.conditions.restoredFrom, [given]);
+      assert.deepEqual([shown.outcome, saidOf(shown)], ["accepted", ["storage not-performed", "stored set passed"]]);
+      const elsewhere = `sha256:${"4".repeat(64)}`;
+      for (const [root, later] of [
+        [restored, null],
+        [restored, { ...restored, provision_sequence: 3, provision_hash: other }],
+        [restored, { ...restored, provision_sequence: 9, provision_hash: other, restored_from: elsewhere }],
+      ] as const) {
+        const hidden = await told(root, later);
+        assert.equal(hidden.outcome, "accepted");
+        assert.ok(saidOf(hidden).includes("stored set not-performed"), "the one that gave it is not shown");
+      }
+      const wrong: readonly (readonly [string, Detail, Detail | null])[] = [
+        ["of itself", { ...restored, restored_from: back }, null],
+        ["of no digest", { ...restored, restored_from: "1" }, null],
+        ["of a number", { ...restored, restored_from: 1 }, null],
+        ["in no signed statement", { ...restored, provisioning: "unsigned" }, null],
+        ["not stored again", { ...unstored, restored_from: other }, null],
+        ["of one that stored none", unstored, { ...restored, provision_sequence: 5 }],
+        ["of one that nobody signed", { ...stored, provisioning: "unsigned" }, { ...restored, provision_sequence: 5 }],
+        ["of another than the one before", stored, { ...restored, restored_from: other }],
+        ["after one that stored none", { ...unstored, provision_hash: other }, restored],
+        [
+          "of another than the restored one before",
+          restored,
+          { ...restored, provision_sequence: 3, provision_hash: other, restored_from: elsewhere },
+        ],
+      ];
+      for (const [why, root, later] of wrong) {
+        const refused = await told(root, later);
+        assert.deepEqual([refused.outcome, failures(refused)], ["rejected", ["stored set CLAIM_INCONSISTENT"]], why);
+      }
+    });
 
     test("what the mode let through is counted from the entries: calls, calls that then failed, and questions", async () => {
       const counts: readonly (readonly [Partial<AuditEntry>, number])[] = [
@@ -136,6 +240,21 @@ test("a bundle that no verified signature covers cannot show its mode, and can s
   assert.deepEqual(failures(verdict), ["mode of every decision CLAIM_INCONSISTENT"]);
 });
 
+test("a bundle that nobody signed says nothing of stored sets, and can contradict itself", async () => {
+  const hash = `sha256:${"2".repeat(64)}`;
+  const root = { provision_sequence: 2, provision_hash: hash, provisioning: "signed", storage: "operator-readable" };
+  const alone = async (restored_from: string): Promise<Verdict> =>
+    verifyBundle(
+      { bundle: canonicalBytes(instance.bundle(entriesWith({ ...root, restored_from }))) },
+      { allowSoftwareOnly: true },
+      webcrypto,
+    );
+  const said = await alone(`sha256:${"1".repeat(64)}`);
+  assert.deepEqual([said.outcome, said.conditions.storage], ["accepted", null]);
+  assert.ok(!said.checks.some(({ name }) => name.startsWith("stor")));
+  assert.deepEqual(failures(await alone(hash)), ["stored set CLAIM_INCONSISTENT"]);
+});
+
 test("a claim without its bundle: the mode and the transcript are signed, histories and questions are not known", async () => {
   const entries = entriesOf(instance);
   const verdict = await judge({ claim: claimOf(instance, entries) });
@@ -143,7 +262,11 @@ test("a claim without its bundle: the mode and the transcript are signed, histor
     mode: "enforcing",
     isolation: "network-namespace",
     channel: "plain",
+    sealKeys: [],
     history: "unknown",
+    provisioning: null,
+    storage: null,
+    restoredFrom: [],
     advisoryDenials: null,
   });
   const silent = claimWith(entriesWith({ enforcement_mode: "silent" }), "silent");

@@ -45,3 +45,44 @@ export function checkHistory({ history }: Conditions, { completeHistory }: Sessi
       "the instance did not know all that earlier ones recorded, and a complete history is not required (--require-complete-history)",
     );
 }
+
+/** Requests were sealed, and to the keys that the relying party verified, where it requires that. */
+export function checkChannel(
+  { channel, sealKeys }: Conditions,
+  { requireSealed, sealKeys: expected }: SessionTerms,
+  list: Checklist,
+): void {
+  if (requireSealed === true)
+    list.require("channel", channel === "sealed", "CHANNEL_NOT_ACCEPTED", {
+      passed: "sealed: the host read neither requests nor answers",
+      failed:
+        channel === null
+          ? "nothing that is signed says how requests came"
+          : `${channel}: the host could read requests and answers, and act as the agent`,
+    });
+  if (expected !== undefined)
+    list.require("seal keys", sealKeys.includes(expected), "SEAL_KEYS_MISMATCH", {
+      passed: "the session names the keys that the instance's report names",
+      failed:
+        sealKeys.length === 0
+          ? "no signed entry names the keys that requests were sealed to (--audit-bundle)"
+          : `the session names ${sealKeys.join(", ")}`,
+    });
+}
+
+/** Tokens and credentials came in signed statements, where the relying party requires it. */
+export function checkProvisioning(
+  { provisioning }: Conditions,
+  { requireSignedProvisioning }: SessionTerms,
+  list: Checklist,
+): void {
+  const unsigned =
+    "unsigned, which is for development: the host gave tokens and credentials, and may have made its own";
+  if (requireSignedProvisioning === true)
+    list.require("provisioning", provisioning === "signed", "PROVISIONING_NOT_ACCEPTED", {
+      passed: "signed: tokens and credentials came from a key of the launch document",
+      failed: provisioning === null ? "no signed root entry says who provisioned (--audit-bundle)" : unsigned,
+    });
+  else if (provisioning === "unsigned")
+    list.notPerformed("provisioning", `${unsigned} (--require-signed-provisioning)`);
+}

@@ -6,6 +6,7 @@ import {
   decidedBy,
   entryHashInput,
   receiptLeaf,
+  sessionAfter,
   type AuditBundle,
   type AuditEntry,
   type LogPlace,
@@ -47,7 +48,9 @@ export class Instance {
   }
 
   bundle(entries: readonly AuditEntry[]): AuditBundle {
-    return JSON.parse([...bundleText(entries[0]?.session_id ?? "", entries, this.sign)].join("")) as AuditBundle;
+    const last = entries.at(-1);
+    const session = last === undefined ? "" : sessionAfter(last);
+    return JSON.parse([...bundleText(session, entries, this.sign)].join("")) as AuditBundle;
   }
 
   /** Places of all leaves of a log, under one note of this instance. */

@@ -18,9 +18,9 @@ import { canonicalBytes } from "@cmcp/boundary";
 import type { Instance } from "./instance.ts";
 import { CATALOG_HASH, ISSUED_AT, OTHER_HASH, POLICY_HASH } from "./session.ts";
 
-/** Kinds of entries that may stand between a session's first and last one, calls apart. */
+/** Kinds of entries that may stand between a session's first and last one, but for calls and for answers, which need their approvers. */
 export const INNER_TYPES: readonly EntryType[] = ENTRY_TYPES.filter(
-  (type) => !["session_start", "session_end", "tool_call"].includes(type),
+  (type) => !["session_start", "session_end", "tool_call", "approval"].includes(type),
 );
 
 const operator = generateKeyPairSync("ed25519");
@@ -41,6 +41,8 @@ export function resetAt(instance: Instance, chain: SessionChain, sequence: numbe
     entry_type: "session_reset",
     session_sensitivity_after: "public",
     detail: {
+      closed_session_id: chain.sessionId,
+      successor_session_id: randomUUID(),
       operator_key: operator.publicKey.export({ format: "jwk" }).x ?? "",
       operator_signature: sign(null, operatorSigningInput(statement), operator.privateKey).toString("base64url"),
       sequence,
@@ -85,7 +87,7 @@ export function interruptedSession(instance: Instance, root: Record<string, stri
   const kinds: EntryType[] = ["tool_call", ...INNER_TYPES, "tool_call", ...INNER_TYPES, "session_end"];
   for (const type of kinds) entries.push(chain.append(fieldsOf(instance, chain, type)));
   return {
-    session_id: chain.sessionId,
+    session_id: chain.sessionIds[0],
     incomplete: true,
     signing_key: { kty: "OKP", crv: "Ed25519", x: instance.jwk.x },
     entries,

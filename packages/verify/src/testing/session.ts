@@ -1,7 +1,14 @@
 import { randomUUID, webcrypto } from "node:crypto";
 import { preset } from "@cmcp/appraise";
 import { collectSoftware, sessionReportData } from "@cmcp/attestation";
-import { SessionChain, type AuditBundle, type AuditEntry, type EntryFields, type Receipt } from "@cmcp/audit";
+import {
+  sessionAfter,
+  SessionChain,
+  type AuditBundle,
+  type AuditEntry,
+  type EntryFields,
+  type Receipt,
+} from "@cmcp/audit";
 import { canonicalBytes } from "@cmcp/boundary";
 import { buildClaim, CallSummaryBuilder, EAT_PROFILES, type Claim } from "@cmcp/claim";
 import type { Expectations } from "../expectations.ts";
@@ -70,8 +77,9 @@ export function claimOf(
   instance: Instance,
   entries: readonly AuditEntry[],
   killSwitch?: Parameters<typeof buildClaim>[0]["killSwitch"],
+  agentIdentity?: Parameters<typeof buildClaim>[0]["agentIdentity"],
 ): Claim {
-  const [first] = entries;
+  const [first, last] = [entries[0], entries.at(-1)];
   const root = first?.entry_hash ?? "";
   const calls = new CallSummaryBuilder();
   for (const entry of entries) calls.add(entry);
@@ -82,9 +90,9 @@ export function claimOf(
       jwk: instance.jwk,
       gatewayVersion: "0.1.0",
       session: {
-        id: first?.session_id ?? "",
+        id: last === undefined ? "" : sessionAfter(last),
         root,
-        tip: entries.at(-1)?.entry_hash ?? "",
+        tip: last?.entry_hash ?? "",
         length: entries.length,
         crossBoundaryEvents: [],
         edgesRepresent: "calls in order",
@@ -99,6 +107,7 @@ export function claimOf(
       surroundings: { isolation: "network-namespace", channel: "plain" },
       sequenceNumber: 1,
       killSwitch,
+      agentIdentity,
     }),
   );
 }
@@ -127,13 +136,20 @@ export function recordOf(
 
 /** Verifies values as the canonical files they are written to. */
 export async function judge(
-  record: { claim: Claim; bundle?: AuditBundle; receipts?: readonly Receipt[]; heldClaims?: readonly Claim[] },
+  record: {
+    claim: Claim;
+    bundle?: AuditBundle;
+    receipts?: readonly Receipt[];
+    heldClaims?: readonly Claim[];
+    manifest?: Uint8Array;
+  },
   expected: Partial<Expectations> = {},
 ): Promise<Verdict> {
-  const { claim, bundle, receipts = [], heldClaims = [] } = record;
+  const { claim, bundle, receipts = [], heldClaims = [], manifest } = record;
   const files = {
     claim: canonicalBytes(claim),
     ...(bundle === undefined ? {} : { bundle: canonicalBytes(bundle) }),
+    ...(manifest === undefined ? {} : { manifest }),
     receipts: receipts.map((receipt) => canonicalBytes(receipt)),
     heldClaims: heldClaims.map((held) => canonicalBytes(held)),
   };

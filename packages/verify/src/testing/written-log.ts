@@ -10,7 +10,7 @@ import {
   type Receipt,
 } from "@cmcp/audit";
 import { fromBase64Url, toBase64Url, toHex } from "@cmcp/boundary";
-import type { Claim } from "@cmcp/claim";
+import { claimHash, type Claim } from "@cmcp/claim";
 import {
   appendLeaves,
   EMPTY_RANGE,
@@ -110,8 +110,8 @@ export class WrittenLog {
   async tampered(
     records: readonly { readonly statement: JournalStatement; readonly by?: Tampering }[],
   ): Promise<Receipt[]> {
-    const stored = records.map(({ statement, by = {} }) => this.#encoded(statement, by));
     const first = this.range.size;
+    const stored = records.map(({ statement, by = {} }, at) => this.#encoded(statement, by, first + at));
     const { range, root, paths } = appendLeaves(
       this.range,
       stored.map(({ header }) => leafHash(header)),
@@ -127,13 +127,17 @@ export class WrittenLog {
     );
   }
 
-  #encoded(statement: JournalStatement, { header, body, seq, instance = this.instance.name }: Tampering) {
+  #encoded(
+    statement: JournalStatement,
+    { header, body, seq, instance = this.instance.name }: Tampering,
+    index: number,
+  ) {
     const entry = statement.kind === "entry" ? statement.body : null;
     const decided = entry?.entry_type !== "tool_call" ? null : decidedBy(entry, "plain");
     const place = { instance, seq: seq ?? this.#seq };
     this.#seq += 1;
     const encoded = encodeRecord(statement, place, decided);
-    this.#state.apply(statement, instance);
+    this.#state.apply(statement, instance, index);
     return {
       session: entry?.session_id ?? instance,
       kind: statement.kind,
@@ -202,7 +206,7 @@ export const claimStatement = (claim: Claim, [first]: readonly AuditEntry[]): Jo
   body: {
     session_id: first?.session_id ?? "",
     sequence_number: 1,
-    claim_hash: DIGEST,
+    claim_hash: claimHash(claim),
     claim: JSON.parse(JSON.stringify(claim)) as Record<string, never>,
   },
 });

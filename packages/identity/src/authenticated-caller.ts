@@ -19,6 +19,10 @@ export interface AuthenticatedCaller {
   readonly workflows: readonly string[] | null;
   readonly issuer: string;
   readonly subject: string;
+  /** SHA-256 thumbprint (RFC 7638) of the key whose possession the caller proved; `null` for a bearer token. */
+  readonly thumbprint: string | null;
+  /** Hash of the fetched JWK set whose key verified the token; `null` where the keys are measured. */
+  readonly keySet: string | null;
   readonly claims: ReadonlyMap<string, ClaimValue>;
   /** When the token expires, clock skew included, in milliseconds since 1970. */
   readonly expiresAt: number;

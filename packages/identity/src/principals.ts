@@ -1,24 +1,31 @@
 import { CmcpError } from "@cmcp/boundary";
+import { anySubjectPrefixes } from "./any-subject.ts";
 import type { IdentitySettings } from "./schema.ts";
+
+export { anySubjectPrefixes } from "./any-subject.ts";
 
 /**
  * Holds the settings to the measured principals: a subject stands for one of them, and none of them could be taken for
  * a subject of `any_subject`.
  * @throws CmcpError `CONFIG_INVALID`
  */
-export function requirePrincipals({ jwt }: IdentitySettings, principals: ReadonlySet<string>): void {
-  const refuse = (why: string): never => {
-    throw new CmcpError("CONFIG_INVALID", `enclave.identity.jwt: ${why}`);
+export function requirePrincipals(identity: IdentitySettings, principals: ReadonlySet<string>): void {
+  const issuers = {
+    jwt: identity.jwt.map(({ issuer, subjects }) => ({ issuer, subjects })),
+    spiffe: (identity.spiffe ?? []).map(({ trust_domain: issuer, subjects }) => ({ issuer, subjects })),
   };
-  const prefixes = jwt.flatMap(({ any_subject: any }) => (any == null ? [] : [any.prefix]));
-  for (const { issuer, subjects } of jwt) {
-    const unknown = subjects.find(({ principal }) => !principals.has(principal));
-    if (unknown !== undefined)
-      refuse(`${issuer} names the principal ${unknown.principal}, which is not in enclave.principals`);
-  }
-  for (const prefix of prefixes) {
+  for (const [key, named] of Object.entries(issuers))
+    for (const { issuer, subjects } of named) {
+      const unknown = subjects.find(({ principal }) => !principals.has(principal));
+      if (unknown !== undefined)
+        throw refusal(key, `${issuer} names the principal ${unknown.principal}, which is not in enclave.principals`);
+    }
+  for (const prefix of anySubjectPrefixes(identity))
     for (const principal of principals)
       if (principal.startsWith(prefix))
-        refuse(`the principal ${principal} begins with the any_subject prefix ${prefix}`);
-  }
+        throw refusal("jwt", `the principal ${principal} begins with the any_subject prefix ${prefix}`);
+}
+
+function refusal(key: string, why: string): CmcpError {
+  return new CmcpError("CONFIG_INVALID", `enclave.identity.${key}: ${why}`);
 }

@@ -108,3 +108,48 @@ test("subjects stand for measured principals, and no principal can be taken for 
   requirePrincipals(any, new Set(["trading-desk", "staff"]));
   assert.throws(() => requirePrincipals(any, new Set(["trading-desk", "staff:anna"])), { code: "CONFIG_INVALID" });
 });
+
+test("keys are either listed or fetched, and what is trusted for it goes together", () => {
+  const [listed] = settings([ES256]).jwt;
+  const pins = [`SHA256:${Buffer.alloc(32).toString("base64")}`];
+  const uri = "https://login.bank.example/keys?a=b";
+  const accepts = (rest: object): boolean =>
+    identitySchema.safeParse({ ...settings([ES256]), jwt: [{ ...listed, ...rest }] }).success;
+  const fetched = (jwksFetch: object, jwksUri = uri): boolean =>
+    accepts({ jwks: null, jwks_uri: jwksUri, jwks_fetch: jwksFetch });
+  assert.deepEqual([accepts({}), fetched({ pins })], [true, true]);
+  assert.deepEqual([accepts({ jwks: null }), accepts({ jwks_uri: uri, jwks_fetch: { pins } })], [false, false]);
+  assert.deepEqual([accepts({ jwks_fetch: { pins } }), accepts({ jwks: null, jwks_uri: uri })], [false, false]);
+  for (const known of [
+    { trust: "pinned", pins },
+    { trust: "webpki" },
+    { trust: "webpki", issuer_pins: pins },
+    { trust: "private-ca", roots: ["corp"], issuer_pins: pins },
+    { pins, refresh_seconds: 30, max_age_seconds: 60 },
+  ])
+    assert.equal(fetched(known), true, JSON.stringify(known));
+  for (const known of [
+    {},
+    { pins: [] },
+    { pins: [pins[0], pins[0]] },
+    { pins: ["SHA256:AAAA"] },
+    { pins, roots: ["corp"] },
+    { pins, issuer_pins: pins },
+    { trust: "webpki", pins },
+    { trust: "webpki", roots: ["corp"] },
+    { trust: "private-ca" },
+    { trust: "attested" },
+    { pins, refresh_seconds: 29 },
+    { pins, refresh_seconds: 3_600 },
+    { pins, max_age_seconds: 604_801 },
+  ])
+    assert.equal(fetched(known), false, JSON.stringify(known));
+  for (const address of [
+    "http://a.example/keys",
+    "https://u:p@a.example/",
+    "https://a.example/#x",
+    "keys",
+    "file:///x",
+  ])
+    assert.equal(fetched({ pins }, address), false, address);
+});

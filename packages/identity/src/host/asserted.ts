@@ -1,6 +1,5 @@
-import { examine, type Untrusted } from "@cmcp/boundary";
+import { examine, readSpiffeId, type Untrusted } from "@cmcp/boundary";
 import type { IdentitySettings } from "../schema.ts";
-import { readSpiffeId } from "./spiffe.ts";
 
 declare const hostsWord: unique symbol;
 

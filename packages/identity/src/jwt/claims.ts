@@ -1,13 +1,15 @@
-import type { JsonObject, JsonValue } from "@cmcp/boundary";
+import { fromBase64Url, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { MAX_AUDIENCES } from "../limits.ts";
-import type { IssuerSettings } from "../schema.ts";
 import { tokenFault, type TokenFault } from "./fault.ts";
+import type { TokenRules } from "./rules.ts";
 
 /** Registered claims of an accepted token. */
 export interface CheckedClaims {
   readonly subject: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** `jkt` of a token that is bound to a key (RFC 9449 section 6.1); `null` for a bearer token. */
+  readonly thumbprint: string | null;
 }
 
 /** NumericDate (RFC 7519 section 2) in milliseconds; `null` when absent. */
@@ -27,7 +29,7 @@ function namesUs(value: JsonValue | undefined, audience: readonly string[]): boo
  * @param now milliseconds since 1970
  * @throws CmcpError `UNAUTHENTICATED` with the reason
  */
-export function checkClaims(claims: JsonObject, settings: IssuerSettings, now: number): CheckedClaims {
+export function checkClaims(claims: JsonObject, settings: TokenRules, now: number): CheckedClaims {
   if (!namesUs(claims.aud, settings.audience)) throw tokenFault("audience");
   const skew = settings.clock_skew_seconds * 1_000;
   const expiresAt = date(claims.exp, "lifetime");
@@ -36,9 +38,17 @@ export function checkClaims(claims: JsonObject, settings: IssuerSettings, now: n
   if (expiresAt + skew <= now) throw tokenFault("expired");
   const from = Math.max(date(claims.nbf, "early") ?? 0, date(claims.iat, "early") ?? 0);
   if (from > now + skew) throw tokenFault("early");
-  // RFC 7800: whoever accepts such a token must see the proof of the key. There is none to see here.
-  if (claims.cnf !== undefined) throw tokenFault("bound");
   const { sub } = claims;
-  if (typeof sub !== "string" || sub === "") throw tokenFault("subject");
-  return { subject: sub, expiresAt: expiresAt + skew };
+  if (typeof sub !== "string" || sub === "" || !settings.isSubject(sub)) throw tokenFault("subject");
+  return { subject: sub, expiresAt: expiresAt + skew, thumbprint: thumbprintOf(claims) };
+}
+
+/** RFC 7800: whoever accepts a bound token must see the proof of its key. A binding of another kind is refused. */
+function thumbprintOf({ cnf }: JsonObject): string | null {
+  if (cnf === undefined) return null;
+  if (!isJsonObject(cnf)) throw tokenFault("bound");
+  const { jkt, ...others } = cnf;
+  if (typeof jkt !== "string" || fromBase64Url(jkt)?.byteLength !== 32 || Object.keys(others).length > 0)
+    throw tokenFault("bound");
+  return jkt;
 }

@@ -14,8 +14,10 @@ export const TOKEN_FAULTS = {
   expired: "it has expired",
   early: "it is not valid yet",
   lifetime: "it has no end, or one too far away",
-  bound: "it is bound to a key its sender must prove, which is not supported",
+  bound: "it is bound to something else than the key of a DPoP proof, which is not supported",
+  unbound: "the configuration takes only tokens of this issuer that are bound to a key",
   subject: "its subject is not one the configuration allows",
+  scope: "its scopes are not text",
   claims: "a claim that policies read is of another type or too large",
 } as const;
 

@@ -35,18 +35,42 @@ const modulus = z
     { error: `must be base64url of an RSA modulus of ${RSA_BITS.least} to ${RSA_BITS.most} bits` },
   );
 
+/** Members that private and shared keys have (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2). */
+const SECRET_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/** Whether somebody else's JWK has a part that its owner keeps to itself. */
+export function isSecretKey(jwk: Readonly<Record<string, unknown>>): boolean {
+  return jwk["kty"] === "oct" || SECRET_MEMBERS.some((member) => Object.hasOwn(jwk, member));
+}
+
+const curves = {
+  ed25519: { kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: bytes(32) },
+  p256: { kty: z.literal("EC"), crv: z.literal("P-256"), x: bytes(32), y: bytes(32) },
+  p384: { kty: z.literal("EC"), crv: z.literal("P-384"), x: bytes(48), y: bytes(48) },
+  // F4 is what every issuer uses; an exponent of the caller's choosing makes verification cost what the caller likes.
+  rsa: { kty: z.literal("RSA"), n: modulus, e: z.literal("AQAB") },
+};
+
+/** The members that make a public key, out of somebody else's JWK. Its other members are left out. */
+export const publicKeySchema = z.discriminatedUnion("kty", [
+  z.object(curves.ed25519),
+  z.discriminatedUnion("crv", [z.object(curves.p256), z.object(curves.p384)]),
+  z.object(curves.rsa),
+]);
+
+export type PublicKey = z.output<typeof publicKeySchema>;
+
 /**
  * A public key of a JWK set (RFC 7517). A private or shared key is refused: it has members this shape does not know.
  */
 export const jwkSchema = z
   .discriminatedUnion("kty", [
-    z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: bytes(32), ...common }),
+    z.strictObject({ ...curves.ed25519, ...common }),
     z.discriminatedUnion("crv", [
-      z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: bytes(32), y: bytes(32), ...common }),
-      z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-384"), x: bytes(48), y: bytes(48), ...common }),
+      z.strictObject({ ...curves.p256, ...common }),
+      z.strictObject({ ...curves.p384, ...common }),
     ]),
-    // F4 is what every issuer uses; an exponent of the caller's choosing makes verification cost what the caller likes.
-    z.strictObject({ kty: z.literal("RSA"), n: modulus, e: z.literal("AQAB"), ...common }),
+    z.strictObject({ ...curves.rsa, ...common }),
   ])
   .refine((key) => key.alg === undefined || algorithmsOf(key).includes(key.alg), {
     error: "alg does not match the type of the key",

@@ -30,8 +30,8 @@ function readClaim(value: JsonValue, kind: ClaimKind): ClaimValue {
 }
 
 /**
- * The claims that policies may read, as flat bounded values. One that is absent is absent; one that is of another type
- * or too large refuses the token, as leaving it out or cutting it could turn a deny into an allow.
+ * The claims that policies may read, as flat bounded values. A claim may be absent. One of another type, or one that
+ * is too large, refuses the token: leaving it out or cutting it could turn a deny into an allow.
  * @throws CmcpError `UNAUTHENTICATED`, reason `claims`
  */
 export function projectClaims(

@@ -1,3 +1,4 @@
+import { PROOF_ALGORITHMS } from "../dpop/proof.ts";
 import type { IdentitySettings } from "../schema.ts";
 
 /** Protected resource metadata (RFC 9728 section 2), as far as it says something here. */
@@ -6,6 +7,8 @@ export interface ResourceMetadata {
   readonly authorization_servers: readonly string[];
   readonly bearer_methods_supported: readonly ["header"];
   readonly scopes_supported?: readonly string[];
+  readonly dpop_signing_alg_values_supported: readonly string[];
+  readonly dpop_bound_access_tokens_required?: true;
 }
 
 /**
@@ -23,5 +26,7 @@ export function resourceMetadata({
     authorization_servers: jwt.map(({ issuer }) => issuer),
     bearer_methods_supported: ["header"],
     ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+    ...(jwt.every(({ require_dpop: isRequired }) => isRequired) ? { dpop_bound_access_tokens_required: true } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ISSUER, settings, testKey } from "../testing/issuer.ts";
+import type { ProofFault } from "../dpop/fault.ts";
 import { identitySchema } from "../schema.ts";
 import { challenge } from "./challenge.ts";
 import { isResource, metadataPaths, metadataUrl } from "./identifier.ts";
@@ -8,6 +9,7 @@ import { resourceMetadata } from "./metadata.ts";
 
 const KEY = testKey("ES256");
 const CONFIGURED = settings([KEY], {}, { scopes_supported: ["mcp:call"] });
+const BOUND_ONLY = settings([KEY], { require_dpop: true });
 const NOTHING = identitySchema.parse({});
 
 // RFC 9728 section 3.1 has both of the first two.
@@ -61,7 +63,9 @@ test("the document names the resource, its issuers and how tokens are sent", () 
     authorization_servers: [ISSUER],
     bearer_methods_supported: ["header"],
     scopes_supported: ["mcp:call"],
+    dpop_signing_alg_values_supported: ["EdDSA", "ES256", "ES384", "RS256", "PS256", "Ed25519"],
   });
+  assert.equal(resourceMetadata(BOUND_ONLY)?.dpop_bound_access_tokens_required, true);
   assert.equal("scopes_supported" in (resourceMetadata(settings([KEY])) ?? {}), false);
   assert.equal(resourceMetadata(NOTHING), null);
   assert.equal(
@@ -73,13 +77,23 @@ test("the document names the resource, its issuers and how tokens are sent", () 
 
 test("the challenge tells where the document is, and an error only where a token was sent", () => {
   const metadata = 'resource_metadata="https://gateway.bank.example/.well-known/oauth-protected-resource/mcp"';
-  assert.equal(challenge("missing", CONFIGURED), `Bearer ${metadata}`);
-  assert.equal(challenge("invalid", CONFIGURED), `Bearer error="invalid_token", ${metadata}`);
-  assert.equal(challenge("missing", NOTHING), "Bearer");
-  assert.equal(challenge("invalid", NOTHING), 'Bearer error="invalid_token"');
+  assert.equal(challenge({ kind: "missing" }, CONFIGURED), `Bearer ${metadata}`);
+  assert.equal(challenge({ kind: "invalid" }, CONFIGURED), `Bearer error="invalid_token", ${metadata}`);
+  assert.equal(
+    challenge({ kind: "scope", scopes: "read settle" }, CONFIGURED),
+    `Bearer error="insufficient_scope", scope="read settle", ${metadata}`,
+  );
+  const algorithms = 'algs="EdDSA ES256 ES384 RS256 PS256 Ed25519"';
+  const proven = (fault: ProofFault): string => challenge({ kind: "proof", fault }, CONFIGURED);
+  assert.equal(proven("nonce"), `DPoP error="use_dpop_nonce", ${metadata}, ${algorithms}`);
+  assert.equal(proven("replayed"), `DPoP error="invalid_dpop_proof", ${metadata}, ${algorithms}`);
+  assert.equal(proven("missing"), `DPoP error="invalid_token", ${metadata}, ${algorithms}`);
+  assert.equal(challenge({ kind: "missing" }, BOUND_ONLY), `Bearer ${metadata}, DPoP ${algorithms}`);
+  assert.equal(challenge({ kind: "missing" }, NOTHING), "Bearer");
+  assert.equal(challenge({ kind: "invalid" }, NOTHING), 'Bearer error="invalid_token"');
   const odd = settings([KEY], {}, { resource: 'https://a.example/x"y\\z' });
   assert.doesNotMatch(
-    challenge("missing", odd).slice('Bearer resource_metadata="'.length, -1),
+    challenge({ kind: "missing" }, odd).slice('Bearer resource_metadata="'.length, -1),
     /["\\]/,
     "no text of the configuration ends the quotation",
   );

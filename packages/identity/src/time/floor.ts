@@ -7,9 +7,9 @@ export interface TimeSources {
 const PLATFORM: TimeSources = { wall: () => Date.now(), monotonic: () => performance.now() };
 
 /**
- * Wall time as far as it can be held against a host that sets the clock back or stops it: never below a floor, never
- * below a time given before, and never slower than the monotonic clock since then. A host that sets the clock ahead
- * makes tokens expire early; it cannot make one last longer.
+ * Wall time, held against a host that sets the clock back or stops it. It is never below a floor or a time given
+ * before, and never slower than the monotonic clock since then. A host that sets the clock ahead makes tokens expire
+ * early; it cannot make one last longer.
  */
 export class TimeFloor {
   readonly #sources: TimeSources;

@@ -1,0 +1,10 @@
+export { ServerAuthorization, type AnsweredRequest, type Remedy } from "./authorization.ts";
+export { clientMetadata, type ClientProof, type ClientSettings } from "./client.ts";
+export { Clients } from "./clients.ts";
+export { Consents } from "./consents.ts";
+export { ConsentRequired, type GrantNames } from "./grant.ts";
+export type { Fetch, HttpInit } from "./http.ts";
+export { ID_TOKEN, identityAssertion, type IdentityProvider } from "./identity-assertion.ts";
+export { CallerLogin, loginLink, type LoginSettings } from "./login.ts";
+export { makeSigningPair, type SigningPair } from "./keys.ts";
+export type { AuthorizationOptions, GrantSettings } from "./settings.ts";

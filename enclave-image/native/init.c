@@ -30,6 +30,7 @@
 #include <linux/vm_sockets.h>
 
 #include "seccomp.h"
+#include "spawner.h"
 
 #define RUNTIME_ID 10001
 #define RUN_FOLDER "/run/cmcp"
@@ -283,6 +284,7 @@ static _Noreturn void become_runtime(enum platform platform) {
       "CMCP_ENCLAVE_LISTEN=vsock:5000",
       "CMCP_HOST_SERVICES=vsock:2:6000",
       "CMCP_VSOCK_ADDON=/lib/cmcp/vsock.node",
+      "CMCP_SPAWN_SOCKET=" SPAWNER_SOCKET,
       platform_variable,
       NULL,
   };
@@ -319,6 +321,7 @@ int main(void) {
   mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible");
   mount_at("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   mount_at("securityfs", "/sys/kernel/security", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_at("cgroup2", CGROUPS, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m");
   if (mkdir(RUN_FOLDER, 0755) != 0) fail("mkdir " RUN_FOLDER);
   platform = read_platform();
@@ -330,6 +333,7 @@ int main(void) {
   require_entropy();
   prepare_attestation(platform);
   close_kernel();
+  if (start_spawner(RUNTIME_ID) != 0) fail("start the spawner");
   /* Nothing is written after this: what runs is what was measured. */
   if (mount(NULL, "/run", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0 ||
       mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)

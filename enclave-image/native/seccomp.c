@@ -3,7 +3,8 @@
  * libuv take as "this kernel does not have it" and go another way (clone3, io_uring).
  *
  * Four calls are looked into:
- *   socket  only AF_VSOCK, and NETLINK_ROUTE, by which the runtime sees for itself that it has no network interface;
+ *   socket  only AF_VSOCK, AF_UNIX, at which the spawner of stdio servers listens, and NETLINK_ROUTE, by which the
+ *           runtime sees for itself that it has no network interface;
  *   clone   only threads, so that no second process can come to be;
  *   ioctl   only the requests libuv makes on descriptors;
  *   prlimit64  only of the caller itself.
@@ -40,9 +41,10 @@ static struct sock_filter filter[] = {
     BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 8),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 10),
     LOAD_ARGUMENT(0),
     ALLOW_VALUE(AF_VSOCK),
+    ALLOW_VALUE(AF_UNIX),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 3),
     LOAD_ARGUMENT(2),
     ALLOW_VALUE(NETLINK_ROUTE),

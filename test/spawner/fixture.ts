@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { DEFAULT_BOUNDS, Spawner, type AllowedServer } from "@cmcp/spawner";
+import { DEFAULT_BOUNDS, Spawner, type AllowedServer, type ArchiveSource } from "@cmcp/spawner";
 import { compileSpawner, interpreterFiles } from "@cmcp/spawner/host";
+import { treeArchive } from "@cmcp/spawner/tree";
 import { compileStatic } from "./compile.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -128,9 +129,10 @@ export async function open(
   test: Cleanup,
   by: RunBy,
   servers: readonly AllowedServer[],
+  archives: ArchiveSource = treeArchive,
 ): Promise<{ readonly spawner: Spawner; readonly listening: Listening }> {
   const listening = await listen(test, by);
-  const spawner = await Spawner.open(listening.socket, servers);
+  const spawner = await Spawner.open(listening.socket, servers, archives);
   test.after(() => spawner.close());
   return { spawner, listening };
 }

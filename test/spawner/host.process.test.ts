@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Spawner } from "@cmcp/spawner";
 import { startSpawner } from "@cmcp/spawner/host";
+import { treeArchive } from "@cmcp/spawner/tree";
 import { NODE_FILES, OWN, SPAWNER, privateFolder, processesWith, treeFolder } from "./fixture.ts";
 
 const skip = OWN.skip;
@@ -83,10 +84,10 @@ test("stop ends it, and who still waits is told", { skip }, async (t) => {
     runtime: [],
     developmentMode: false,
   });
-  const spawner = await Spawner.open(socket, []);
+  const spawner = await Spawner.open(socket, [], treeArchive);
   await running.stop();
   await spawner.lost;
-  await assert.rejects(Spawner.open(socket, []), { code: "SPAWN_UNAVAILABLE" });
+  await assert.rejects(Spawner.open(socket, [], treeArchive), { code: "SPAWN_UNAVAILABLE" });
 });
 
 test("a spawner that cannot listen is no spawner", { skip }, async (t) => {

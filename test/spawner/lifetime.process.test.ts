@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Spawner, StdioProcesses, type StdioChannel } from "@cmcp/spawner";
+import { treeArchive } from "@cmcp/spawner/tree";
 import { RUNNERS, hostileTree, listen, open, processesWith, serverOf } from "./fixture.ts";
 import { Lines } from "./lines.ts";
 
@@ -124,7 +125,7 @@ test("a connection of another user is closed without an answer", {
     stdio: "ignore",
   });
   assert.deepEqual(await once(stranger, "exit"), [3, null]);
-  const spawner = await Spawner.open(listening.socket, []);
+  const spawner = await Spawner.open(listening.socket, [], treeArchive);
   assert.equal(spawner.confinement, "confined", "the enclave's place was not taken");
   spawner.close();
 });

@@ -11,6 +11,7 @@ import type { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_BOUNDS, Spawner, type StdioChannel } from "@cmcp/spawner";
 import { compileSpawner } from "@cmcp/spawner/host";
 import { MAGIC } from "@cmcp/spawner/protocol";
+import { treeArchive } from "@cmcp/spawner/tree";
 import {
   OWN,
   RUNNERS,
@@ -209,5 +210,5 @@ test("compiled twice, the spawner is the same bytes", { skip: OWN.skip }, async 
 
 test("two enclaves cannot share one spawner", { skip: OWN.skip }, async (t) => {
   const { listening } = await open(t, OWN.by, []);
-  await assert.rejects(Spawner.open(listening.socket, []), { code: "SPAWN_UNAVAILABLE" });
+  await assert.rejects(Spawner.open(listening.socket, [], treeArchive), { code: "SPAWN_UNAVAILABLE" });
 });

@@ -27,9 +27,9 @@ export interface AzureSource extends TpmSource {
 type Endorsements = Pick<Extract<EvidenceParts, { provider: "azure-cvm" }>, "tdQuote" | "certificates">;
 
 /**
- * Collects from an Azure confidential VM: the hardware reports on the paravisor and names the attestation key of the
- * virtual TPM inside it; that key quotes the registers, and carries the report data. What the metadata service adds to
- * a hardware report does not change while the report does not, so it is asked once for each.
+ * Collects from an Azure confidential VM. The hardware reports on the paravisor and names the attestation key of the
+ * virtual TPM inside it. That key quotes the registers, and carries the report data. What the metadata service adds
+ * to a hardware report does not change while the report does not, so it is asked once for each.
  */
 export class AzureCollector {
   readonly #source: AzureSource;

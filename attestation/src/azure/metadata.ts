@@ -29,7 +29,10 @@ export type MetadataService = (
 const quoteAnswer = z.object({ quote: z.string().min(1) });
 const certificationAnswer = z.object({ vcekCert: z.string().min(1), certificateChain: z.string().min(1) });
 
-/** The TDX quote over a TDREPORT, from the host's quoting service. The host could hand out any; its signatures tell. */
+/**
+ * The TDX quote over a TDREPORT, from the host's quoting service. The host could hand out any; its signatures tell.
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
+ */
 export async function fetchTdQuote(ask: MetadataService, tdReport: Uint8Array): Promise<Uint8Array> {
   const body = new TextEncoder().encode(JSON.stringify({ report: toBase64Url(tdReport) }));
   const { quote } = await answer(
@@ -43,7 +46,10 @@ export async function fetchTdQuote(ask: MetadataService, tdReport: Uint8Array): 
   return bytes;
 }
 
-/** The PEM certificates of the chip's VCEK and of AMD above it, from the host's cache. */
+/**
+ * The PEM certificates of the chip's VCEK and of AMD above it, from the host's cache.
+ * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
+ */
 export async function fetchAmdCertificates(ask: MetadataService): Promise<Uint8Array[]> {
   const found = await answer(
     ask,

@@ -43,9 +43,9 @@ export interface TsmReport {
 }
 
 /**
- * Asks the kernel for one report over 64 bytes of report data. A request has a folder of its own, or the delegated one
- * where there is one, and then requests have to take turns; that the folder's generation stays what it was shows that
- * nobody else's input got between the write and the reads.
+ * Asks the kernel for one report over 64 bytes of report data. A request has a folder of its own. Where there is a
+ * delegated folder, requests take turns in it. If the folder's generation stays the same, nobody else's input got
+ * between the write and the reads.
  *
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
  */

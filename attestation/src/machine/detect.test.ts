@@ -18,12 +18,13 @@ const machine = (devices: readonly string[], chassis = "", image: ImagePlatform 
   imagePlatform: () => image,
 });
 
-test("software-only starts in development alone, chosen by name or as the last resort", () => {
-  for (const setting of ["software-only", "auto"] as const) {
-    assert.deepEqual(detectProvider(setting, true, machine([])), { provider: "software-only", passedOver: [] });
-    assert.throws(() => detectProvider(setting, false, machine([])), { ...UNSUPPORTED, message: /CMCP_DEV_MODE=1/ });
-  }
-  assert.throws(() => detectProvider("software-only", false, machine(EVERYTHING)), UNSUPPORTED);
+test("software-only is taken where it is named, and as the last resort in development alone", () => {
+  const software = { provider: "software-only", passedOver: [] };
+  for (const found of [machine([]), machine(EVERYTHING)])
+    for (const development of [true, false])
+      assert.deepEqual(detectProvider("software-only", development, found), software);
+  assert.deepEqual(detectProvider("auto", true, machine([])), software);
+  assert.throws(() => detectProvider("auto", false, machine([])), { ...UNSUPPORTED, message: /CMCP_DEV_MODE=1/ });
 });
 
 test("hardware is taken in order of its root of trust", () => {

@@ -60,17 +60,16 @@ export function providerOfImage(platform: ImagePlatform): Provider {
 
 /**
  * Chooses the attestation provider. In an image that is the one of its platform, which the launch document may name or leave
- * to it. In a process software-only is chosen by name or as the last resort, and either way only in
- * development. In development `auto` leaves a TPM alone: the launch would stay in a register of the developer's own
+ * to it. In a process software-only is chosen by name, for pilots, or in development as the last resort. In development `auto` leaves a TPM alone: the launch would stay in a register of the developer's own
  * machine, where disks may be locked by it.
  *
  * @throws CmcpError `ATTESTATION_PROVIDER_UNSUPPORTED` for hardware asked for that is not here, for another
- * provider than the image's, and for software outside development.
+ * provider than the image's, and for software outside development that is not asked for by name.
  */
 export function detectProvider(setting: ProviderSetting, developmentMode: boolean, machine: Machine): Detection {
   const image = machine.imagePlatform();
   if (image !== null) return ofImage(image, setting, developmentMode);
-  if (setting === "software-only") return software(developmentMode, []);
+  if (setting === "software-only") return { provider: setting, passedOver: [] };
   const found = HARDWARE.filter((hardware) => hardware.found(machine));
   if (setting === "auto") {
     const first = found.find(({ measuresLaunch }) => !(developmentMode && measuresLaunch));
@@ -93,7 +92,9 @@ function ofImage(image: ImagePlatform, setting: ProviderSetting, developmentMode
 
 function software(developmentMode: boolean, passedOver: readonly Provider[]): Detection {
   if (!developmentMode)
-    throw unsupported("software-only attestation proves nothing and starts only with CMCP_DEV_MODE=1");
+    throw unsupported(
+      "there is no hardware that attests here: name attestation.provider software-only, which proves nothing, or set CMCP_DEV_MODE=1",
+    );
   return { provider: "software-only", passedOver };
 }
 

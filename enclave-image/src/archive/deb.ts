@@ -11,7 +11,7 @@ import { unxz } from "./xz.ts";
  * @throws CmcpError `IMAGE_INPUT_INVALID`
  */
 export async function readDeb(deb: Uint8Array): Promise<Map<string, Uint8Array>> {
-  const entries = await checked(readTar(await dataArchive(deb), { strict: true }));
+  const entries = await orMalformed(readTar(await dataArchive(deb), { strict: true }));
   return new Map(
     entries.flatMap(({ header: { name }, data }) => (data === undefined ? [] : [[name.replace(/^\.\//, ""), data]])),
   );
@@ -26,7 +26,7 @@ export async function readDeb(deb: Uint8Array): Promise<Map<string, Uint8Array>>
 export async function unpackDeb(deb: Uint8Array, folder: string): Promise<void> {
   const archive = await dataArchive(deb);
   const filter = ({ type, linkname }: TarHeader): boolean => type !== "symlink" || linkname?.startsWith("/") !== true;
-  await checked(pipeline(Readable.from([archive]), unpackTar(folder, { strict: true, filter })));
+  await orMalformed(pipeline(Readable.from([archive]), unpackTar(folder, { strict: true, filter })));
 }
 
 async function dataArchive(deb: Uint8Array): Promise<Uint8Array> {
@@ -35,7 +35,7 @@ async function dataArchive(deb: Uint8Array): Promise<Uint8Array> {
   return await unxz(data);
 }
 
-async function checked<T>(reading: Promise<T>): Promise<T> {
+async function orMalformed<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (cause) {

@@ -32,7 +32,7 @@ export const ARGUMENTS: readonly Argument[] = [
   { text: "randomize_kstack_offset=on", reason: "kernel stacks begin where an attacker cannot know" },
   { text: "vsyscall=none", reason: "no code at a fixed address" },
   { text: "debugfs=off", reason: "kernel surface that nothing uses" },
-  { text: "ipv6.disable=1", reason: "kernel surface that nothing uses; the only sockets are vsock" },
+  { text: "ipv6.disable=1", reason: "kernel surface that nothing uses; the only sockets are vsock and Unix sockets" },
   {
     text: "no_timer_check",
     reason:

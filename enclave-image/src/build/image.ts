@@ -59,7 +59,7 @@ export async function buildImage(folders: BuildFolders, key: KeyObject | null): 
   try {
     for (const folder of [parts, finished]) mkdirSync(folder, { recursive: true });
     const { kernel, toolchain } = await prepare(progress, { lock, cache }, folders, join(work, "toolchain"));
-    const native = await progress.step("compiles PID 1, the helper and the vsock addon", () =>
+    const native = await progress.step("compiles PID 1, the helper, the spawner and the vsock addon", () =>
       buildNative(toolchain, folders.nodePackage, join(parts, "native")),
     );
     const node = await progress.step("strips Node", () =>

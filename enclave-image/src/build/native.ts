@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Toolchain } from "./toolchain.ts";
 
 /** Where the C sources are. */
 const SOURCES = fileURLToPath(new URL("../../native", import.meta.url));
+const SPAWNER = fileURLToPath(new URL("../../../packages/spawner/native", import.meta.url));
 
 const GCC = "usr/lib/gcc/x86_64-linux-gnu/14";
 const LIBC = "usr/lib/x86_64-linux-gnu";
@@ -42,20 +43,30 @@ const LDFLAGS = [
 export interface NativePrograms {
   readonly init: Uint8Array;
   readonly helper: Uint8Array;
+  readonly spawner: Uint8Array;
   readonly vsock: Uint8Array;
 }
 
 /**
- * Compiles PID 1, the helper and the vsock addon.
+ * Compiles PID 1, the helper, the spawner and the vsock addon.
  * @throws CmcpError `IMAGE_BUILD_FAILED` with the compiler's message
  */
 export function buildNative(toolchain: Toolchain, nodePackage: string, work: string): NativePrograms {
   const source = (name: string): string => join(SOURCES, name);
   return {
-    init: compileStatic(toolchain, [source("init.c"), source("seccomp.c")], join(work, "init")),
+    init: compileStatic(toolchain, [source("init.c"), source("seccomp.c"), source("spawner.c")], join(work, "init")),
     helper: compileStatic(toolchain, [source("helper.c")], join(work, "helper")),
+    spawner: compileStatic(toolchain, sourcesOf(SPAWNER), join(work, "spawner")),
     vsock: compileAddon(toolchain, source("vsock.c"), nodePackage, join(work, "vsock")),
   };
+}
+
+/** The C sources of a folder, in one order. */
+function sourcesOf(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".c"))
+    .toSorted()
+    .map((name) => join(folder, name));
 }
 
 /** Compiles one source to an object file whose bytes do not depend on where anything lies. */

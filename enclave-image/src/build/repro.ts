@@ -53,13 +53,13 @@ function filesIn(folder: string): BuiltFiles {
   return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
 }
 
-const place = mkdtempSync(join(tmpdir(), "cmcp-repro-"));
+const root = mkdtempSync(join(tmpdir(), "cmcp-repro-"));
 try {
   mkdirSync(join(ROOT, ".cache/image/packages"), { recursive: true });
   // Both copies first, so that a change to the sources meanwhile is in both or in neither.
-  for (const { folder } of CIRCUMSTANCES) prepare(join(place, folder));
+  for (const { folder } of CIRCUMSTANCES) prepare(join(root, folder));
   const [first, second] = CIRCUMSTANCES.map((circumstances) =>
-    filesIn(buildIn(join(place, circumstances.folder), circumstances)),
+    filesIn(buildIn(join(root, circumstances.folder), circumstances)),
   );
   requireSame(first ?? new Map(), second ?? new Map());
   process.stdout.write(`image-repro: two builds, ${first?.size ?? 0} files each, are the same byte for byte\n`);
@@ -68,5 +68,5 @@ try {
   process.stderr.write(`image-repro: ${thrown.code}: ${thrown.message}\n`);
   process.exitCode = 1;
 } finally {
-  rmSync(place, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
 }

@@ -46,8 +46,8 @@ export interface RootParts {
 }
 
 /**
- * Every file and folder of the initramfs. Nothing is writable; what may be executed is PID 1, the helper and shared
- * objects.
+ * Every file and folder of the initramfs. Nothing is writable; what may be executed is PID 1, the helper, the spawner
+ * and shared objects.
  */
 export function rootFiles({ kernel, native, nodeImage, libraries, bundle }: RootParts): CpioMember[] {
   const plain = (path: string, data: Uint8Array): CpioMember => ({ kind: "file", path, mode: 0o444, data });
@@ -56,6 +56,7 @@ export function rootFiles({ kernel, native, nodeImage, libraries, bundle }: Root
     ...FOLDERS.map((path): CpioMember => ({ kind: "directory", path, mode: 0o555 })),
     program("init", native.init),
     program("bin/helper", native.helper),
+    program("bin/cmcp-spawn", native.spawner),
     program("lib64/ld-linux-x86-64.so.2", readFileSync(join(libraries, "ld-linux-x86-64.so.2"))),
     ...LIBRARIES.map((name) => plain(`lib/x86_64-linux-gnu/${name}`, readFileSync(join(libraries, name)))),
     plain("lib/cmcp/vsock.node", native.vsock),

@@ -7,9 +7,8 @@ import type { BundledPackage } from "./bundled-packages.ts";
 const SHA256 = "SHA-256";
 
 /**
- * The bill of materials of an image, CycloneDX 1.6: the packages whose bytes are in it as required, those of its
- * scripts included, those it was built with as excluded, and every file in it with its hash. Equal builds give equal
- * text.
+ * The bill of materials of an image, CycloneDX 1.6. Packages whose bytes are in the image, or in its scripts, are
+ * required; those it was built with are excluded. Every file in it has its hash. Equal builds give equal text.
  */
 export function imageSbom(lock: InputLock, bundled: readonly BundledPackage[], members: readonly CpioMember[]): string {
   const packages = lock.packages

@@ -20,7 +20,7 @@ const MAX_MANIFEST = 1024 * 1024;
  *
  * @param trusted the publisher's key (32 bytes, base64url), which must have signed the manifest; `null` leaves the
  * signature alone
- * @throws CmcpError `IMAGE_MANIFEST_INVALID` for a manifest that is none or not of these files;
+ * @throws CmcpError `IMAGE_MANIFEST_INVALID` for a manifest that is not valid or not of these files;
  * `IMAGE_SIGNATURE_INVALID`
  */
 export function verifyImage(folder: string, trusted: string | null): Manifest {

@@ -28,8 +28,8 @@ export class PackageCache {
    */
   async get(entry: LockedPackage): Promise<Uint8Array> {
     const path = this.pathOf(entry);
-    const kept = readOptional(path);
-    if (kept !== null && digest(kept) === entry.sha256) return kept;
+    const cached = readOptional(path);
+    if (cached !== null && digest(cached) === entry.sha256) return cached;
     const failures: string[] = [];
     let mismatch = false;
     for (const source of this.#sourcesOf(entry)) {

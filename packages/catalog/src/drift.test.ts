@@ -55,6 +55,21 @@ test("each covered part is drift when it changes, and so is a second, different 
   }
 });
 
+test("a tool is compared under the name its server has, and as approved, whatever agents are shown", () => {
+  const [read] = raw;
+  const closed = { ...definition.input_schema, additionalProperties: false };
+  const renamed = loadCatalog([{ ...read, tool_name: "s_read", server_tool_name: "read", input_schema: closed }], {
+    developmentMode: true,
+    vocabulary: { has: () => true, hasDomain: () => true },
+  });
+  const [tool] = renamed.tools.values();
+  assert.deepEqual([tool?.toolName, tool?.nameAtServer, tool?.inputSchema], ["s_read", "read", closed]);
+  const drift = (...listed: readonly JsonObject[]) => [...findDrift(renamed.tools.values(), listed)];
+  assert.deepEqual(drift(live("read")), []);
+  assert.deepEqual(drift(live("read", { inputSchema: closed })), [["s_read", "changed"]]);
+  assert.deepEqual(drift(live("s_read")), [["s_read", "withdrawn"]]);
+});
+
 test("a tool that is no longer listed is withdrawn", () => {
   assert.deepEqual([...findDrift(approved, [live("write")])], [["read", "withdrawn"]]);
 });

@@ -4,8 +4,8 @@ import { promptDriftDigest, type CatalogPrompt, type PromptArgument } from "./pr
 import { resourceDriftDigest, type CatalogResource } from "./resource/resource.ts";
 import type { CatalogTool } from "./tool.ts";
 
-/** How something live differs from its approved definition. */
-export type Drift = "changed" | "withdrawn";
+/** How something live differs from its approved definition, or that the record of its server's provenance is not about what the server lists. */
+export type Drift = "changed" | "withdrawn" | "other-provenance";
 
 /** Drift digest of a live tool; `null` when its definition cannot be read as one. */
 function liveToolDigest(tool: JsonObject): string | null {
@@ -58,24 +58,28 @@ function livePromptDigest(prompt: JsonObject): string | null {
   return known.length < read.length ? null : promptDriftDigest({ title, description, arguments: known });
 }
 
-/** How a kind of item is listed: the member with its name, the name it is approved under, and what it is compared by. */
+/** How a kind of item is listed: the member with its name, its name there and in the catalog, and what it is compared by. */
 interface Listing<Item> {
   readonly key: string;
+  readonly listedName?: (item: Item) => string;
   readonly nameOf: (item: Item) => string;
   readonly digest: (one: JsonObject) => string | null;
 }
 
-/** A duplicate listing counts as changed if any of its copies differs. Items that are not in the catalog are ignored: agents cannot request them. */
+/**
+ * A duplicate listing counts as changed if any of its copies differs. Items that are not in the catalog are ignored:
+ * agents cannot request them.
+ */
 function driftOf<Item extends { readonly driftDigest: string }>(
   approved: Iterable<Item>,
   live: readonly JsonObject[],
-  { key, nameOf, digest }: Listing<Item>,
+  { key, nameOf, listedName = nameOf, digest }: Listing<Item>,
 ): ReadonlyMap<string, Drift> {
   const listings = Map.groupBy(live, (one) => one[key]);
   const found = new Map<string, Drift>();
   for (const item of approved) {
     const name = nameOf(item);
-    const listed = listings.get(name) ?? [];
+    const listed = listings.get(listedName(item)) ?? [];
     if (listed.length === 0) found.set(name, "withdrawn");
     else if (listed.some((one) => digest(one) !== item.driftDigest)) found.set(name, "changed");
   }
@@ -84,7 +88,12 @@ function driftOf<Item extends { readonly driftDigest: string }>(
 
 /** Holds a server's live `tools/list` to the tools approved of it. */
 export function findDrift(approved: Iterable<CatalogTool>, live: readonly JsonObject[]): ReadonlyMap<string, Drift> {
-  return driftOf(approved, live, { key: "name", nameOf: ({ toolName }) => toolName, digest: liveToolDigest });
+  return driftOf(approved, live, {
+    key: "name",
+    listedName: ({ nameAtServer }) => nameAtServer,
+    nameOf: ({ toolName }) => toolName,
+    digest: liveToolDigest,
+  });
 }
 
 /**

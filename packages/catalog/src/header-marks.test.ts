@@ -30,7 +30,7 @@ test("each rule of the specification is held", () => {
       JSON.stringify(type),
     );
   assert.match(headerMarksProblem(object({ a: { "x-mcp-header": "A" } })) ?? "", /something else/);
-  assert.match(headerMarksProblem(object({ a: property("Region"), b: property("REGION") })) ?? "", /twice/);
+  assert.match(headerMarksProblem(object({ a: property("Region"), b: property("REGION") })) ?? "", /duplicate/);
   assert.match(headerMarksProblem({ type: "object", "x-mcp-header": "A" }) ?? "", /on the schema itself/);
 });
 

@@ -61,7 +61,7 @@ export function headerMarksProblem(inputSchema: JsonObject): string | null {
     if (typeof mark !== "string" || !TOKEN.test(mark)) return `${MARK} is not the name of a header`;
     if (!PRIMITIVES.includes(schema.type ?? null))
       return `${MARK} marks something else than a string, an integer or a boolean`;
-    if (seen.has(mark.toLowerCase())) return `${MARK} stands twice with one name`;
+    if (seen.has(mark.toLowerCase())) return `${MARK} has a duplicate name`;
     seen.add(mark.toLowerCase());
   }
   return null;

@@ -7,7 +7,7 @@ import { MAX_OF_SERVER } from "./limits.ts";
 import { definitionHash } from "./hashes.ts";
 import { loadCatalog } from "./load.ts";
 import type { CatalogOptions } from "./options.ts";
-import { DEVELOPMENT, LEDGER, PIN, PLACEHOLDER, PRODUCTION, entry, server } from "./test-support.ts";
+import { DEVELOPMENT, LEDGER, NOTE_DEFINITION, PIN, PLACEHOLDER, PRODUCTION, entry, server } from "./test-support.ts";
 import type { CatalogTool } from "./tool.ts";
 import { actionName } from "./tool-name.ts";
 
@@ -28,6 +28,19 @@ function only(raw: JsonObject, options = PRODUCTION): CatalogTool {
   assert.ok(tool !== undefined);
   return tool;
 }
+
+void test("an input schema of its own may close the approved one and nothing else", () => {
+  const schema = NOTE_DEFINITION.input_schema as JsonObject;
+  const closed = { ...schema, additionalProperties: false };
+  assert.deepEqual(only(entry("post_note", { input_schema: closed })).inputSchema, closed);
+  for (const other of [{ ...closed, properties: {} }, { ...closed, required: ["text"] }, { type: "object" }])
+    refused([entry("post_note", { input_schema: other })], "CATALOG_INVALID", /input_schema must be that of/);
+  refused(
+    [entry("post_note", { input_schema: closed, additional: "allow" })],
+    "CATALOG_INVALID",
+    /closes what `additional: allow` leaves open/,
+  );
+});
 
 void test("a tool carries what its entry says", () => {
   const catalog = loadCatalog([entry("post_note"), LEDGER], PRODUCTION);
@@ -133,7 +146,6 @@ void test("size and depth are bounded", () => {
 void test("what would promise an unmade check is refused by name", () => {
   const cases: readonly [JsonObject, RegExp][] = [
     [{ server: server({ rotation_mode: "cert-pinned" }) }, /`cert-pinned`/],
-    [{ server: server({ spiffe_id: "spiffe://bank.example/ledger" }) }, /`spiffe_id`/],
     [{ server: server({ provenance: { record_path: "p.json", publisher_jwk: { kty: "OKP" } } }) }, /`provenance`/],
     [{ catalog_exception: true }, /`catalog_exception`/],
   ];
@@ -184,10 +196,9 @@ void test("a fingerprint on an https URL pins the server's key", () => {
   const { server: pinned } = only(entry("a"));
   assert.ok(pinned.transport !== "stdio");
   assert.equal(pinned.evidenceClass, "tls-pinned");
-  assert.equal(pinned.pin?.byteLength, 32);
-  assert.ok(pinned.pin?.every((byte) => byte === 0xab));
+  assert.deepEqual(pinned.trust, { kind: "pinned", spkiSha256: new Uint8Array(32).fill(0xab) });
   const { server: unpadded } = only(entry("a", { server: server({ tls_fingerprint: PIN.replace("=", "") }) }));
-  assert.deepEqual(unpadded.transport === "stdio" ? null : unpadded.pin, pinned.pin);
+  assert.deepEqual(unpadded.transport === "stdio" ? null : unpadded.trust, pinned.trust);
   refused(
     [entry("a", { server: server({ tls_fingerprint: PIN.replace("6s=", "6t=") }) })],
     "CATALOG_INVALID",
@@ -208,7 +219,7 @@ void test("an unpinned server is for development only, with a warning", () => {
     refused([entry("a", { server: raw })], "CATALOG_INVALID", refusal);
     const catalog = loadCatalog([entry("a", { server: raw })], DEVELOPMENT);
     assert.equal(catalog.servers[0]?.evidenceClass, "hash-only");
-    assert.equal(catalog.servers[0]?.pin, null);
+    assert.equal(catalog.servers[0]?.trust, null);
     assert.match(catalog.warnings.join("\n"), warning);
   }
 });

@@ -1,8 +1,10 @@
 import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
 import * as z from "zod";
+import { authorizationSchema, readAuthorization } from "./authorization.ts";
 import { readShape } from "./entry/described.ts";
-import { fingerprint, integrity, spawn, visibleName } from "./entry/shape.ts";
+import { fingerprint, integrity, spawn, trust, visibleName } from "./entry/shape.ts";
 import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
+import { provenanceSchema, readProvenance } from "./provenance/record.ts";
 import { readServer, sameServer, type CatalogServer } from "./server.ts";
 
 const named = z.strictObject({
@@ -12,6 +14,7 @@ const named = z.strictObject({
   display_name: z.string().min(1).max(256).optional(),
   url: z.string().min(1).max(2_048).optional(),
   tls_fingerprint: fingerprint.optional(),
+  ...trust,
   transport: z.enum(["http-sse", "streamable-http", "stdio"]).default("streamable-http"),
   spawn: spawn.optional(),
   integrity,
@@ -24,6 +27,11 @@ const named = z.strictObject({
       "must be the name of a provisioned secret: lower case letters, digits, hyphens and underscores",
     )
     .optional(),
+  // Instead of a credential: tokens that the enclave gets and renews itself.
+  authorization: authorizationSchema.optional(),
+  // Not for every server: one that asks for certificates of its own authority refuses this one.
+  client_certificate: z.boolean().default(false),
+  provenance: provenanceSchema.optional(),
 });
 
 function collision(what: string, left: CatalogServer, right: CatalogServer): CmcpError {
@@ -56,18 +64,24 @@ export function readNamedServers(
       display_name: displayName = name,
       era,
       credential = null,
+      authorization: written,
+      client_certificate: clientCertificate,
+      provenance: signed,
       ...rest
     } = readShape(named, entry, `catalog server ${label}`);
-    refuseUnsupportedSettings({ name, era, credential }, rest.transport);
-    const server = {
+    const authorization = written === undefined ? null : readAuthorization(name, written, developmentMode);
+    const settings = { name, era, credential, authorization, clientCertificate };
+    refuseUnsupportedSettings(settings, rest);
+    const known = {
       ...readServer(
         `catalog server ${name}`,
         { ...rest, display_name: displayName, rotation_mode: "key-pinned" },
         developmentMode,
       ),
       name,
-      settings: { name, era, credential },
     };
+    const provenance = signed === undefined ? null : readProvenance(signed, known);
+    const server = { ...known, settings: { ...settings, provenance } };
     const [sameName, sameAddress] = [byName.get(name), byAddress.get(addressOf(server))];
     if (sameName !== undefined) throw collision(`duplicate server name ${name}`, sameName, server);
     if (sameAddress !== undefined)
@@ -96,13 +110,16 @@ export class ServerRegister {
     return server;
   }
 
-  /** The one object for a server that a tool entry brings along. @throws CmcpError `CATALOG_INVALID` when it differs from what is known of it */
+  /**
+   * The one object for a server that a tool entry brings along.
+   * @throws CmcpError `CATALOG_INVALID` when it differs from what is known of it
+   */
   of(server: CatalogServer): CatalogServer {
     const known = this.#byIdentity.get(server.identity) ?? server;
     if (!sameServer(known, server))
       throw new CmcpError(
         "CATALOG_INVALID",
-        `server ${server.identity} is listed with two different pins, transports or integrities; give it the same in every entry`,
+        `server ${server.identity} is listed with two different pins, transports or integrities, or ways to trust it; give it the same in every entry`,
       );
     this.#byIdentity.set(server.identity, known);
     return known;

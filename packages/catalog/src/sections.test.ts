@@ -67,8 +67,9 @@ test("a named server has a name, an era and the name of a credential, never a cr
   const [ledger, notes] = load({
     servers: [named("ledger", { era: "auto", display_name: "The ledger" }), named("notes")],
   }).servers;
-  assert.deepEqual(ledger?.settings, { name: "ledger", era: "auto", credential: null });
-  assert.deepEqual(notes?.settings, { name: "notes", era: "auto", credential: null });
+  const nothing = { era: "auto", credential: null, authorization: null, clientCertificate: false, provenance: null };
+  assert.deepEqual(ledger?.settings, { name: "ledger", ...nothing });
+  assert.deepEqual(notes?.settings, { name: "notes", ...nothing });
   assert.deepEqual([ledger?.displayName, notes?.displayName], ["The ledger", "notes"]);
   assert.deepEqual(
     [ledger, notes].map((each) => each?.name),
@@ -85,6 +86,21 @@ test("a named server has a name, an era and the name of a credential, never a cr
       "CATALOG_INVALID",
       /credential: must be the name of a provisioned secret/,
     );
+});
+
+test("a server is shown the client certificate where its settings say so, and only over TLS", () => {
+  const [ledger] = load({ servers: [named("ledger", { client_certificate: true })] }).servers;
+  assert.equal(ledger?.settings?.clientCertificate, true);
+  refused({ servers: [named("ledger", { client_certificate: "yes" })] }, "CATALOG_INVALID", /client_certificate/);
+  const plain = { name: "plain", url: "http://127.0.0.1:3001/mcp", client_certificate: true };
+  refused({ servers: [plain] }, "CONFIG_NOT_SUPPORTED", /`client_certificate`/, DEVELOPMENT);
+  const started = {
+    name: "notes",
+    transport: "stdio",
+    spawn: { command: "/srv/notes/main" },
+    client_certificate: true,
+  };
+  refused({ servers: [started] }, "CONFIG_NOT_SUPPORTED", /`client_certificate`/, DEVELOPMENT);
 });
 
 test("a named server may be one that is started, which speaks the legacy era only", () => {

@@ -1,5 +1,8 @@
-import { CmcpError, canonicalText, fromBase64Url } from "@cmcp/boundary";
+import { CmcpError, canonicalText } from "@cmcp/boundary";
+import type { AuthorizationSettings } from "./authorization.ts";
 import type { EntryServer } from "./entry/shape.ts";
+import type { Provenance } from "./provenance/provenance.ts";
+import { readTrust, sameTrust, type ServerTrust } from "./trust.ts";
 
 /** What the catalog's `servers` say of a server beside its address and key. */
 export interface ServerSettings {
@@ -9,6 +12,12 @@ export interface ServerSettings {
   readonly era: "auto" | "modern" | "legacy";
   /** Name of the provisioned secret that is sent to it; `null` for none. Never the secret. */
   readonly credential: string | null;
+  /** How tokens for it are got instead; `null` where none are. */
+  readonly authorization: AuthorizationSettings | null;
+  /** Whether the instance shows its client certificate to it. */
+  readonly clientCertificate: boolean;
+  /** What its publisher or an observer signed about it; `null` for nothing. */
+  readonly provenance: Provenance | null;
 }
 
 interface NamedInCatalog {
@@ -27,10 +36,13 @@ interface NamedInCatalog {
 export interface RemoteServer extends NamedInCatalog {
   readonly url: URL;
   readonly transport: "streamable-http" | "http-sse";
-  /** SHA-256 of the server's SubjectPublicKeyInfo, 32 bytes; `null` when nothing is pinned. */
-  readonly pin: Uint8Array | null;
+  /** What the connection is held to; `null` when to nothing. */
+  readonly trust: ServerTrust | null;
   readonly rotationMode: "key-pinned";
-  /** `tls-pinned` when the connection is held to {@link pin}; `hash-only` when only the definition is. */
+  /**
+   * `tls-pinned` when the connection is held to the server's own key. `hash-only` otherwise: other readers of the record know no
+   * class for authorities, so the detail of each call says who was found.
+   */
   readonly evidenceClass: "tls-pinned" | "hash-only";
 }
 
@@ -51,20 +63,7 @@ export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
   if (left.transport === "stdio")
     return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
   if (right.transport === "stdio") return false;
-  return (
-    left.transport === right.transport &&
-    (left.pin === null
-      ? right.pin === null
-      : right.pin !== null && left.pin.every((byte, index) => byte === right.pin?.[index]))
-  );
-}
-
-/** `null` for a fingerprint that stands for "not recorded yet": one character repeated, as template catalogs have it. */
-function pinOf(fingerprint: string, refuse: (why: string) => never): Uint8Array | null {
-  const base64 = fingerprint.slice("SHA256:".length).replace("=", "");
-  if (/^(.)\1*$/.test(base64)) return null;
-  const bytes = fromBase64Url(base64.replaceAll("+", "-").replaceAll("/", "_"));
-  return bytes?.byteLength === 32 ? bytes : refuse("tls_fingerprint is not canonical base64 of 32 bytes");
+  return left.transport === right.transport && sameTrust(left.trust, right.trust);
 }
 
 function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
@@ -77,9 +76,11 @@ function urlOf(text: string | undefined, refuse: (why: string) => never): URL {
 }
 
 function readStdioServer(
-  { display_name: displayName, url, tls_fingerprint: fingerprint, spawn, integrity }: EntryServer,
+  { display_name: displayName, url, tls_fingerprint: fingerprint, spawn, integrity, ...rest }: EntryServer,
   refuse: (why: string) => never,
 ): StdioServer {
+  if (rest.trust !== undefined || rest.roots !== undefined || rest.issuer_pins !== undefined || rest.spiffe_id != null)
+    return refuse("a stdio server has no TLS: neither trust nor roots nor issuer_pins nor spiffe_id");
   if (spawn === undefined) return refuse("a stdio server needs `spawn`");
   if (url !== undefined || fingerprint !== undefined)
     return refuse("a stdio server has neither url nor tls_fingerprint");
@@ -95,8 +96,8 @@ function readStdioServer(
 }
 
 /**
- * The server of one entry. `what` is how messages name the entry. Without a pin on an https URL it is `hash-only`,
- * which only development allows.
+ * The server of one entry. `what` is how messages name the entry. An https URL without a pin or other trust, and
+ * plain http, are for development only.
  *
  * @throws CmcpError `CATALOG_INVALID`.
  */
@@ -108,13 +109,12 @@ export function readServer(what: string, server: EntryServer, developmentMode: b
   if (server.rotation_mode === "cert-pinned") return refuse("rotation_mode is not supported");
   if (server.spawn !== undefined) return refuse("`spawn` is for stdio servers");
   const url = urlOf(server.url, refuse);
-  const recorded = server.tls_fingerprint === undefined ? null : pinOf(server.tls_fingerprint, refuse);
-  const pin = url.protocol === "https:" ? recorded : null;
-  if (pin === null && !developmentMode) {
+  const trust = readTrust(server, url, refuse);
+  if (trust === null && !developmentMode) {
     refuse(
       url.protocol === "http:"
         ? `server ${url.href} is plain http, which cannot be pinned and is allowed only with CMCP_DEV_MODE=1; use https with a tls_fingerprint`
-        : `server ${url.href} has no real tls_fingerprint, which is allowed only with CMCP_DEV_MODE=1; record SHA256:<base64 of the SHA-256 of its public key>`,
+        : `server ${url.href} has no real tls_fingerprint, which is allowed only with CMCP_DEV_MODE=1; record SHA256:<base64 of the SHA-256 of its public key>, or have authorities vouch for it with trust webpki, private-ca or spiffe`,
     );
   }
   return {
@@ -124,9 +124,9 @@ export function readServer(what: string, server: EntryServer, developmentMode: b
     integrity: server.integrity,
     url,
     transport: server.transport,
-    pin,
+    trust,
     rotationMode: "key-pinned",
-    evidenceClass: pin === null ? "hash-only" : "tls-pinned",
+    evidenceClass: trust?.kind === "pinned" ? "tls-pinned" : "hash-only",
   };
 }
 
@@ -143,7 +143,7 @@ export function serverWarnings(server: CatalogServer): readonly string[] {
     warnings.push(
       `server ${server.identity} is plain http${LOOPBACK.test(server.url.hostname) ? " on loopback" : ""}: nothing proves who answers`,
     );
-  } else if (server.pin === null) {
+  } else if (server.trust === null) {
     warnings.push(
       `server ${server.identity} has no pinned key: its tools cannot be called until a tls_fingerprint is recorded`,
     );

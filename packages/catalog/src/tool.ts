@@ -9,9 +9,12 @@ import type { CatalogOptions } from "./options.ts";
 /** One approved tool. */
 export interface CatalogTool extends Approved {
   readonly toolName: string;
+  /** What its server calls it: the same, unless the entry says otherwise. */
+  readonly nameAtServer: string;
   /** See {@link actionName}. */
   readonly actionName: string;
   readonly description: string;
+  /** What agents are shown and arguments are held to: the approved one, or that with its open objects closed. */
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject | null;
   /** What results are projected by where fields are redacted, for a tool without an output schema; not part of the drift comparison. */
@@ -38,7 +41,9 @@ export function readTool(raw: JsonValue, index: number, options: CatalogOptions)
   return {
     ...approved,
     ...classOf(entry, options.vocabulary, what),
+    inputSchema: entry.input_schema ?? approved.inputSchema,
     toolName: entry.tool_name,
+    nameAtServer: entry.server_tool_name ?? entry.tool_name,
     actionName: actionName(entry.tool_name),
     server: readServer(what, entry.server, options.developmentMode),
     driftDigest: driftDigest(approved),

@@ -7,6 +7,6 @@ mkdir -p "$(dirname "$output")"
 output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
 cd "$here"
 ${CC:-cc} -std=c11 -O2 -static -s -Wall -Wextra -Werror -fno-ident -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wl,--build-id=none -o "$output.$$" \
-  sha256.c tree.c table.c arguments.c filter.c memory.c machine.c confine.c spawn.c || { rm -f "$output.$$"; exit 1; }
+  ./*.c || { rm -f "$output.$$"; exit 1; }
 # At once, as an older one may be running.
 mv -f "$output.$$" "$output"

@@ -19,7 +19,7 @@ int write_text(const char *path, const char *text) {
 
 /* Root needs no user namespace to make the others, and can give each server a uid of its own. */
 int machine_enter(struct machine *machine) {
-  char map[64];
+  char map[64], options[64];
   machine->uid = geteuid();
   machine->gid = getegid();
   machine->privileged = machine->uid == 0;
@@ -31,11 +31,16 @@ int machine_enter(struct machine *machine) {
     if (write_text("/proc/self/gid_map", map)) return -1;
   }
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
-  if (mount("stage", machine->stage, "tmpfs", MS_NOSUID | MS_NODEV, "size=512m,nr_inodes=262144,mode=0700")) return -1;
+  snprintf(options, sizeof options, "size=%um,nr_inodes=262144,mode=0700", cgroup_stage_mib(machine));
+  if (mount("stage", machine->stage, "tmpfs", MS_NOSUID | MS_NODEV, options)) return -1;
   char root[MAX_PATH];
   snprintf(root, sizeof root, "%s/root", machine->stage);
   /* Nobody of the same uid may look into this process; root always may. */
   return mkdir(root, 0700) || prctl(PR_SET_DUMPABLE, 0) ? -1 : 0;
+}
+
+int machine_seal(const struct machine *machine) {
+  return mount(NULL, machine->stage, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
 }
 
 void machine_copy_path(const struct machine *machine, unsigned index, char path[MAX_PATH]) {

@@ -106,9 +106,9 @@ static void serve_child(const struct machine *machine, int connection, uid_t uid
   if (index >= table.count) _exit(reply(CONNECTION, NO_ENTRY, nothing));
   const struct entry *entry = &table.entries[index];
   struct watch watch;
-  int status = entry->status != READY ? entry->status
-               : memory_watch(&watch) ? NOT_CONFINED
-                                      : confine(machine, entry, index, uid);
+  int status = entry->status != READY                                     ? entry->status
+               : memory_watch(&watch) || cgroup_join(machine, entry, uid) ? NOT_CONFINED
+                                                                          : confine(machine, entry, index, uid);
   if (status != READY) _exit(reply(CONNECTION, status, entry->measured));
   int program = -1;
   pid_t pid = fork_with(0, &program);
@@ -130,32 +130,35 @@ static int find_program(const struct machine *machine, struct entry *entry) {
   return NO_PROGRAM;
 }
 
-/* Copies every server's tree onto the stage, measuring it, and tells the enclave what was found. */
+/* Receives the tree of one server onto the stage and tells the enclave what it is. */
+static int take_tree(const struct machine *machine, int control, unsigned index) {
+  struct entry *entry = &table.entries[index];
+  char copy[MAX_PATH];
+  machine_copy_path(machine, index, copy);
+  int status = tree_receive(control, copy, entry->measured);
+  if (status < 0) return -1;
+  if (status == READY && entry->pinned && memcmp(entry->measured, entry->expected, DIGEST)) status = DIGEST_MISMATCH;
+  if (status == READY) status = find_program(machine, entry);
+  entry->status = (uint8_t)status;
+  return reply(control, status, entry->measured);
+}
+
+/* Takes the table and the trees of its servers. Afterwards nobody can change what was received. */
 static int take_table(const struct machine *machine, int control) {
   static uint8_t bytes[MAX_TABLE];
-  uint8_t head[sizeof MAGIC - 1 + 4], answer[3 + MAX_ENTRIES * (1 + DIGEST)] = {0}, *at = answer + 3;
+  uint8_t head[sizeof MAGIC - 1 + 4], answer[3] = {CONFINED};
   if (receive(control, head, sizeof head, TABLE_SECONDS) || memcmp(head, MAGIC, sizeof MAGIC - 1)) return -1;
   uint8_t *size = head + sizeof MAGIC - 1;
   uint32_t length = (uint32_t)size[0] << 24 | (uint32_t)size[1] << 16 | (uint32_t)size[2] << 8 | size[3];
   if (length > MAX_TABLE || receive(control, bytes, length, TABLE_SECONDS) || table_read(&table, bytes, length))
     return -1;
-  umask(0);
-  for (unsigned i = 0; i < table.count; i++) {
-    struct entry *entry = &table.entries[i];
-    char copy[MAX_PATH];
-    machine_copy_path(machine, i, copy);
-    entry->status = (uint8_t)tree_measure(entry->tree, copy, entry->measured);
-    if (entry->status == READY && entry->pinned && memcmp(entry->measured, entry->expected, DIGEST))
-      entry->status = DIGEST_MISMATCH;
-    if (entry->status == READY) entry->status = (uint8_t)find_program(machine, entry);
-    *at++ = entry->status;
-    memcpy(at, entry->measured, DIGEST);
-    at += DIGEST;
-  }
-  answer[0] = CONFINED;
   answer[1] = (uint8_t)(table.count >> 8);
   answer[2] = (uint8_t)table.count;
-  return send(control, answer, (size_t)(at - answer), MSG_NOSIGNAL) == at - answer ? 0 : -1;
+  if (send(control, answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) return -1;
+  umask(0);
+  for (unsigned i = 0; i < table.count; i++)
+    if (take_tree(machine, control, i)) return -1;
+  return machine_seal(machine) || cgroup_enter(machine) ? -1 : 0;
 }
 
 static int listen_at(const char *path, const struct machine *machine, uid_t peer) {
@@ -228,6 +231,7 @@ static void serve(const struct machine *machine, int listener, int control, uid_
     if (watched[1].revents) return;
     for (int i = 0; i < MAX_CHILDREN; i++)
       if (watched[2 + i].revents) {
+        cgroup_leave(machine, children[i].uid);
         close(children[i].pidfd);
         children[i].pidfd = -1;
       }
@@ -242,10 +246,9 @@ static void serve(const struct machine *machine, int listener, int control, uid_
 static int probe(const struct machine *machine) {
   static struct entry entry = {
       .tasks = 8, .memory_mib = 64, .scratch_mib = 1, .files = 64, .cpu_seconds = 10, .tree = "/probe"};
-  char source[MAX_PATH], copy[MAX_PATH];
-  snprintf(source, sizeof source, "%s/empty", machine->stage);
+  char copy[MAX_PATH];
   machine_copy_path(machine, 0, copy);
-  if (mkdir(source, 0755) || tree_measure(source, copy, entry.measured)) fail("stage");
+  if (mkdir(copy, 0555) || machine_seal(machine)) fail("stage");
   int pidfd, status;
   pid_t pid = fork_with(machine_clone_flags(machine), &pidfd);
   if (pid == 0) {
@@ -273,6 +276,8 @@ int main(int argc, char **argv) {
       path = argv[++i];
     else if (value && !strcmp(argv[i], "--stage"))
       machine.stage = argv[++i];
+    else if (value && !strcmp(argv[i], "--cgroup"))
+      machine.cgroup = argv[++i];
     else if (value && !strcmp(argv[i], "--peer-uid"))
       peer = (uid_t)strtoul(argv[++i], NULL, 10);
     else if (value && !strcmp(argv[i], "--runtime") && machine.runtimes < MAX_RUNTIME)
@@ -280,9 +285,10 @@ int main(int argc, char **argv) {
     else
       machine.stage = NULL, i = argc;
   }
-  if (!machine.stage || strlen(machine.stage) > MAX_PATH / 4 || !(probing || path)) {
-    fprintf(stderr,
-            "usage: cmcp-spawn --stage EMPTY-FOLDER (--probe | --socket PATH [--peer-uid N]) [--runtime PATH]...\n");
+  if (!machine.stage || strlen(machine.stage) > MAX_PATH / 4 ||
+      (machine.cgroup && strlen(machine.cgroup) > MAX_PATH / 4) || !(probing || path)) {
+    fprintf(stderr, "usage: cmcp-spawn --stage EMPTY-FOLDER (--probe | --socket PATH [--peer-uid N]) [--cgroup FOLDER] "
+                    "[--runtime PATH]...\n");
     return 64;
   }
   /* Who started it must not be outlived. */
@@ -295,7 +301,7 @@ int main(int argc, char **argv) {
   do control = accept_from(listener, peer);
   while (control < 0);
   if (take_table(&machine, control)) {
-    fprintf(stderr, "cmcp-spawn: the table of servers is not well-formed\n");
+    fprintf(stderr, "cmcp-spawn: the servers were not received whole\n");
     return 1;
   }
   /* Children are not waited for: their ends are seen on their pidfds. */

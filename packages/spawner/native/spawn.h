@@ -18,6 +18,8 @@
 #define MAX_TREE_BYTES (256ull << 20)
 #define MAX_TREE_DEPTH 32
 #define DIGEST 32
+/* Most MiB of all trees together. */
+#define STAGE_MIB 512
 
 /* Statuses of an entry and of a start; SPEC.md, "Statuses". */
 enum status {
@@ -52,6 +54,7 @@ struct table {
 /* What of this machine every server sees, and where trees are kept; from the command line. */
 struct machine {
   const char *stage;
+  const char *cgroup; /* where a cgroup v2 hierarchy of the spawner's own is mounted; NULL where none is */
   const char *runtime[MAX_RUNTIME];
   unsigned runtimes;
   int privileged;
@@ -69,18 +72,31 @@ void sha256_start(struct sha256 *hash);
 void sha256_add(struct sha256 *hash, const void *data, size_t length);
 void sha256_end(struct sha256 *hash, uint8_t digest[DIGEST]);
 
-/* Measures the file or folder at `path`; with `copy`, also writes what was measured there. Returns a status. */
-int tree_measure(const char *path, const char *copy, uint8_t digest[DIGEST]);
+/*
+ * Reads an archive in chunks from a descriptor and writes what it says to `copy`, which must not be there; the digest
+ * is that of every byte read. A status, or -1 when the descriptor ended or broke the framing.
+ */
+int tree_receive(int from, const char *copy, uint8_t digest[DIGEST]);
 
 /* Reads the allowed servers out of `bytes`, which must outlive the table. 0, or -1 for anything malformed. */
 int table_read(struct table *table, uint8_t *bytes, size_t length);
 
 /* Gives this process a mount namespace of its own, with the stage mounted in it. 0 or -1. */
 int machine_enter(struct machine *machine);
+/* Makes the stage unwritable for everybody, for good. 0 or -1. */
+int machine_seal(const struct machine *machine);
 /* Path of the stage's copy of an entry's tree. */
 void machine_copy_path(const struct machine *machine, unsigned index, char path[MAX_PATH]);
 /* Flags of clone(2) for a confined child. */
 int machine_clone_flags(const struct machine *machine);
+/* MiB that the stage may have. */
+unsigned cgroup_stage_mib(const struct machine *machine);
+/* Makes the cgroup of all servers, once the trees are on the stage. 0, also where there is no hierarchy, or -1. */
+int cgroup_enter(const struct machine *machine);
+/* Puts the calling process into a cgroup of its own with the bounds of `entry`. 0, also without a hierarchy, or -1. */
+int cgroup_join(const struct machine *machine, const struct entry *entry, uid_t uid);
+/* Removes that cgroup when the server has ended. */
+void cgroup_leave(const struct machine *machine, uid_t uid);
 /* Shuts the calling process, made with those flags, into its view and bounds, as `uid`. Returns a status. */
 int confine(const struct machine *machine, const struct entry *entry, unsigned index, uid_t uid);
 /* The look at a server's processes. */

@@ -1,36 +1,48 @@
 /*
- * The digest of a server's files; SPEC.md, "Tree digest". The files are hostile until their digest is known: nothing
- * is followed, everything is bounded, and what is copied is byte for byte what was hashed.
+ * Receives the archive of a server's files and writes what it says below the stage; SPEC.md, "Archive". The bytes are
+ * hostile until their digest is known, so every rule is held before anything is made, nothing is followed, and a tree
+ * that breaks one is read to its end and never run.
  */
 #define _GNU_SOURCE
 #include "spawn.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct walk {
+#define MAX_CHUNK 65536
+/* Bytes of one component of a path, as file systems have it. */
+#define MAX_NAME 255
+#define MAGIC "cmcp-tree-v1\n"
+
+/* The chunks of one archive as they come. */
+struct stream {
+  int from;
+  int ended;
+  int lost; /* the connection ended or broke the framing: no further tree can be read */
+  size_t at, size;
+  uint8_t buffer[MAX_CHUNK];
   struct sha256 hash;
-  unsigned items;
-  uint64_t bytes;
-  char path[PATH_MAX]; /* of the item at hand, below the root */
 };
 
-static void add_number(struct sha256 *hash, uint64_t value, int bytes) {
-  uint8_t text[8];
-  for (int i = 0; i < bytes; i++) text[i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
-  sha256_add(hash, text, (size_t)bytes);
-}
+struct archive {
+  struct stream stream;
+  unsigned items;
+  uint64_t bytes;
+  unsigned open; /* folders below the root that may hold the next item */
+  int folders[MAX_TREE_DEPTH + 1];
+  char last[MAX_TREE_DEPTH + 1][MAX_NAME + 1]; /* names of the latest items in those folders; empty where none is */
+};
 
-static void add_header(struct walk *walk, char type) {
-  size_t length = strlen(walk->path);
-  sha256_add(&walk->hash, &type, 1);
-  add_number(&walk->hash, length, 2);
-  sha256_add(&walk->hash, walk->path, length);
+static int read_all(int from, uint8_t *into, size_t length) {
+  while (length > 0) {
+    ssize_t got = read(from, into, length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return -1;
+    into += got, length -= (size_t)got;
+  }
+  return 0;
 }
 
 static int write_all(int to, const uint8_t *data, size_t length) {
@@ -42,44 +54,59 @@ static int write_all(int to, const uint8_t *data, size_t length) {
   return 0;
 }
 
-/* Hashes exactly `size` bytes and expects the end there: a file that changes while it is read is not one. */
-static int add_content(struct walk *walk, int from, uint64_t size, int to) {
-  static uint8_t buffer[65536];
-  walk->bytes += size;
-  if (walk->bytes > MAX_TREE_BYTES) return TREE_REFUSED;
-  for (uint64_t left = size;;) {
-    ssize_t got = read(from, buffer, sizeof buffer);
-    if (got < 0 || (uint64_t)got > left || (got == 0 && left > 0)) return TREE_UNREADABLE;
-    if (got == 0) return READY;
-    left -= (uint64_t)got;
-    sha256_add(&walk->hash, buffer, (size_t)got);
-    if (to >= 0 && write_all(to, buffer, (size_t)got)) return TREE_UNREADABLE;
-  }
+/* Makes the next bytes of the archive available. 0 at its end. */
+static int fill(struct stream *stream) {
+  uint8_t head[4];
+  if (stream->at < stream->size) return 1;
+  if (stream->ended) return 0;
+  stream->ended = stream->lost = 1;
+  if (read_all(stream->from, head, sizeof head)) return 0;
+  size_t size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+  if (size > MAX_CHUNK || read_all(stream->from, stream->buffer, size)) return 0;
+  stream->lost = 0;
+  if (size == 0) return 0;
+  sha256_add(&stream->hash, stream->buffer, size);
+  stream->ended = 0, stream->at = 0, stream->size = size;
+  return 1;
 }
 
-/* A copy keeps of the mode what the digest covers: whether the owner may execute. */
-static mode_t copied_mode(const struct stat *facts) { return facts->st_mode & S_IXUSR ? 0555 : 0444; }
-
-static int add_file(struct walk *walk, int parent, const char *name, int copy_parent, const char *copy_name,
-                    int whole) {
-  struct stat facts;
-  int status = TREE_UNREADABLE, to = -1;
-  int from = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (from < 0 || fstat(from, &facts)) goto out;
-  status = TREE_REFUSED;
-  if (!S_ISREG(facts.st_mode) || facts.st_mode & (S_ISUID | S_ISGID | S_ISVTX)) goto out;
-  status = TREE_UNREADABLE;
-  if (copy_name && (to = openat(copy_parent, copy_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0) goto out;
-  if (!whole) {
-    add_header(walk, facts.st_mode & S_IXUSR ? 'x' : 'f');
-    add_number(&walk->hash, (uint64_t)facts.st_size, 8);
+/* Copies the next bytes of the archive; how many there were. */
+static size_t take(struct stream *stream, void *into, size_t length) {
+  size_t done = 0;
+  while (done < length && fill(stream)) {
+    size_t some = stream->size - stream->at < length - done ? stream->size - stream->at : length - done;
+    memcpy((uint8_t *)into + done, stream->buffer + stream->at, some);
+    stream->at += some, done += some;
   }
-  status = add_content(walk, from, (uint64_t)facts.st_size, to);
-  if (status == READY && to >= 0 && fchmod(to, copied_mode(&facts))) status = TREE_UNREADABLE;
-out:
-  if (from >= 0) close(from);
-  if (to >= 0) close(to);
-  return status;
+  return done;
+}
+
+static int take_number(struct stream *stream, int bytes, uint64_t *value) {
+  uint8_t text[8];
+  if (take(stream, text, (size_t)bytes) < (size_t)bytes) return -1;
+  *value = 0;
+  for (int i = 0; i < bytes; i++) *value = *value << 8 | text[i];
+  return 0;
+}
+
+/* A path or a target. */
+static int take_text(struct stream *stream, char into[MAX_PATH + 1]) {
+  uint64_t length;
+  if (take_number(stream, 2, &length) || length == 0 || length > MAX_PATH || take(stream, into, length) < length)
+    return -1;
+  into[length] = 0;
+  return memchr(into, 0, length) ? -1 : 0;
+}
+
+/* Writes so many bytes of the archive to a file. */
+static int take_content(struct stream *stream, uint64_t size, int to) {
+  while (size > 0) {
+    if (!fill(stream)) return TREE_REFUSED;
+    size_t some = stream->size - stream->at < size ? stream->size - stream->at : (size_t)size;
+    if (write_all(to, stream->buffer + stream->at, some)) return TREE_UNREADABLE;
+    stream->at += some, size -= some;
+  }
+  return READY;
 }
 
 /* Whether a link at `depth` folders below the root can only lead to below the root, read as text. */
@@ -97,120 +124,115 @@ static int stays_inside(const char *target, int depth) {
   return 1;
 }
 
-static int add_link(struct walk *walk, int parent, const char *name, int depth, int copy) {
-  char target[MAX_PATH + 1];
-  ssize_t length = readlinkat(parent, name, target, sizeof target);
-  if (length < 0) return TREE_UNREADABLE;
-  if (length > MAX_PATH) return TREE_REFUSED;
-  target[length] = 0;
-  if (!stays_inside(target, depth)) return TREE_REFUSED;
-  add_header(walk, 'l');
-  add_number(&walk->hash, (uint64_t)length, 2);
-  sha256_add(&walk->hash, target, (size_t)length);
-  return copy >= 0 && symlinkat(target, copy, name) ? TREE_UNREADABLE : READY;
-}
-
-static int by_bytes(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
-
-/* Names of a folder in byte order, each to be freed, and the array too. `items` counts over the whole tree. */
-static int list(int folder, char ***names, unsigned *count, unsigned *items) {
-  int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *open = again < 0 ? NULL : fdopendir(again);
-  if (!open) {
-    if (again >= 0) close(again);
-    return TREE_UNREADABLE;
-  }
+/* Closes the folders below the one at `depth`, of which nothing more comes. */
+static int close_folders(struct archive *archive, unsigned depth) {
   int status = READY;
-  unsigned room = 0;
-  for (struct dirent *item; status == READY && (errno = 0, item = readdir(open));) {
-    if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, "..")) continue;
-    if (++*items > MAX_TREE_ITEMS) {
-      status = TREE_REFUSED;
-    } else {
-      if (*count == room) {
-        char **more = realloc(*names, (room = room ? room * 2 : 64) * sizeof *more);
-        if (!more)
-          status = TREE_UNREADABLE;
-        else
-          *names = more;
-      }
-      if (status == READY && !((*names)[*count] = strdup(item->d_name))) status = TREE_UNREADABLE;
-      if (status == READY) ++*count;
+  for (; archive->open > depth; archive->open--) {
+    if (fchmod(archive->folders[archive->open], 0555)) status = TREE_UNREADABLE;
+    close(archive->folders[archive->open]);
+  }
+  return status;
+}
+
+/*
+ * Finds the place of an item: the folders above it are those that are open, and its name follows the one before it.
+ * Cuts `path` into its components. The depth of its folder, or -1.
+ */
+static int find_place(struct archive *archive, char *path, char **name) {
+  for (unsigned depth = 0;; depth++) {
+    char *slash = strchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : strlen(path);
+    if (length == 0 || length > MAX_NAME || (length == 1 && path[0] == '.') || (length == 2 && !memcmp(path, "..", 2)))
+      return -1;
+    if (depth > archive->open) return -1;
+    if (!slash) {
+      *name = path;
+      return strcmp(path, archive->last[depth]) > 0 ? (int)depth : -1;
     }
+    *slash = 0;
+    if (strcmp(path, archive->last[depth])) return -1;
+    path = slash + 1;
   }
-  if (status == READY && errno) status = TREE_UNREADABLE;
-  closedir(open);
-  if (status == READY && *count) qsort(*names, *count, sizeof **names, by_bytes);
+}
+
+static int make_folder(struct archive *archive, const char *name, unsigned depth) {
+  int *folder = &archive->folders[depth + 1];
+  if (mkdirat(archive->folders[depth], name, 0700)) return TREE_UNREADABLE;
+  *folder = openat(archive->folders[depth], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (*folder < 0) return TREE_UNREADABLE;
+  archive->open = depth + 1;
+  archive->last[depth + 1][0] = 0;
+  return READY;
+}
+
+static int make_file(struct archive *archive, const char *name, int folder, mode_t mode) {
+  uint64_t size;
+  if (take_number(&archive->stream, 8, &size) || size > MAX_TREE_BYTES - archive->bytes) return TREE_REFUSED;
+  archive->bytes += size;
+  int to = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  if (to < 0) return TREE_UNREADABLE;
+  int status = take_content(&archive->stream, size, to);
+  return close(to) && status == READY ? TREE_UNREADABLE : status;
+}
+
+static int make_link(struct archive *archive, const char *name, unsigned depth) {
+  char target[MAX_PATH + 1];
+  if (take_text(&archive->stream, target) || !stays_inside(target, (int)depth)) return TREE_REFUSED;
+  return symlinkat(target, archive->folders[depth], name) ? TREE_UNREADABLE : READY;
+}
+
+static int make_item(struct archive *archive, char type) {
+  char path[MAX_PATH + 1], *name;
+  if (!memchr("dfxl", type, 4) || ++archive->items > MAX_TREE_ITEMS || take_text(&archive->stream, path))
+    return TREE_REFUSED;
+  int found = find_place(archive, path, &name);
+  if (found < 0 || (type == 'd' && found + 1 > MAX_TREE_DEPTH)) return TREE_REFUSED;
+  unsigned depth = (unsigned)found;
+  if (close_folders(archive, depth)) return TREE_UNREADABLE;
+  strcpy(archive->last[depth], name);
+  if (type == 'd') return make_folder(archive, name, depth);
+  if (type == 'l') return make_link(archive, name, depth);
+  return make_file(archive, name, archive->folders[depth], type == 'x' ? 0555 : 0444);
+}
+
+static int make_folder_tree(struct archive *archive, const char *copy) {
+  char type;
+  int status = READY, below;
+  if (mkdir(copy, 0700)) return TREE_UNREADABLE;
+  archive->folders[0] = open(copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (archive->folders[0] < 0) return TREE_UNREADABLE;
+  while (status == READY && take(&archive->stream, &type, 1) == 1) status = make_item(archive, type);
+  below = close_folders(archive, 0);
+  if (fchmod(archive->folders[0], 0555)) below = TREE_UNREADABLE;
+  close(archive->folders[0]);
+  return status == READY ? below : status;
+}
+
+/* An archive that does not begin as that of a folder is one file. What it may be run as is not in its digest. */
+static int make_single_file(struct archive *archive, const char *copy, const uint8_t *head, size_t length) {
+  int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0555);
+  int status = to < 0 || write_all(to, head, length) ? TREE_UNREADABLE : READY;
+  for (archive->bytes = length; status == READY && fill(&archive->stream);) {
+    size_t some = archive->stream.size - archive->stream.at;
+    archive->bytes += some;
+    status = archive->bytes > MAX_TREE_BYTES ? TREE_REFUSED : take_content(&archive->stream, some, to);
+  }
+  if (to >= 0 && close(to)) status = TREE_UNREADABLE;
   return status;
 }
 
-static int add_folder(struct walk *walk, int folder, int copy, int depth);
-
-static int add_item(struct walk *walk, int parent, const char *name, int copy, int depth) {
-  struct stat facts;
-  if (fstatat(parent, name, &facts, AT_SYMLINK_NOFOLLOW)) return TREE_UNREADABLE;
-  if (S_ISREG(facts.st_mode)) return add_file(walk, parent, name, copy, copy < 0 ? NULL : name, 0);
-  if (S_ISLNK(facts.st_mode)) return add_link(walk, parent, name, depth, copy);
-  if (!S_ISDIR(facts.st_mode) || depth + 1 > MAX_TREE_DEPTH) return TREE_REFUSED;
-  int below = -1, folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int status = folder < 0 ? TREE_UNREADABLE : READY;
-  if (status == READY && copy >= 0 &&
-      (mkdirat(copy, name, 0700) || (below = openat(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0))
-    status = TREE_UNREADABLE;
-  if (status == READY) {
-    add_header(walk, 'd');
-    status = add_folder(walk, folder, below, depth + 1);
-  }
-  if (status == READY && below >= 0 && fchmod(below, 0555)) status = TREE_UNREADABLE;
-  if (folder >= 0) close(folder);
-  if (below >= 0) close(below);
-  return status;
-}
-
-static int add_folder(struct walk *walk, int folder, int copy, int depth) {
-  char **names = NULL;
-  unsigned count = 0;
-  int status = list(folder, &names, &count, &walk->items);
-  size_t base = strlen(walk->path);
-  for (unsigned i = 0; i < count; i++) {
-    size_t length = strlen(names[i]);
-    if (status == READY && base + 1 + length > MAX_PATH) status = TREE_REFUSED;
-    if (status == READY) {
-      char *end = walk->path + base;
-      if (base) *end++ = '/';
-      memcpy(end, names[i], length + 1);
-      status = add_item(walk, folder, names[i], copy, depth);
-      walk->path[base] = 0;
-    }
-    free(names[i]);
-  }
-  free(names);
-  return status;
-}
-
-int tree_measure(const char *path, const char *copy, uint8_t digest[DIGEST]) {
-  static const char domain[] = "cmcp-tree-v1\n";
-  static struct walk walk;
-  struct stat facts;
-  walk.items = 0, walk.bytes = 0, walk.path[0] = 0;
-  sha256_start(&walk.hash);
-  if (stat(path, &facts)) return TREE_UNREADABLE;
-  int status;
-  if (S_ISREG(facts.st_mode)) {
-    char real[PATH_MAX]; /* the operator's own path may be a link */
-    if (!realpath(path, real)) return TREE_UNREADABLE;
-    status = add_file(&walk, AT_FDCWD, real, AT_FDCWD, copy, 1);
-  } else {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), below = -1;
-    status = folder < 0 || (copy && (mkdir(copy, 0700) || (below = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0))
-                 ? TREE_UNREADABLE
-                 : READY;
-    sha256_add(&walk.hash, domain, sizeof domain - 1);
-    if (status == READY) status = add_folder(&walk, folder, below, 0);
-    if (status == READY && copy && fchmod(below, 0555)) status = TREE_UNREADABLE;
-    if (folder >= 0) close(folder);
-    if (below >= 0) close(below);
-  }
-  sha256_end(&walk.hash, digest);
-  return status;
+int tree_receive(int from, const char *copy, uint8_t digest[DIGEST]) {
+  static struct archive archive;
+  uint8_t head[sizeof MAGIC - 1];
+  memset(&archive, 0, sizeof archive);
+  archive.stream.from = from;
+  sha256_start(&archive.stream.hash);
+  size_t length = take(&archive.stream, head, sizeof head);
+  int status = length == sizeof head && !memcmp(head, MAGIC, sizeof head)
+                   ? make_folder_tree(&archive, copy)
+                   : make_single_file(&archive, copy, head, length);
+  /* Read to its end, so that what follows it is found. */
+  while (fill(&archive.stream)) archive.stream.at = archive.stream.size;
+  sha256_end(&archive.stream.hash, digest);
+  return archive.stream.lost ? -1 : status;
 }

@@ -3,15 +3,15 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { StdioChannel } from "./channel/channel.ts";
 import { SocketChannel } from "./channel/socket-channel.ts";
-import { START_MS, TABLE_MS } from "./limits.ts";
+import { MAX_ARCHIVE_BYTES, START_MS, TABLE_MS } from "./limits.ts";
 import {
   SERVER_REPLY_BYTES,
+  TABLE_ANSWER_BYTES,
   decodeServerReply,
   decodeTableAnswer,
-  tableAnswerBytes,
   type ServerReply,
 } from "./protocol/decode.ts";
-import { encodeStart, encodeTable } from "./protocol/encode.ts";
+import { encodeChunk, encodeStart, encodeTable } from "./protocol/encode.ts";
 import { readExactly } from "./protocol/read-exactly.ts";
 import { STATUS_ERRORS } from "./protocol/status.ts";
 import type { AllowedServer, Confinement } from "./server.ts";
@@ -28,18 +28,18 @@ async function dial(path: string, signal: AbortSignal): Promise<Socket> {
   }
 }
 
-/** One connection: sends a request, reads the answer of known length, and hands over the socket. */
-async function exchange<T>(
+/** One connection: what `work` makes of it, within so many milliseconds. The socket stays open where it succeeds. */
+async function connected<T>(
   path: string,
-  request: Uint8Array,
-  { length, ms }: { readonly length: number; readonly ms: number },
-  read: (bytes: Uint8Array) => T,
+  ms: number,
+  work: (socket: Socket, late: AbortSignal) => Promise<T>,
 ): Promise<{ readonly socket: Socket; readonly answer: T }> {
   const late = AbortSignal.timeout(ms);
   const socket = await dial(path, late);
+  const giveUp = (): void => void socket.destroy();
+  late.addEventListener("abort", giveUp, { once: true });
   try {
-    socket.write(request);
-    return { socket, answer: read(await readExactly(socket, length, late)) };
+    return { socket, answer: await work(socket, late) };
   } catch (thrown) {
     socket.destroy();
     throw asCmcpError(
@@ -47,7 +47,30 @@ async function exchange<T>(
       "SPAWN_UNAVAILABLE",
       late.aborted ? `the spawner did not answer within ${ms} ms` : "the connection to the spawner was lost",
     );
+  } finally {
+    late.removeEventListener("abort", giveUp);
   }
+}
+
+/** Resolves when the kernel has taken the bytes. */
+async function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.write(bytes, (error) => {
+      if (error == null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** Sends the archive of one server. Whose bytes they are, the spawner finds out. */
+async function sendArchive(socket: Socket, chunks: Archive): Promise<void> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    sent += chunk.byteLength;
+    if (sent > MAX_ARCHIVE_BYTES) throw new CmcpError("SPAWN_TREE_REFUSED", "the stdio server's archive is too long");
+    if (chunk.byteLength > 0) await write(socket, encodeChunk(chunk));
+  }
+  await write(socket, encodeChunk(new Uint8Array()));
 }
 
 function requireReady({ status }: ServerReply): void {
@@ -56,9 +79,15 @@ function requireReady({ status }: ServerReply): void {
   throw new CmcpError(code, message, { detail: { status, sent: 0 } });
 }
 
+/** The bytes of an archive, in pieces of at most 64 KiB. */
+export type Archive = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** Where the archive of the tree at a path comes from. */
+export type ArchiveSource = (tree: string, signal: AbortSignal) => Archive;
+
 /**
- * The enclave's side of a spawner (SPEC.md). The first connection tells it once which servers there are, and its end
- * is the end of them all; every further one is a server's standard input and output.
+ * The enclave's side of a spawner (SPEC.md). The first connection brings it once the servers that there are, with their
+ * files, and its end is the end of them all; every further one is a server's standard input and output.
  */
 export class Spawner {
   readonly confinement: Confinement;
@@ -87,17 +116,23 @@ export class Spawner {
   }
 
   /**
-   * Connects to a spawner that nobody has spoken to before.
+   * Connects to a spawner that nobody has spoken to before, and brings it the files of every server.
    * @param path of its Unix socket
-   * @throws CmcpError `SPAWN_UNAVAILABLE`; `CONFIG_INVALID` for servers a table cannot hold
+   * @param archives where the files come from; the spawner holds them to the rules and to the servers' digests
+   * @throws CmcpError `SPAWN_UNAVAILABLE`; `CONFIG_INVALID` for servers a table cannot hold; what `archives` throws
    */
-  static async open(path: string, servers: readonly AllowedServer[]): Promise<Spawner> {
-    const { socket, answer } = await exchange(
-      path,
-      encodeTable(servers),
-      { length: tableAnswerBytes(servers.length), ms: TABLE_MS },
-      (bytes) => decodeTableAnswer(bytes, servers.length),
-    );
+  static async open(path: string, servers: readonly AllowedServer[], archives: ArchiveSource): Promise<Spawner> {
+    const table = encodeTable(servers);
+    const { socket, answer } = await connected(path, TABLE_MS, async (control, late) => {
+      await write(control, table);
+      const confinement = decodeTableAnswer(await readExactly(control, TABLE_ANSWER_BYTES, late), servers.length);
+      const found: ServerReply[] = [];
+      for (const { tree } of servers) {
+        await sendArchive(control, archives(tree, late));
+        found.push(decodeServerReply(await readExactly(control, SERVER_REPLY_BYTES, late)));
+      }
+      return { confinement, found };
+    });
     return new Spawner(path, socket, answer);
   }
 
@@ -107,16 +142,12 @@ export class Spawner {
    * @throws CmcpError `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`, `OVERLOADED`, `SPAWN_UNAVAILABLE`
    */
   async start(index: number, buffered?: BufferShare): Promise<StdioChannel> {
-    const { socket, answer } = await exchange(
-      this.#path,
-      encodeStart(index),
-      { length: SERVER_REPLY_BYTES, ms: START_MS },
-      (bytes) => {
-        const found = decodeServerReply(bytes);
-        requireReady(found);
-        return found;
-      },
-    );
+    const { socket, answer } = await connected(this.#path, START_MS, async (connection, late) => {
+      await write(connection, encodeStart(index));
+      const found = decodeServerReply(await readExactly(connection, SERVER_REPLY_BYTES, late));
+      requireReady(found);
+      return found;
+    });
     return new SocketChannel(socket, answer.digest, buffered);
   }
 

@@ -1,5 +1,5 @@
 export type { MessageHandler, StdioChannel } from "./channel/channel.ts";
-export { Spawner } from "./client.ts";
+export { Spawner, type Archive, type ArchiveSource } from "./client.ts";
 export { allowServer, allowServers, type AllowOptions, type CatalogSpawn } from "./allow.ts";
 export { MAX_MESSAGE_BYTES, MAX_SERVERS, MAX_UNREAD_BYTES } from "./limits.ts";
 export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./process/limits.ts";
@@ -7,7 +7,7 @@ export { requireSpawner } from "./require-spawner.ts";
 export { StdioProcesses, type TrustIdentity } from "./process/processes.ts";
 export type { ServerReply } from "./protocol/decode.ts";
 export type { Status } from "./protocol/status.ts";
-export { stdioSchema, type StdioServerSettings, type StdioSettings } from "./schema.ts";
+export { defaultServerSettings, stdioSchema, type StdioServerSettings, type StdioSettings } from "./schema.ts";
 export {
   DEFAULT_BOUNDS,
   spawnEvidence,

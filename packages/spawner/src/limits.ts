@@ -17,6 +17,12 @@ export const MAX_TREE_BYTES = 256 * 1024 * 1024;
 export const MAX_TREE_DEPTH = 32;
 /** Bytes of an item's path below the root, and of a link's target. */
 export const MAX_TREE_PATH_BYTES = 1024;
+/** Bytes of one component of a path. */
+export const MAX_NAME_BYTES = 255;
+/** Bytes of one chunk of an archive on the way to the spawner; `MAX_CHUNK` in native/tree.c. */
+export const MAX_CHUNK_BYTES = 65_536;
+/** Bytes of one archive: content, and for every item a type, two lengths, a path, and a size or a target. */
+export const MAX_ARCHIVE_BYTES = 13 + MAX_TREE_BYTES + MAX_TREE_ITEMS * (1 + 2 + 2 + 2 * MAX_TREE_PATH_BYTES);
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 32;
 
@@ -26,9 +32,9 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 export const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 /** Milliseconds a server may leave the rest of a message unread that nobody waits for any more. */
 export const STUCK_MS = 2_000;
-/** Milliseconds until the spawner has answered a connection: it measures again before every start. */
+/** Milliseconds until the spawner has answered a connection. */
 export const START_MS = 20_000;
-/** Milliseconds until the spawner has copied and measured all trees. */
-export const TABLE_MS = 120_000;
+/** Milliseconds until the spawner has received all trees. */
+export const TABLE_MS = 240_000;
 /** Milliseconds a server may take to end after its input did. The spawner ends it after two seconds. */
 export const CLOSE_MS = 4_000;

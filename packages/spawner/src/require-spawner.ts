@@ -4,9 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 const MAX_NAMED = 8;
 
 /**
- * Refuses stdio servers where no spawner runs. An image runs nothing beside the enclave, so it cannot serve a catalog
- * with
- * stdio servers. The enclave calls this, and `cmcp validate-config` before a start.
+ * Refuses stdio servers where no spawner runs.
  * @param offered whether a spawner runs beside the enclave
  * @throws CmcpError `SPAWN_NOT_OFFERED` naming the servers
  */
@@ -19,6 +17,6 @@ export function requireSpawner(servers: readonly { readonly name: string }[], of
   const more = servers.length > MAX_NAMED ? ` and ${servers.length - MAX_NAMED} more` : "";
   throw new CmcpError(
     "SPAWN_NOT_OFFERED",
-    `this enclave has no spawner beside it, as in an image, so it cannot run stdio servers: ${named}${more}`,
+    `this enclave has no spawner beside it, so it cannot run stdio servers: ${named}${more}`,
   );
 }

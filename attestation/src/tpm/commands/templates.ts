@@ -35,7 +35,10 @@ export function attestationKeyTemplate(): Uint8Array {
     .done();
 }
 
-/** TPMT_PUBLIC of a storage key, the parent that sealed objects are encrypted to: P-256 and AES-128 CFB (TCG TPM v2.0 Provisioning Guidance, section 7.5.1). */
+/**
+ * TPMT_PUBLIC of a storage key, the parent that sealed objects are encrypted to: P-256 and AES-128 CFB (TCG TPM v2.0
+ * Provisioning Guidance, section 7.5.1).
+ */
 export function storageKeyTemplate(): Uint8Array {
   return new CommandWriter()
     .u16(ALGORITHM.ecc)

@@ -10,8 +10,8 @@ import {
 } from "./transport.ts";
 
 /**
- * The command channel of a software TPM (`swtpm socket --server type=unixio,path=…`): commands and responses
- * without any framing of their own, so the size in the header says where a response ends.
+ * The command channel of a software TPM (`swtpm socket --server type=unixio,path=…`). Commands and responses have no
+ * framing of their own, so the size in the header says where a response ends.
  *
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE` when nobody listens there.
  */

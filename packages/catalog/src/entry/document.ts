@@ -14,7 +14,7 @@ export interface RawCatalog {
   readonly prompts: readonly JsonValue[] | null;
 }
 
-function bounded(list: readonly JsonValue[], most: number, what: string): readonly JsonValue[] {
+function requireAtMost(list: readonly JsonValue[], most: number, what: string): readonly JsonValue[] {
   if (list.length > most)
     throw new CmcpError("CATALOG_INVALID", `a catalog has at most ${most} ${what}; this one has ${list.length}`);
   return list;
@@ -24,7 +24,7 @@ function section(raw: JsonObject, name: Section): readonly JsonValue[] | null {
   const list = raw[name];
   if (list === undefined) return null;
   if (!Array.isArray(list)) throw new CmcpError("CATALOG_INVALID", `${name} of a catalog is an array`);
-  return bounded(list, SECTIONS[name], name);
+  return requireAtMost(list, SECTIONS[name], name);
 }
 
 /**
@@ -35,7 +35,7 @@ function section(raw: JsonObject, name: Section): readonly JsonValue[] | null {
  */
 export function readDocument(raw: JsonValue): RawCatalog {
   if (Array.isArray(raw))
-    return { entries: bounded(raw, MAX_ENTRIES, "entries"), servers: null, resources: null, prompts: null };
+    return { entries: requireAtMost(raw, MAX_ENTRIES, "entries"), servers: null, resources: null, prompts: null };
   const known = ["entries", ...Object.keys(SECTIONS)];
   if (!isJsonObject(raw) || !Array.isArray(raw.entries) || Object.keys(raw).some((key) => !known.includes(key))) {
     throw new CmcpError(
@@ -44,7 +44,7 @@ export function readDocument(raw: JsonValue): RawCatalog {
     );
   }
   return {
-    entries: bounded(raw.entries, MAX_ENTRIES, "entries"),
+    entries: requireAtMost(raw.entries, MAX_ENTRIES, "entries"),
     servers: section(raw, "servers"),
     resources: section(raw, "resources"),
     prompts: section(raw, "prompts"),

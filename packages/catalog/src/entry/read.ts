@@ -1,4 +1,5 @@
 import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
+import { onlyCloses } from "../closed-schema.ts";
 import { checkDefinition, checkOwnSchema, readShape } from "./described.ts";
 import { entrySchema, type CatalogEntry } from "./shape.ts";
 import { refuseUnsupported } from "./unsupported.ts";
@@ -22,8 +23,27 @@ export function readEntry(raw: JsonValue, index: number): CatalogEntry {
       );
     checkOwnSchema(projection, "projection_schema", `catalog entry ${entry.tool_name}`);
   }
+  checkInputSchema(entry);
   checkArgumentKinds(entry);
   return entry;
+}
+
+/**
+ * The schema that agents are shown may close what was approved and change nothing else.
+ * @throws CmcpError `CATALOG_INVALID`
+ */
+function checkInputSchema({ tool_name: name, approved_definition: approved, ...entry }: CatalogEntry): void {
+  const { input_schema: own } = entry;
+  if (own == null) return;
+  const what = `catalog entry ${name}`;
+  checkOwnSchema(own, "input_schema", what);
+  if (entry.additional === "allow")
+    throw new CmcpError("CATALOG_INVALID", `${what}: input_schema closes what \`additional: allow\` leaves open`);
+  if (!onlyCloses(approved.input_schema, own))
+    throw new CmcpError(
+      "CATALOG_INVALID",
+      `${what}: input_schema must be that of approved_definition, but for additionalProperties: false where it is open`,
+    );
 }
 
 /** A kind for an argument that nobody can send is a slip of the pen. @throws CmcpError `CATALOG_INVALID` */

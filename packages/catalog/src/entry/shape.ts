@@ -1,5 +1,12 @@
 import * as z from "zod";
-import { MAX_ARGUMENT_KINDS, MAX_DESCRIPTION, MAX_TEXT, MAX_TOOL_NAME } from "../limits.ts";
+import {
+  MAX_ARGUMENT_KINDS,
+  MAX_DESCRIPTION,
+  MAX_ISSUER_PINS,
+  MAX_ROOT_NAMES,
+  MAX_TEXT,
+  MAX_TOOL_NAME,
+} from "../limits.ts";
 import { approval, text } from "./described.ts";
 
 const jsonObject = z.record(z.string(), z.json());
@@ -24,6 +31,18 @@ export const fingerprint = z
   .string()
   .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be SHA256: and the base64 of 32 bytes");
 
+/** How a server that is reached over TLS is known: see `trust.ts`. */
+export const trust = {
+  /** Absent: `pinned`. */
+  trust: z.enum(["pinned", "webpki", "private-ca", "spiffe", "attested"]).optional(),
+  /** Keys of authorities, one of which must be above the server. */
+  issuer_pins: z.array(fingerprint).min(1).max(MAX_ISSUER_PINS).optional(),
+  /** Names in the configuration's `enclave.server_roots`. */
+  roots: z.array(z.string().min(1).max(64)).min(1).max(MAX_ROOT_NAMES).optional(),
+  /** The server's SPIFFE ID, for `spiffe`. */
+  spiffe_id: z.string().max(MAX_TEXT).nullish(),
+};
+
 /** Whether the operator vouches for the text of a server's results. */
 export const integrity = z.enum(["trusted", "untrusted"]).default("untrusted");
 
@@ -31,11 +50,7 @@ const server = z.strictObject({
   display_name: text,
   url: text.optional(),
   tls_fingerprint: fingerprint.optional(),
-  spiffe_id: z
-    .string()
-    .max(MAX_TEXT)
-    .regex(/^spiffe:\/\//, "must start with spiffe://")
-    .nullish(),
+  ...trust,
   transport: z.enum(["http-sse", "streamable-http", "stdio"]),
   spawn: spawn.optional(),
   rotation_mode: z.enum(["key-pinned", "cert-pinned"]).default("key-pinned"),
@@ -46,6 +61,8 @@ const server = z.strictObject({
 /** One tool's catalog entry as its file has it; unknown keys are errors. */
 export const entrySchema = z.strictObject({
   tool_name: visibleName,
+  /** What the server calls it, where agents know it by another name. */
+  server_tool_name: visibleName.optional(),
   server,
   approved_definition: z.strictObject({
     description: z.string().max(MAX_DESCRIPTION),
@@ -53,11 +70,16 @@ export const entrySchema = z.strictObject({
     output_schema: jsonObject.nullish(),
   }),
   ...approval,
+  /** `approved_definition.input_schema` with its open objects closed: what agents are shown and arguments are held to. */
+  input_schema: jsonObject.nullish(),
   /** Whether arguments that the input schema does not declare are let through. */
   additional: z.enum(["allow", "refuse"]).default("refuse"),
   /** Whether calls have effects that text of a stranger must not cause. */
   consequential: z.boolean().default(false),
-  /** What results are projected by where fields are redacted and the server gives no output schema: the operator's, no part of what was approved. */
+  /**
+   * What results are projected by where fields are redacted and the server gives no output schema: the operator's, no
+   * part of what was approved.
+   */
   projection_schema: jsonObject.nullish(),
   /** Which top-level arguments hold paths or URLs, beside those whose schema says so; no part of what was approved. */
   argument_kinds: z

@@ -46,7 +46,10 @@ const shape = z.strictObject({
   ...approval,
 });
 
-/** `sha256:` and hex over canonical `{title, description, arguments: [{name, title, description, required}]}`; equal when the prompt did not drift. */
+/**
+ * `sha256:` and hex over canonical `{title, description, arguments: [{name, title, description, required}]}`; equal
+ * when the prompt did not drift.
+ */
 export function promptDriftDigest({ title, description, arguments: list }: PromptDefinition): string {
   return prefixedSha256({
     title,

@@ -12,7 +12,10 @@ export interface RequestedResource {
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-/** Finds the one approved resource or template that a URI belongs to; `undefined` when there is none. URIs are compared as texts: nothing is normalised. */
+/**
+ * Finds the one approved resource or template that a URI belongs to; `undefined` when there is none. URIs are
+ * compared as texts: nothing is normalised.
+ */
 export function findResource(
   resources: ReadonlyMap<string, CatalogResource>,
   uri: string,

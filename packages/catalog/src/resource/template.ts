@@ -35,9 +35,9 @@ function misleads(raw: string, reserved: boolean): boolean {
 }
 
 /**
- * A URI template (RFC 6570) as far as a catalog may use one: `{name}`, and `{+name}` as its last expression.
- * Between two variables stands a character that no `{name}` can hold, so a URI fits in one way or in none, and
- * the gateway and the server agree on what each variable is.
+ * A URI template (RFC 6570) as far as a catalog may use one: `{name}`, and `{+name}` as its last expression. Between
+ * two variables stands a character that no `{name}` can hold. So a URI fits in one way or in none, and the gateway
+ * and the server agree on what each variable is.
  */
 export class UriTemplate {
   /** The template as written. */
@@ -161,13 +161,13 @@ function intersect(left: readonly Atom[], right: readonly Atom[]): boolean {
   const seen = new Uint8Array((left.length + 1) * width);
   const waiting: number[] = [0];
   const visit = (one: number, two: number): void => {
-    const place = one * width + two;
-    if (seen[place] === 1) return;
-    seen[place] = 1;
-    waiting.push(place);
+    const pair = one * width + two;
+    if (seen[pair] === 1) return;
+    seen[pair] = 1;
+    waiting.push(pair);
   };
-  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
-    const [one, two] = [Math.floor(place / width), place % width];
+  for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
+    const [one, two] = [Math.floor(pair / width), pair % width];
     const [a, b] = [left[one], right[two]];
     if (a === undefined && b === undefined) return true;
     if (a === undefined || b === undefined || !meet(a, b)) continue;

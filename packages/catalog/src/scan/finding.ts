@@ -27,6 +27,7 @@ export type FindingKind =
   | "injection-score"
   | "excessive-length"
   | "look-alike-name"
+  | "look-alike-host"
   | "not-scanned";
 
 /** One thing a reviewer should see. It quotes nothing of the text but code points. */

@@ -73,6 +73,21 @@ function alike(
   }
 }
 
+/** What is put before or after a name to pass for it, or for what follows it. */
+const PREFIXES = /^(?:new|my|the|real|true|official|original|better|best|safe|secure|fast|super|pro)[-_.]/;
+const SUFFIXES =
+  /(?:[-_.]?v?[0-9]+(?:[-_.][0-9]+)*|[-_.](?:new|newest|latest|next|old|copy|fixed|updated|improved|better|official|real|safe|secure|fast|pro|plus|alt|beta|final|tool))$/;
+
+/** A name without the prefixes and suffixes that make another one of it; itself where nothing would be left. */
+export function withoutAffixes(name: string): string {
+  let rest = name.toLowerCase();
+  for (;;) {
+    const shorter = rest.replace(PREFIXES, "").replace(SUFFIXES, "");
+    if (shorter === rest || shorter === "") return rest;
+    rest = shorter;
+  }
+}
+
 /** Pairs of different servers' names that differ in one place. False when there were too many pairs to compare. */
 function oneEditApart(tools: readonly NamedTool[], report: Report): boolean {
   const names = tools.map(({ toolName }) => toolName.slice(0, MAX_COMPARED_NAME));
@@ -135,6 +150,14 @@ export function findLookalikes(tools: readonly NamedTool[]): Finding[] {
     why: "looks like",
   });
   alike(tools, withoutForm, report, { severity: () => "medium", why: "differs only in case or separators from" });
+  alike(
+    tools,
+    withoutAffixes,
+    (left, right, severity, why) => {
+      if (left.server !== right.server) report(left, right, severity, why);
+    },
+    { severity: () => "medium", why: "differs only by a prefix or suffix from" },
+  );
   const complete = oneEditApart(tools, report);
   const [one] = tools;
   if ((!complete || untold > 0) && one !== undefined) {

@@ -1,33 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { CmcpError, type JsonObject } from "@cmcp/boundary";
-import { loadCatalog } from "../load.ts";
-import { DEVELOPMENT, PRODUCTION, entry } from "../test-support.ts";
-import {
-  describeFinding,
-  scanTools,
-  visibleText,
-  type Finding,
-  type FindingKind,
-  type ScannedTool,
-  type Severity,
-} from "./index.ts";
+import type { JsonObject } from "@cmcp/boundary";
+import { describeFinding, scanTools, visibleText, type FindingKind, type ScannedTool, type Severity } from "./index.ts";
 import { MAX_FINDINGS } from "./limits.ts";
-
-function tool(parts: Partial<ScannedTool> = {}): ScannedTool {
-  return {
-    toolName: "post_note",
-    server: "https://a.example/mcp",
-    displayName: "Notes",
-    description: "Posts a note.",
-    inputSchema: { type: "object" },
-    outputSchema: null,
-    ...parts,
-  };
-}
-
-const inDescription = (description: string): Finding[] => scanTools([tool({ description })]);
+import { inDescription, tool } from "./testing/scanned-tool.ts";
 
 /** Each fixture: a description, and the one finding that must be there. */
 const FIXTURES: readonly (readonly [string, FindingKind, Severity, string?])[] = [
@@ -220,60 +197,6 @@ test("names: other scripts, invisible characters, and the server's name", () => 
   assert.deepEqual(kinds({ displayName: "N\u043etes" }), ["high mixed-script /server/display_name"]);
 });
 
-describe("look-alike names", () => {
-  const pair = (left: string, right: string, server = "https://b.example/mcp"): string[] =>
-    scanTools([tool({ toolName: left }), tool({ toolName: right, server })]).map(
-      ({ severity, message, tool: named }) => `${severity} ${named}: ${message}`,
-    );
-  const owner = "of https://a.example/mcp";
-  test("letters that look alike, on different servers, are grave", () => {
-    assert.deepEqual(pair("list_bills", "1ist_bills"), [`high 1ist_bills: looks like list_bills ${owner}`]);
-    assert.deepEqual(pair("return_item", "retum_item"), [`high retum_item: looks like return_item ${owner}`]);
-    assert.deepEqual(pair("read_log", "read_l0g"), [`high read_l0g: looks like read_log ${owner}`]);
-    assert.deepEqual(pair("list_bills", "1ist_bills", "https://a.example/mcp"), [
-      `medium 1ist_bills: looks like list_bills ${owner}`,
-    ]);
-  });
-  test("one edit apart, on different servers", () => {
-    for (const other of ["send_mai", "send_mails", "sent_mail", "esnd_mail", "xsend_mail", "send_mial"])
-      assert.deepEqual(pair("send_mail", other), [`medium ${other}: differs in one character from send_mail ${owner}`]);
-    assert.deepEqual(pair("send_mail", "sent_mail", "https://a.example/mcp"), []);
-    assert.deepEqual(pair("send_mail", "read_mail"), []);
-  });
-  test("case and separators alone", () => {
-    assert.deepEqual(pair("getFile", "get_file"), [
-      `medium get_file: differs only in case or separators from getFile ${owner}`,
-    ]);
-  });
-  test("every single edit of any name is found", () => {
-    const name = fc.stringMatching(/^[a-z_]{3,20}$/);
-    fc.assert(
-      fc.property(name, fc.nat(), fc.constantFrom("drop", "put", "set", "swap"), (original, where, how) => {
-        const at = where % (original.length - 1);
-        const cut = {
-          drop: original.slice(0, at) + original.slice(at + 1),
-          put: `${original.slice(0, at)}q${original.slice(at)}`,
-          set: `${original.slice(0, at)}q${original.slice(at + 1)}`,
-          swap: original.slice(0, at) + original.charAt(at + 1) + original.charAt(at) + original.slice(at + 2),
-        }[how];
-        fc.pre(cut !== original);
-        assert.equal(pair(original, cut).length, 1, `${original} ${cut}`);
-      }),
-    );
-  });
-  test("ten thousand names within one edit are bounded, and the rest is said", () => {
-    const many = Array.from({ length: 10_000 }, (_, index) =>
-      tool({
-        toolName: `${"x".repeat(100)}${String.fromCharCode(0x4e00 + index)}`,
-        server: `https://${index}.example/`,
-      }),
-    );
-    const named = scanTools(many).filter(({ kind }) => kind === "look-alike-name" || kind === "not-scanned");
-    assert.equal(named.length, MAX_FINDINGS + 1);
-    assert.equal(named.at(-1)?.kind, "not-scanned");
-  });
-});
-
 test("findings of one tool are bounded, gravest first, and the rest is counted", () => {
   const properties = Object.fromEntries(
     Array.from({ length: 200 }, (_, index) => [`p${index}`, { description: "You must" }]),
@@ -331,38 +254,4 @@ test("time grows with the text, not faster: texts made to be slow end", { timeou
   ]) {
     scanTools([tool({ description: unit.repeat(Math.floor(200_000 / unit.length)) })]);
   }
-});
-
-describe("at load", () => {
-  const poisoned = entry("post_note", {
-    approved_definition: { description: "Posts a note. <!-- and more -->", input_schema: {} },
-  });
-  test("a grave finding refuses the catalog outside development", () => {
-    assert.throws(
-      () => loadCatalog([poisoned], PRODUCTION),
-      (thrown) =>
-        thrown instanceof CmcpError &&
-        thrown.code === "CATALOG_INVALID" &&
-        /tool post_note: hidden-comment at \/approved_definition\/description/.test(thrown.message),
-    );
-  });
-  test("in development it is a warning, and lesser findings always are", () => {
-    assert.match(loadCatalog([poisoned], DEVELOPMENT).warnings.join("\n"), /^high: tool post_note: hidden-comment/m);
-    const order = entry("post_note", {
-      approved_definition: { description: "You must pass a title.", input_schema: {} },
-    });
-    assert.match(loadCatalog([order], PRODUCTION).warnings.join("\n"), /^low: tool post_note: model-directive/m);
-  });
-  test("a look-alike of another server's tool refuses the catalog", () => {
-    const other = {
-      display_name: "Other",
-      url: "https://other.example/mcp",
-      tls_fingerprint: "SHA256:q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=",
-      transport: "streamable-http",
-    };
-    assert.throws(
-      () => loadCatalog([entry("list_bills"), entry("1ist_bills", { server: other })], PRODUCTION),
-      /1ist_bills: look-alike-name/,
-    );
-  });
 });

@@ -6,6 +6,7 @@ import { findDetected } from "./content.ts";
 import { found, type Finding, type TextFinding } from "./finding.ts";
 import { findInstructions } from "./instructions.ts";
 import { EXCESSIVE_DESCRIPTION, LONG_DESCRIPTION, MAX_FINDINGS } from "./limits.ts";
+import { findLookalikeHosts } from "./hosts.ts";
 import { findLookalikes } from "./names.ts";
 import { findSoftHyphens } from "./soft-hyphens.ts";
 import { textsOf, type PlacedText } from "./texts.ts";
@@ -83,12 +84,12 @@ function scan(
     add("/approved_definition", [found("not-scanned", "high", null, "the definition holds more text than is scanned")]);
   all.sort((left, right) => GRAVITY[left.severity] - GRAVITY[right.severity]);
   if (all.length <= MAX_FINDINGS) return all;
-  const kept = all.slice(0, MAX_FINDINGS);
+  const gravest = all.slice(0, MAX_FINDINGS);
   return [
-    ...kept,
+    ...gravest,
     {
       ...whose,
-      ...found("not-scanned", "medium", null, `${all.length - kept.length} more findings, none graver`),
+      ...found("not-scanned", "medium", null, `${all.length - gravest.length} more findings, none graver`),
       path: "",
     },
   ];
@@ -111,7 +112,11 @@ function scanTool(tool: ScannedTool, detectors: Detectors | null): Finding[] {
  * @param detectors those of calls, which look into encoded texts as well; `null` leaves them out
  */
 export function scanTools(tools: readonly ScannedTool[], detectors: Detectors | null = null): Finding[] {
-  return [...tools.flatMap((tool) => scanTool(tool, detectors)), ...findLookalikes(tools)];
+  return [
+    ...tools.flatMap((tool) => scanTool(tool, detectors)),
+    ...findLookalikes(tools),
+    ...findLookalikeHosts(tools),
+  ];
 }
 
 /** What a reviewer of a resource's or template's definition should see. */

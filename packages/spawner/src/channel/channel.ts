@@ -20,8 +20,8 @@ export interface StdioChannel {
   onMessage(handler: MessageHandler): void;
   /**
    * Sends one message, without a line end; resolves when the system has taken it. Messages leave one after the other.
-   * When `signal` aborts, a message that has not begun to leave is taken back; one that has may still go on for {@link
-   * STUCK_MS}, and a server that does not read the rest in that time is ended.
+   * When `signal` aborts, a message that has not begun to leave is taken back. One that has may still go on for
+   * {@link STUCK_MS}. A server that does not read the rest in that time is ended.
    * @throws CmcpError `OVERLOADED` while the server leaves {@link MAX_UNREAD_BYTES} unread, `UPSTREAM_UNAVAILABLE` when
    * it is over, the signal's reason; `detail.sent` is 1 where a part of the message may have left
    */

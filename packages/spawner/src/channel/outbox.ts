@@ -22,8 +22,8 @@ function givenUp({ reason }: AbortSignal, sent: boolean): CmcpError {
 }
 
 /**
- * Lines on their way to a server, one after the other: so that one which has not begun to leave can be taken back, and
- * of one which has it is known that nothing can follow it until it is whole.
+ * Lines on their way to a server, one after the other. A line that has not begun to leave can be taken back. Nothing
+ * can follow a line that has begun until it is whole.
  */
 export class Outbox {
   readonly #socket: Socket;

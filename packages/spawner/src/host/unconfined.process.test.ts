@@ -7,6 +7,7 @@ import { examine } from "@cmcp/boundary";
 import type { StdioChannel } from "../channel/channel.ts";
 import { Spawner } from "../client.ts";
 import { DEFAULT_BOUNDS, spawnEvidence, type AllowedServer } from "../server.ts";
+import { treeArchive } from "../tree/archive.ts";
 import { treeDigest } from "../tree/digest.ts";
 import type { RunningSpawner } from "./running.ts";
 import { startSpawner } from "./start.ts";
@@ -24,6 +25,8 @@ async function started(
   const path = folder(t);
   mkdirSync(join(path, "tree"));
   writeFileSync(join(path, "tree", "main.mjs"), script);
+  // More than one chunk, and more than a socket holds.
+  writeFileSync(join(path, "tree", "large"), Buffer.alloc(300_000, 7));
   const socket = join(path, "s");
   const running = await startSpawner({
     program: join(path, "not compiled"),
@@ -57,12 +60,17 @@ const ECHO = 'process.stdout.write(Object.keys(process.env).join()+"\\n");proces
 test("without a compiled spawner servers run in development, and nothing claims otherwise", async (t) => {
   const { running, server, socket } = await started(t, ECHO);
   assert.equal(running.confinement, "none");
-  const spawner = await Spawner.open(socket, [
-    server,
-    { ...server, digest: new Uint8Array(32) },
-    { ...server, program: "perl" },
-    { ...server, tree: "/nowhere/at/all" },
-  ]);
+  const outside = Buffer.from("cmcp-tree-v1\nl\0\x01a\0\x01/", "latin1");
+  const spawner = await Spawner.open(
+    socket,
+    [
+      server,
+      { ...server, digest: new Uint8Array(32) },
+      { ...server, program: "perl" },
+      { ...server, tree: "/leads/out" },
+    ],
+    (tree) => (tree === "/leads/out" ? [outside] : treeArchive(tree)),
+  );
   assert.equal(spawner.confinement, "none");
   assert.equal(spawnEvidence(server, spawner.confinement), "spawn-unmeasured");
   assert.deepEqual(
@@ -97,7 +105,7 @@ test("servers end with the enclave's first connection", async (t) => {
     t,
     'process.stdout.write(process.pid+"\\n");process.stdin.resume();process.on("SIGTERM",()=>{});setInterval(()=>{},1000);',
   );
-  const spawner = await Spawner.open(socket, [server]);
+  const spawner = await Spawner.open(socket, [server], treeArchive);
   const channel = await spawner.start(0);
   const pid = Number(await firstLine(channel));
   process.kill(pid, 0);

@@ -6,11 +6,11 @@ import { basename, dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import process from "node:process";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
-import { DIGEST_BYTES, MAX_TABLE_BYTES, START_MS } from "../limits.ts";
+import { DIGEST_BYTES, MAX_CHUNK_BYTES, MAX_TABLE_BYTES, START_MS } from "../limits.ts";
 import { MAGIC } from "../protocol/encode.ts";
 import { readExactly } from "../protocol/read-exactly.ts";
 import { STATUSES, type Status } from "../protocol/status.ts";
-import { treeDigest } from "../tree/digest.ts";
+import { archiveDigest } from "../tree/read-archive.ts";
 import { readTable, type TableServer } from "./read-table.ts";
 import type { RunningSpawner } from "./running.ts";
 
@@ -19,6 +19,8 @@ const MAX_CHILDREN = 192;
 /** Milliseconds between the end of a server's input and its own, as in the confining spawner. */
 const GRACE_MS = 2_000;
 const UNCONFINED = 2;
+/** Milliseconds between two pieces of an archive. */
+const TREE_MS = 60_000;
 
 interface Allowed extends TableServer {
   readonly status: Status;
@@ -31,17 +33,30 @@ function found({ status, measured }: { readonly status: Status; readonly measure
   return Buffer.concat([Uint8Array.of(STATUSES.indexOf(status)), measured]);
 }
 
-function allow(server: TableServer, interpreters: readonly string[]): Allowed {
+/** The chunks of one archive, up to its end. */
+async function* chunksOf(socket: Socket): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const length = Buffer.from(await readExactly(socket, 4, AbortSignal.timeout(TREE_MS))).readUInt32BE();
+    if (length > MAX_CHUNK_BYTES) throw new CmcpError("CONFIG_INVALID", "not a chunk of an archive");
+    if (length === 0) return;
+    yield await readExactly(socket, length, AbortSignal.timeout(TREE_MS));
+  }
+}
+
+/** Holds the archive to the rules and to the digest; what runs are the files it was made of, where they are. */
+async function allow(server: TableServer, socket: Socket, interpreters: readonly string[]): Promise<Allowed> {
   const path = server.program.startsWith("/")
     ? server.program
     : (interpreters.find((one) => basename(one) === server.program) ?? "");
-  try {
-    const measured = treeDigest(server.tree);
-    const matches = server.digest === null || Buffer.from(measured).equals(server.digest);
-    return { ...server, path, measured, status: !matches ? "digest-mismatch" : path === "" ? "no-program" : "ready" };
-  } catch {
-    return { ...server, path, measured: new Uint8Array(DIGEST_BYTES), status: "tree-refused" };
-  }
+  let refused = false;
+  const measured = await archiveDigest(chunksOf(socket)).catch((thrown: unknown) => {
+    refused = thrown instanceof CmcpError && thrown.code === "SPAWN_TREE_REFUSED";
+    if (refused) return new Uint8Array(DIGEST_BYTES);
+    throw thrown;
+  });
+  if (refused) return { ...server, path, measured, status: "tree-refused" };
+  const matches = server.digest === null || Buffer.from(measured).equals(server.digest);
+  return { ...server, path, measured, status: !matches ? "digest-mismatch" : path === "" ? "no-program" : "ready" };
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -108,13 +123,14 @@ class UnconfinedSpawner {
     if (head.toString("latin1", 0, MAGIC.length) !== MAGIC || length > MAX_TABLE_BYTES)
       throw new CmcpError("CONFIG_INVALID", "not a table of stdio servers");
     const servers = readTable(await readExactly(socket, length, late));
-    this.#servers = servers.map((server) => allow(server, this.#interpreters));
-    socket.write(
-      Buffer.concat([
-        Uint8Array.of(UNCONFINED, servers.length >> 8, servers.length & 0xff),
-        ...this.#servers.map(found),
-      ]),
-    );
+    socket.write(Uint8Array.of(UNCONFINED, servers.length >> 8, servers.length & 0xff));
+    const allowed: Allowed[] = [];
+    for (const server of servers) {
+      const one = await allow(server, socket, this.#interpreters);
+      allowed.push(one);
+      socket.write(found(one));
+    }
+    this.#servers = allowed;
     // Nothing more is expected; reading is what notices the end.
     socket.resume();
   }

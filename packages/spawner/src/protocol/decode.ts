@@ -3,7 +3,7 @@ import { DIGEST_BYTES } from "../limits.ts";
 import type { Confinement } from "../server.ts";
 import { STATUSES, type Status } from "./status.ts";
 
-/** The spawner's reply for one server of the table, or for one start. */
+/** The spawner's reply to the archive of one server, or to one start. */
 export interface ServerReply {
   readonly status: Status;
   /** SHA-256 of the server's tree, 32 bytes; meaningless if the status says that it could not be read. */
@@ -14,10 +14,8 @@ export interface ServerReply {
 export const SERVER_REPLY_BYTES = 1 + DIGEST_BYTES;
 const CONFINEMENTS: readonly (Confinement | undefined)[] = [undefined, "confined", "none"];
 
-/** Bytes of the answer to a table of so many servers. */
-export function tableAnswerBytes(servers: number): number {
-  return 3 + servers * SERVER_REPLY_BYTES;
-}
+/** Bytes of the answer to a table. */
+export const TABLE_ANSWER_BYTES = 3;
 
 function unknown(): never {
   throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner's answer is not one this version knows");
@@ -30,20 +28,9 @@ export function decodeServerReply(bytes: Uint8Array): ServerReply {
   return { status, digest: Uint8Array.from(bytes.subarray(1)) };
 }
 
-/** Reads the answer to a table. @throws CmcpError `SPAWN_UNAVAILABLE` */
-export function decodeTableAnswer(
-  bytes: Uint8Array,
-  servers: number,
-): { readonly confinement: Confinement; readonly found: readonly ServerReply[] } {
+/** Reads the answer to a table of so many servers. @throws CmcpError `SPAWN_UNAVAILABLE` */
+export function decodeTableAnswer(bytes: Uint8Array, servers: number): Confinement {
   const confinement = CONFINEMENTS[bytes[0] ?? 0];
-  if (
-    confinement === undefined ||
-    bytes.byteLength !== tableAnswerBytes(servers) ||
-    (bytes[1] ?? 0) * 256 + (bytes[2] ?? 0) !== servers
-  )
-    return unknown();
-  const found = Array.from({ length: servers }, (_, index) =>
-    decodeServerReply(bytes.subarray(3 + index * SERVER_REPLY_BYTES, 3 + (index + 1) * SERVER_REPLY_BYTES)),
-  );
-  return { confinement, found };
+  if (confinement === undefined || (bytes[1] ?? 0) * 256 + (bytes[2] ?? 0) !== servers) return unknown();
+  return confinement;
 }

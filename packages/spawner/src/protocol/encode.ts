@@ -70,3 +70,8 @@ export function encodeTable(servers: readonly AllowedServer[]): Uint8Array {
 export function encodeStart(index: number): Uint8Array {
   return Buffer.concat([unsigned(START, 1), unsigned(index, 2)]);
 }
+
+/** One piece of an archive, of 1 to 65536 bytes; without bytes, the archive's end. */
+export function encodeChunk(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([unsigned(bytes.byteLength, 4), bytes]);
+}

@@ -12,14 +12,20 @@ export async function readExactly(socket: Socket, length: number, signal: AbortS
   const over = Promise.race([once(socket, "end", { signal: waiting }), once(socket, "close", { signal: waiting })]);
   over.catch(() => undefined);
   try {
-    for (;;) {
-      const bytes: unknown = socket.read(length);
-      if (bytes instanceof Uint8Array && bytes.byteLength === length) return bytes;
-      // At its end a stream gives what is left, however little.
-      if (bytes !== null || socket.readableEnded || socket.destroyed)
-        throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner ended the connection");
-      await Promise.race([once(socket, "readable", { signal: waiting }), over]);
+    const parts: Uint8Array[] = [];
+    for (let left = length; left > 0; ) {
+      // Never more than is there: a stream that is asked for more waits for room as well.
+      const bytes: unknown = socket.readableLength > 0 ? socket.read(Math.min(left, socket.readableLength)) : null;
+      if (bytes instanceof Uint8Array) {
+        parts.push(bytes);
+        left -= bytes.byteLength;
+      } else {
+        if (socket.readableEnded || socket.destroyed)
+          throw new CmcpError("SPAWN_UNAVAILABLE", "the spawner ended the connection");
+        await Promise.race([once(socket, "readable", { signal: waiting }), over]);
+      }
     }
+    return Buffer.concat(parts);
   } finally {
     done.abort();
   }

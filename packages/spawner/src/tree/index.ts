@@ -1,0 +1,3 @@
+export { treeArchive } from "./archive.ts";
+export { treeDigest } from "./digest.ts";
+export { archiveDigest } from "./read-archive.ts";

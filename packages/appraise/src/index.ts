@@ -26,7 +26,7 @@ export { PRESETS, type PresetName } from "./appraisal/presets.ts";
 export { startRegisters, type AcceptedImage, type ImageMatcher, type MeasuredRegisters } from "./appraisal/image.ts";
 export { completeEvidence, type VendorAnswers } from "./evidence/file/complete.ts";
 export { readEvidenceFile, readEvidenceJson, type EvidenceFile } from "./evidence/file/read.ts";
-export type { EvidenceJson } from "./evidence/file/schema.ts";
+export type { ClaimPlace, EvidenceJson } from "./evidence/file/schema.ts";
 export {
   verifyEvidence,
   verifyEvidenceParts,

@@ -4,8 +4,8 @@ import type { AppraisalPolicy } from "./policy.ts";
 import type { EvidenceVerdict, VerifiedEvidence } from "./verdict.ts";
 
 /**
- * How earlier evidence of the same machine is verified before its clock is believed: signature and chain under the same
- * trust anchors, and nothing appraised, for what the machine was then is not asked.
+ * How earlier evidence of the same machine is verified before its clock is believed: signature and chain under the
+ * same trust anchors. Nothing is appraised, as what the machine was then is not asked.
  */
 export function earlierEvidencePolicy(policy: AppraisalPolicy): AppraisalPolicy {
   return {

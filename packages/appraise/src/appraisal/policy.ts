@@ -39,7 +39,8 @@ export const appraisalPolicySchema = z.strictObject({
     .max(REQUIREMENTS.length)
     .default(["report_data", "measurement", "tcb"])
     .describe(
-      "Checks that must have been made and passed; where one could not be made, the evidence is not verified. What fails is never accepted, required or not.",
+      "Checks that must have been made and passed; where one could not be made, the evidence is not verified. " +
+        "What fails is never accepted, required or not.",
     ),
   session: sessionPolicySchema.prefault({}).describe("The session a claim is about."),
   sev_snp: sevSnpPolicySchema.prefault({}).describe("SEV-SNP reports."),

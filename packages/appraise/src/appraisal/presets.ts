@@ -49,7 +49,8 @@ export const PRESETS = {
   },
   "aws-snp": {
     description:
-      "AWS on SEV-SNP. The key is loaded by AWS (VLEK) and is of no particular chip; AWS sets no HOST_DATA and runs firmware before it commits it.",
+      "AWS on SEV-SNP. The key is loaded by AWS (VLEK) and is of no particular chip; AWS sets no HOST_DATA and " +
+      "runs firmware before it commits it.",
     platforms: ["sev-snp"],
     required: ["report_data", "measurement", "tcb"],
     sev_snp: {
@@ -61,7 +62,8 @@ export const PRESETS = {
   },
   vtpm: {
     description:
-      "A virtual TPM without confidential hardware, such as swtpm under QEMU. Whoever runs it can make it say anything: its root must be given, and assurance stays host-trusted.",
+      "A virtual TPM without confidential hardware, such as swtpm under QEMU. Whoever runs it can make it say " +
+      "anything: its root must be given, and assurance stays host-trusted.",
     platforms: ["tpm"],
     required: ["report_data", "measurement", "launch"],
   },

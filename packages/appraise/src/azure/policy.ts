@@ -31,7 +31,8 @@ export const azureCvmPolicySchema = z.strictObject({
         .unwrap()
         .default([...QUALIFYING_FORMS])
         .describe(
-          "How the quote may carry the expected report data. Default: every form; Azure collectors of the first cMCP gateways quote its plain SHA-256.",
+          "How the quote may carry the expected report data. Default: every form; Azure collectors of the first " +
+            "cMCP gateways quote its plain SHA-256.",
         ),
     })
     .prefault({})

@@ -149,6 +149,7 @@ test("evidence of every form reads as its parts", (t) => {
     const value = (label: string): string | undefined => rows.find((row) => row.label === label)?.value;
     assert.equal(value("runtime attestation key"), "RSA 2048", name);
     assert.match(value("clock") ?? "", /resets/);
+    assert.match(value("runtime user data") ?? "", /^none$|[1-9a-fA-F]/, "zeros are none");
     assert.ok(rows.some(({ label }) => label.startsWith("paravisor ")));
     assert.ok(
       rows.every((row) => !row.value.startsWith("unreadable")),

@@ -12,8 +12,8 @@ const OPENING_BRACE = 0x7b;
 const TDX_QUOTE_VERSIONS: readonly number[] = [4, 5];
 
 /**
- * Reads evidence in any form of SPEC.md: a JSON document, or an HCL report as the virtual TPM holds it with quote,
- * signature, registers, certificates and TDX quote in files of their own.
+ * Reads evidence in any form of SPEC.md: a JSON document, or an HCL report as the virtual TPM holds it. With an HCL
+ * report, quote, signature, registers, certificates and TDX quote are in files of their own.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */

@@ -1,7 +1,7 @@
 import { CmcpError, fromBase64Url, untrusted, type JsonLimits, schemaProblem } from "@cmcp/boundary";
 import * as z from "zod";
 import { readJson } from "../bytes/json.ts";
-import { rsaKeyInfo } from "../tpm/der-writer.ts";
+import { rsaKeyInfo } from "../tpm/rsa-key-info.ts";
 import { verifyingKey, type VerifyingKey } from "../tpm/public-key.ts";
 
 /** Begins every error message. */

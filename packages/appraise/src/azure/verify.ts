@@ -55,9 +55,10 @@ export interface VerifiedAzureCvm extends QuoteFindings {
 const HARDWARE_MEASUREMENT_DIGITS = 96;
 
 /**
- * Verifies the evidence of an Azure confidential VM at a point in time: hardware report of the paravisor, its binding
- * to the runtime data, the attestation key in that, the key's quote, then registers and log as the policy asks. The
- * checks of the hardware report have names that begin with `paravisor`. Never throws for anything in the evidence.
+ * Verifies the evidence of an Azure confidential VM at a point in time. First come the paravisor's hardware report,
+ * its binding to the runtime data, the attestation key in that, and the key's quote. Registers and log follow, as the
+ * policy asks. The checks of the hardware report have names that begin with `paravisor`. Never throws for anything in
+ * the evidence.
  *
  * Expected measurements of 48 bytes are of the paravisor, shorter ones of the registers.
  */

@@ -42,8 +42,8 @@ function malformed(why: string): CmcpError {
 }
 
 /**
- * Parses a TCG boot log: the crypto-agile form with its `Spec ID Event03` header (TCG PC Client Platform Firmware
- * Profile section 10), as a TPM's log and as the CCEL of a confidential VM (UEFI section 38.4.1), and the older
+ * Parses a TCG boot log. One form is crypto-agile, with a `Spec ID Event03` header (TCG PC Client Platform Firmware
+ * Profile section 10): a TPM's log, and the CCEL of a confidential VM (UEFI section 38.4.1). The other is the older
  * form with SHA-1 digests only. Unused room at the end, filled with 0xff or 0x00, is allowed.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED` for anything else, and beyond the limits above.

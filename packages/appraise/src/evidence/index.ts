@@ -23,5 +23,5 @@ export {
 } from "./binding.ts";
 export { claimEvidence, type ClaimEvidence } from "./claim-evidence.ts";
 export type { Evidence, EvidenceParts, Platform, Quote, TpmParts } from "./evidence.ts";
-export type { EvidenceJson } from "./file/schema.ts";
+export type { ClaimPlace, EvidenceJson } from "./file/schema.ts";
 export { writeEvidenceFile, type EvidenceContext } from "./file/write.ts";

@@ -11,8 +11,8 @@ export interface ExtendedReport {
 
 /**
  * Takes apart what guest tools store of an extended request: the report and, right behind it, the host's certificate
- * table, which holds at least one certificate or is all zero, as that of a host without any is. Anything else is left
- * whole, for the report's own reader to judge.
+ * table. The table holds at least one certificate; a host without any gives zeros. Anything else is left whole, for
+ * the report's own reader to judge.
  */
 export function splitExtendedReport(bytes: Uint8Array): ExtendedReport {
   const report = bytes.subarray(0, REPORT_BYTES);

@@ -68,7 +68,8 @@ const tcbRules = z.strictObject({
     .partial()
     .default({})
     .describe(
-      "Least security versions by product, for the reported TCB and the one at launch; a product left out has the floor this version ships.",
+      "Least security versions by product, for the reported TCB and the one at launch; a product left out has " +
+        "the floor this version ships.",
     ),
   provisional_firmware: z
     .enum(["forbidden", "any"])

@@ -15,10 +15,11 @@ export const MAX_COLLATERAL_BYTES = 2 * 1024 * 1024;
 const MAX_BLOCKS = 8;
 
 /**
- * Reads collateral in the forms it is handed round in, over any number of files: one JSON object with everything
- * (`tcb_info`, `tcb_info_signature`, `pck_crl`, ...), the answers of Intel's service as they came
- * (`{"tcbInfo":...,"signature":...}`, `{"enclaveIdentity":...,"signature":...}`) or as text beside their
- * `issuer_chain`, revocation lists in DER, PEM, hex or base64, and certificates in those or, alone and in JSON, as answered in a header.
+ * Reads collateral over any number of files, in the forms it is handed round in. One is a JSON object with everything
+ * (`tcb_info`, `tcb_info_signature`, `pck_crl`, ...). Others are answers of Intel's service as they came
+ * (`{"tcbInfo":...,"signature":...}`, `{"enclaveIdentity":...,"signature":...}`), or as text beside their
+ * `issuer_chain`. Revocation lists are in DER, PEM, hex or base64. Certificates are in those or, alone and in JSON,
+ * as answered in a header.
  *
  * @throws CmcpError `EVIDENCE_COLLATERAL_INVALID` for anything else, and for the same document twice.
  */

@@ -5,8 +5,7 @@ import { toHex } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import type { z } from "zod";
 import { NO_SHARED_FOLDER, sharedFolder } from "../testing/shared.ts";
-import { parseCollateral } from "./collateral.ts";
-import { describeTdxCollateral, describeTdxQuote } from "./describe.ts";
+import { describeTdxQuote } from "./describe.ts";
 import { STRICT_TDX_POLICY, tdxPolicySchema } from "./policy.ts";
 import { parseTdxQuote } from "./quote.ts";
 import {
@@ -16,9 +15,9 @@ import {
   genuineQuote,
   QUOTES,
   regions,
+  REJECTED,
+  UNEXPECTED,
   UNTRUSTED,
-  type CollateralSet,
-  type QuoteName,
 } from "./testing/corpus.ts";
 import { verifyTdx, type TdxInput } from "./verify.ts";
 
@@ -30,26 +29,6 @@ const AUTHENTICITY = tdxPolicySchema.parse({ authenticity_only: true });
 const verify = (input: TdxInput, policy = STRICT_TDX_POLICY, at = AT) => verifyTdx(input, policy, at, webcrypto);
 const failures = ({ checks }: Awaited<ReturnType<typeof verify>>): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries(checks.filter(({ status }) => status === "failed").map(({ name, code }) => [name, code]));
-
-/** Quotes that no policy of this project accepts as they are, and why. */
-const REJECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, string>>>>> = {
-  "v4-10806f070000-3f49cfeb29-preprod-root": { "PCK chain": "EVIDENCE_ROOT_NOT_TRUSTED" },
-  "v4-nofmspc-aa2cafadb3-other": {
-    "PCK certificates": "EVIDENCE_CHAIN_INVALID",
-    "quoting enclave": "EVIDENCE_SIGNATURE_INVALID",
-  },
-  "v4-50806f000000-12b401a88a-DEBUG": { debug: "EVIDENCE_DEBUG" },
-};
-
-/** What else the strict default refuses, for want of an expectation. */
-const UNEXPECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, string>>>>> = {
-  "v4-00806f050000-a187b0da05": { "TD attributes": "EVIDENCE_POLICY_VIOLATION" },
-  "v4-50806f000000-3507b5f7e6": { "TD attributes": "EVIDENCE_POLICY_VIOLATION" },
-  "v4-00a06d080000-b789d77938": { MRCONFIGID: "EVIDENCE_POLICY_VIOLATION" },
-  "v4-90c06f000000-cbdb5b2f12": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH" },
-  "v4-b0c06f000000-0c699dd453": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH", MRCONFIGID: "EVIDENCE_POLICY_VIOLATION" },
-  "v4-b0c06f000000-32f070134b": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH" },
-};
 
 test("every genuine quote is authentic, but for the one without a PCK chain and the one under another root", {
   skip,
@@ -100,66 +79,6 @@ test("padding of zeros, as drivers hand it out, changes nothing", { skip }, asyn
 });
 
 /** Status of each quote under collateral of its platform at a time both were valid; `below` matches no level. */
-const STATUSES: readonly (readonly [set: CollateralSet, quote: QuoteName, status: string])[] = [
-  [COLLATERAL["2023-06 50806f"], "v4-50806f000000-12b401a88a-DEBUG", "UpToDate"],
-  [COLLATERAL["2023-06 50806f"], "v4-50806f000000-3507b5f7e6", "below"],
-  [COLLATERAL["2024-09 c0806f"], "v4-c0806f000000-46ca3f903c", "UpToDate"],
-  [COLLATERAL["2025-02 00806f"], "v4-00806f050000-00b2526ab1", "UpToDate"],
-  [COLLATERAL["2025-02 00806f"], "v4-00806f050000-a187b0da05", "OutOfDate"],
-  [COLLATERAL["2025-06 00806f"], "v4-00806f050000-c39a3a2526", "UpToDate"],
-  [COLLATERAL["2025-06 b0c06f"], "v4-b0c06f000000-f1c8503301", "UpToDate"],
-  [COLLATERAL["2025-06 b0c06f"], "v4-b0c06f000000-32f070134b", "below"],
-  [COLLATERAL["2025-11 00a06d"], "v4-00a06d080000-b789d77938", "OutOfDate"],
-  [COLLATERAL["2026-02 90c06f"], "v4-90c06f000000-cbdb5b2f12", "UpToDate"],
-  [COLLATERAL["2026-02 90c06f"], "v5-90c06f000000-cf77a6e91e", "UpToDate"],
-  [COLLATERAL["2026-02 90c06f"], "v5-90c06f000000-4c453ea417", "below"],
-  [COLLATERAL["2026-08 b0c06f"], "v4-b0c06f000000-0c699dd453", "UpToDate"],
-  [COLLATERAL["2026-08 b0c06f"], "v4-b0c06f000000-f1c8503301", "OutOfDate"],
-];
-
-test("genuine collateral verifies, and gives each platform its status", { skip }, async () => {
-  const policy = tdxPolicySchema.parse({ tcb: { minimum_evaluation_number: 15 } });
-  for (const [set, name, status] of STATUSES) {
-    const result = await verify({ quote: genuineQuote(name), collateral: collateralFiles(set) }, policy, set.at);
-    assert.equal(result.verified?.tcb?.status ?? "below", status, name);
-    assert.deepEqual(
-      failures(result),
-      {
-        ...(status === "UpToDate" ? {} : { "TCB status": "EVIDENCE_TCB_NOT_ACCEPTED" }),
-        ...REJECTED[name],
-        ...UNEXPECTED[name],
-      },
-      name,
-    );
-  }
-});
-
-test("collateral has one time and one platform", { skip }, async () => {
-  const quote = genuineQuote("v4-b0c06f000000-f1c8503301");
-  const late = failures(
-    await verify(
-      { quote, collateral: collateralFiles(COLLATERAL["2025-06 b0c06f"]) },
-      STRICT_TDX_POLICY,
-      COLLATERAL["2026-08 b0c06f"].at,
-    ),
-  );
-  assert.deepEqual(late, {
-    "PCK revocation": "EVIDENCE_EXPIRED",
-    "TCB info signer revocation": "EVIDENCE_EXPIRED",
-    "QE identity signer revocation": "EVIDENCE_EXPIRED",
-    "TCB info freshness": "EVIDENCE_EXPIRED",
-    "QE identity freshness": "EVIDENCE_EXPIRED",
-  });
-  const foreign = failures(
-    await verify(
-      { quote, collateral: collateralFiles(COLLATERAL["2026-02 90c06f"]) },
-      STRICT_TDX_POLICY,
-      COLLATERAL["2026-02 90c06f"].at,
-    ),
-  );
-  assert.deepEqual(foreign, { "TCB info platform": "EVIDENCE_COLLATERAL_INVALID" });
-});
-
 /** Fields of a TD report: offset and length. */
 const FIELDS: readonly (readonly [offset: number, length: number])[] = [
   [0, 16],
@@ -311,25 +230,6 @@ test("a quote is shown field by field, whatever its chain is", { skip }, () => {
   assert.equal(debug.find(({ label }) => label === "TD attributes")?.value, "DEBUG, SEPT_VE_DISABLE");
   const chainless = describeTdxQuote(parseTdxQuote(genuineQuote("v4-nofmspc-aa2cafadb3-other")));
   assert.equal(chainless.at(-1)?.value, "2470 bytes that are no chain of PCK certificates");
-});
-
-test("collateral is shown with what it is about and when it holds", { skip }, () => {
-  const rows = describeTdxCollateral(parseCollateral(collateralFiles(COLLATERAL["2026-08 b0c06f"])));
-  assert.deepEqual(
-    rows.map(({ label }) => label),
-    [
-      "TCB info",
-      ...Array.from({ length: 4 }, () => "TCB level"),
-      "QE identity",
-      "revocation list",
-      "revocation list",
-      ...Array.from({ length: 6 }, () => "certificate"),
-    ],
-  );
-  assert.equal(
-    rows[0]?.value,
-    "FMSPC b0c06f000000, evaluation 20; 2026-08-13T10:45:38.000Z to 2026-09-12T10:45:38.000Z",
-  );
 });
 
 test("whatever is done to genuine bytes, verification ends in recorded failures", { skip }, async () => {

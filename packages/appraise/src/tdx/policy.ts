@@ -42,7 +42,8 @@ const tcb = z.strictObject({
     .min(0)
     .default(17)
     .describe(
-      "Lowest tcbEvaluationDataNumber of TCB info and QE identity. Intel serves an older evaluation beside the newest; whoever hands over collateral chooses. Default: 17, the TCB recovery of March 2024.",
+      "Lowest tcbEvaluationDataNumber of TCB info and QE identity. Intel serves an older evaluation beside the " +
+        "newest; whoever hands over collateral chooses. Default: 17, the TCB recovery of March 2024.",
     ),
 });
 
@@ -52,7 +53,8 @@ const eventLog = z.strictObject({
     .max(SEPARATED_RTMRS.length)
     .default([...SEPARATED_RTMRS])
     .describe(
-      "RTMRs that must have exactly one separator between firmware and operating system. Default: 0 and 1. OVMF before edk2-stable202411 measures two into RTMR0 and none into RTMR1; it needs an empty list.",
+      "RTMRs that must have exactly one separator between firmware and operating system. Default: 0 and 1. OVMF " +
+        "before edk2-stable202411 measures two into RTMR0 and none into RTMR1; it needs an empty list.",
     ),
 });
 
@@ -83,7 +85,8 @@ export const tdxPolicySchema = z.strictObject({
     .enum(["fail", "accept"])
     .default("fail")
     .describe(
-      "What a revocation list past its nextUpdate does: fails the check (default), or leaves it not performed. A revoked certificate fails either way.",
+      "What a revocation list past its nextUpdate does: fails the check (default), or leaves it not performed. A " +
+        "revoked certificate fails either way.",
     ),
   event_log: eventLog.prefault({}).describe("What an event log has to show, when one is given."),
   measurements: registers
@@ -115,7 +118,8 @@ export const tdxPolicySchema = z.strictObject({
     .max(64)
     .default(["SEPT_VE_DISABLE"])
     .describe(
-      "TD attributes that must be set. Without SEPT_VE_DISABLE the host can make the guest take exceptions on its own memory; a paravisor handles that itself.",
+      "TD attributes that must be set. Without SEPT_VE_DISABLE the host can make the guest take exceptions on " +
+        "its own memory; a paravisor handles that itself.",
     ),
 });
 

@@ -56,9 +56,9 @@ export function converge<Status extends TcbStatus>(
 }
 
 /**
- * The status of a TD of TDX 1.5, whose module may have been replaced while it ran (Intel TDX DCAP quote verification, TD
- * relaunch check): where what it was launched under is out of date and what it runs under now is not, launching it again is all
- * that is needed. Where it runs under something worse than it was launched under, that counts.
+ * The status of a TD of TDX 1.5, whose module may have been replaced while it ran (Intel TDX DCAP quote verification,
+ * TD relaunch check). If only what it was launched under is out of date, a new launch is all that is needed. If it
+ * runs under something worse than it was launched under, that counts.
  *
  * @param launched - all parts converged, by TEE_TCB_SVN
  * @param current - all parts converged, by TEE_TCB_SVN_2

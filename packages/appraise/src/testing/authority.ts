@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { KeyObject, sign, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
 x509.cryptoProvider.set(webcrypto);
@@ -56,7 +56,7 @@ export async function issue(options: CertificateOptions, by?: Issued): Promise<I
     extensions.push(new x509.BasicConstraintsExtension(options.ca, options.pathLength, true));
   if (options.uses !== undefined) extensions.push(new x509.KeyUsagesExtension(options.uses, true));
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: options.serial ?? "01",
+    serialNumber: options.serial === "00" ? "01" : (options.serial ?? "01"),
     subject: options.subject,
     issuer: options.issuer ?? by?.name ?? options.subject,
     notBefore: options.from ?? FROM,
@@ -66,7 +66,30 @@ export async function issue(options: CertificateOptions, by?: Issued): Promise<I
     signingAlgorithm: options.algorithm ?? P384,
     extensions,
   });
-  return { der: new Uint8Array(certificate.rawData), name: options.subject, keys };
+  const der = new Uint8Array(certificate.rawData);
+  const signer = by?.keys.privateKey ?? keys.privateKey;
+  return { der: options.serial === "00" ? withSerialZero(der, signer) : der, name: options.subject, keys };
+}
+
+/** Where the content of DER that begins at an offset starts, and where it ends. */
+function contentOf(bytes: Buffer, at: number): readonly [start: number, end: number] {
+  const first = bytes.readUInt8(at + 1);
+  if (first < 0x80) return [at + 2, at + 2 + first];
+  const start = at + 2 + (first & 0x7f);
+  return [start, start + bytes.readUIntBE(at + 2, first & 0x7f)];
+}
+
+/** The same certificate with the serial number zero, which the writer replaces by one of its own; signed by ECDSA over SHA-384. */
+function withSerialZero(der: Uint8Array, signer: webcrypto.CryptoKey): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.from(der);
+  const [signedStart] = contentOf(bytes, 0);
+  const [fields, signedEnd] = contentOf(bytes, signedStart);
+  // RFC 5280 section 4.1: version [0], then the serial number, here of one byte.
+  bytes.writeUInt8(0, fields + 7);
+  const [, algorithmEnd] = contentOf(bytes, signedEnd);
+  const signature = sign("sha384", bytes.subarray(signedStart, signedEnd), KeyObject.from(signer));
+  const content = [...bytes.subarray(signedStart, algorithmEnd), 3, signature.length + 1, 0, ...signature];
+  return Uint8Array.from([0x30, 0x82, content.length >> 8, content.length & 0xff, ...content]);
 }
 
 /** What a test revocation list is to be. */

@@ -28,7 +28,9 @@ const eventLog = z.strictObject({
     .max(8)
     .default(FIRMWARE_REGISTERS)
     .describe(
-      "PCRs that must have exactly one separator between firmware and operating system. Default: 0 to 7. Some physical machines measure an empty record into PCR 0, which has the digest of a separator; they need a list without 0.",
+      "PCRs that must have exactly one separator between firmware and operating system. Default: 0 to 7. Some " +
+        "physical machines measure an empty record into PCR 0, which has the digest of a separator; they need a " +
+        "list without 0.",
     ),
   exit_boot_services: z
     .boolean()
@@ -43,7 +45,8 @@ const eventLog = z.strictObject({
     .max(24)
     .default([IMA_REGISTER, LAUNCH_REGISTER])
     .describe(
-      "PCRs that the running system extends, which a boot log cannot explain. Default: 10, the kernel's file integrity measurement, and 15, the launch digest, which has a check of its own.",
+      "PCRs that the running system extends, which a boot log cannot explain. Default: 10, the kernel's file " +
+        "integrity measurement, and 15, the launch digest, which has a check of its own.",
     ),
 });
 
@@ -62,7 +65,8 @@ export const quotePolicySchema = z.strictObject({
       Array.from({ length: 24 }, (_, index) => index),
     ])
     .describe(
-      "Accepted sets of quoted PCRs; the quote must be over exactly one of them, in each of its banks. Default: what this project quotes, or 0 to 15, or all. Firmware alone (0 to 7) leaves out the kernel.",
+      "Accepted sets of quoted PCRs; the quote must be over exactly one of them, in each of its banks. Default: " +
+        "what this project quotes, or 0 to 15, or all. Firmware alone (0 to 7) leaves out the kernel.",
     ),
   banks: z
     .array(z.enum(["sha256", "sha384", "sha512"]))
@@ -107,20 +111,24 @@ export const tpmPolicySchema = quotePolicySchema.extend({
     .max(64)
     .default([GOOGLE_TPM_ROOT_SPKI_SHA256, GOOGLE_EK_AK_ROOT_SPKI_SHA256, AZURE_VIRTUAL_TPM_ROOT_SPKI_SHA256])
     .describe(
-      "Trust anchors: SHA-256 of the SubjectPublicKeyInfo of roots that certify attestation keys. Default: the roots of Google's and Azure's virtual TPMs. A TPM maker's root goes here; the root may not come from the evidence.",
+      "Trust anchors: SHA-256 of the SubjectPublicKeyInfo of roots that certify attestation keys. Default: the " +
+        "roots of Google's and Azure's virtual TPMs. A TPM maker's root goes here; the root may not come from the " +
+        "evidence.",
     ),
   attestation_key_sha256: z
     .array(keyHash)
     .max(MAX_VALUES)
     .default([])
     .describe(
-      "Attestation keys that are trusted by themselves: SHA-256 of their SubjectPublicKeyInfo, for a key that was enrolled and has no certificate.",
+      "Attestation keys that are trusted by themselves: SHA-256 of their SubjectPublicKeyInfo, for a key that " +
+        "was enrolled and has no certificate.",
     ),
   stale_lists: z
     .enum(["fail", "accept"])
     .default("fail")
     .describe(
-      "What a revocation list past its nextUpdate does: fails the check (default), or leaves it not performed. A revoked certificate fails either way.",
+      "What a revocation list past its nextUpdate does: fails the check (default), or leaves it not performed. A " +
+        "revoked certificate fails either way.",
     ),
 });
 

@@ -1,5 +1,5 @@
-import { ByteReader, CmcpError } from "@cmcp/boundary";
-import { derElement, derSequence, rsaKeyInfo } from "./der-writer.ts";
+import { ByteReader, CmcpError, derElement, derSequence } from "@cmcp/boundary";
+import { rsaKeyInfo } from "./rsa-key-info.ts";
 
 /** TPM_ALG_ID values a signing key's public area can hold (part 2, section 6.3). */
 const ALG = {

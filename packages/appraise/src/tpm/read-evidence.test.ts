@@ -51,6 +51,10 @@ test("JSON of another form is refused with what is wrong", () => {
   const document = evidenceDocument(sampleEvidence(KEY, VALUES));
   assert.throws(() => readTpmEvidence(json({ ...document, extra: 1 })), MALFORMED(/extra: unknown key/));
   assert.throws(() => readTpmEvidence(json({ ...document, quote: "*" })), MALFORMED(/quote is not base64/));
+  const certified = (length: number): Uint8Array =>
+    json({ ...document, ak_certificates: Array.from({ length }, () => "AAAA") });
+  assert.equal(readTpmEvidence(certified(16)).certificates.length, 16);
+  assert.throws(() => readTpmEvidence(certified(17)), MALFORMED(/ak_certificates/));
   assert.throws(() => readTpmEvidence(json({ ...document, pcrs: { sha256: { 24: "00" } } })), MALFORMED(/pcrs/));
   assert.throws(
     () => readTpmEvidence(json({ ...document, pcrs: { sha1: { 0: "00".repeat(20) } } })),

@@ -11,8 +11,8 @@ const OPENING_BRACE = 0x7b;
 const PROTOBUF_FIRST_FIELD = 0x0a;
 
 /**
- * Reads evidence in any form of SPEC.md: a JSON document, a go-tpm-tools attestation, a stored quote, or a bare quote
- * with its signature, key, certificates, register values and log in files of their own.
+ * Reads evidence in any form of SPEC.md: a JSON document, a go-tpm-tools attestation, a stored quote, or a bare
+ * quote. A bare quote has its signature, key, certificates, register values and log in files of their own.
  *
  * @throws CmcpError `EVIDENCE_MALFORMED`
  */

@@ -12,9 +12,9 @@ import type { QuotedBank } from "./selection.ts";
 export type ProvenRegisters = ReadonlyMap<number, RegisterValues>;
 
 /**
- * Compares the values beside the quote with its signed digest: the hash, by the signature's algorithm, over the
- * selected registers in the order of the selection (TPM 2.0 Library part 3, section 18.4). `null` when they are not
- * given or differ.
+ * Compares the values beside the quote with its signed digest. That is the hash, by the signature's algorithm, over
+ * the selected registers in the order of the selection (TPM 2.0 Library part 3, section 18.4). `null` when they are
+ * not given or differ.
  */
 export async function checkRegisters(
   { crypto, recorder }: Checking,

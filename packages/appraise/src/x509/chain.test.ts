@@ -188,6 +188,26 @@ test("a certificate on its issuer's list is revoked, one on another's is not", a
   assert.equal((await revocation({ serials: ["03", "01"] }, { serials: ["02"] }))?.status, "passed");
 });
 
+test("the root's list can be that of the whole path, which names no certificate by a serial number of zero", async () => {
+  const unnumbered = await issue({ subject: "CN=leaf", serial: "00" }, middle);
+  const numbered = await issue({ subject: "CN=leaf", serial: "0100" }, middle);
+  const status = async (end: Issued, by: "root" | "issuer", serials: readonly string[]): Promise<unknown> => {
+    const lists = [];
+    for (const signer of [root, middle])
+      lists.push(
+        RevocationList.parse(await issueList(signer, (by === "root") === (signer === root) ? { serials } : {})),
+      );
+    const last = (await run({ leaf: end, lists, listedBy: by })).checks.at(-1);
+    return last?.code ?? last?.why;
+  };
+  assert.equal(await status(unnumbered, "root", ["00"]), "1 certificates, none on its list");
+  assert.equal(await status(unnumbered, "issuer", ["00"]), "EVIDENCE_REVOKED");
+  for (const by of ["root", "issuer"] as const) {
+    assert.equal(await status(numbered, by, ["0100"]), "EVIDENCE_REVOKED");
+    assert.equal(await status(numbered, by, ["0101"]), "2 certificates, none on its list");
+  }
+});
+
 test("a list that is absent, stale or early never passes in silence", async () => {
   assert.match((await revocation(null, {}))?.why ?? "", /absent: no revocation list of CN=root/);
   assert.match((await revocation({}, null))?.why ?? "", /absent: no revocation list of CN=middle/);

@@ -6,7 +6,10 @@ const HEX = /^(?:0x)?(308[12][0-9a-fA-F]+)$/;
 const BASE64 = /^MI[A-Za-z0-9+/]+={0,2}$/;
 /** Their first characters, so that other bytes are not read as text first. */
 const FIRST: readonly (number | undefined)[] = [0x33, 0x4d];
-/** Hex with a prefix begins with 0x, which in DER is a sequence of 120 bytes. Of a certificate or list another sequence's 0x30 would follow, and no 3. */
+/**
+ * Hex with a prefix begins with 0x, which in DER is a sequence of 120 bytes. Of a certificate or list another
+ * sequence's 0x30 would follow, and no 3.
+ */
 const PREFIXED: readonly number[] = [0x30, 0x78, 0x33];
 
 /**

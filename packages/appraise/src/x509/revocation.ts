@@ -22,8 +22,8 @@ export interface ListTerms {
 
 /**
  * Looks for each certificate in the list of its authority. A revoked certificate, a list that the authority did not
- * sign, and one that does not cover the time fail; without a list of an authority the check is not performed and
- * says of which. Records one check.
+ * sign, and one that does not cover the time fail. Without a list of an authority the check is not performed and says
+ * of which. Records one check.
  */
 export async function checkRevocation(
   { crypto, recorder }: Checking,

@@ -21,8 +21,8 @@ export interface DirectKernelBoot {
 }
 
 /**
- * The load options that OVMF passes to the kernel: it makes each byte of QEMU's command line one character of UTF-16, and what
- * becomes of bytes above ASCII is not the same in every build.
+ * The load options that OVMF passes to the kernel. It makes each byte of QEMU's command line one character of UTF-16.
+ * What becomes of bytes above ASCII is not the same in every build.
  * @throws CmcpError `MEASURE_INPUT_INVALID`, `MEASURE_NOT_PREDICTABLE` for such a command line
  */
 export function loadOptions({

@@ -81,19 +81,19 @@ function embeddedCommandLine({ sections }: Uki): string {
  */
 export function measureUki(bytes: Uint8Array, appended = ""): UkiMeasurements {
   const uki = openUki(bytes);
-  const given = stubCommandLine(appended);
-  if (given.startsWith("@"))
+  const argument = stubCommandLine(appended);
+  if (argument.startsWith("@"))
     throw notPredictable("command line", "begins with @, which chooses among profiles of an image");
   // As QEMU's -append it comes as firmware makes it of bytes; the image's own the stub reads as UTF-8.
-  if (!isAscii(given))
+  if (!isAscii(argument))
     throw notPredictable("command line", "is not ASCII, which firmware hands on in a way of its own");
-  const commandLine = given === "" ? embeddedCommandLine(uki) : given;
+  const commandLine = argument === "" ? embeddedCommandLine(uki) : argument;
   const options = dataEvent(PCR.kernelStub, utf16WithNul(commandLine));
   const initrd = initrdPieces(uki);
   return {
     image: program(uki.image),
     kernel: program(openPe(uki.linux)),
-    stub: [...sectionEvents(uki), ...(given === "" ? [] : [{ pcr: PCR.ukiParameters, digest: options.digest }])],
+    stub: [...sectionEvents(uki), ...(argument === "" ? [] : [{ pcr: PCR.ukiParameters, digest: options.digest }])],
     kernelStub: [
       ...(commandLine === "" ? [] : [options]),
       ...(initrd.length === 0 ? [] : [dataEvent(PCR.kernelStub, ...initrd)]),

@@ -68,9 +68,9 @@ export function kernelVariants({ kernel, initrd, commandLine }: KernelFiles, mem
   };
   return {
     programs: [unpatched, ...(memory === undefined ? [] : [older(memory)])],
-    parameters: INITRD_ARGUMENTS.map((place) => ({
-      when: ARGUMENT_PLACES[place],
-      events: events(kernel.digest, place),
+    parameters: INITRD_ARGUMENTS.map((argument) => ({
+      when: ARGUMENT_PLACES[argument],
+      events: events(kernel.digest, argument),
     })),
   };
 }

@@ -4,10 +4,10 @@ import { invalid } from "../bytes/input.ts";
 import type { PeImage } from "./image.ts";
 
 /**
- * Authenticode digest of a PE file (Microsoft, Windows Authenticode Portable Executable Signature Format): the file without
- * its checksum, the directory entry of its certificates, and the certificates. UEFI firmware measures this digest of every
- * program it loads (TCG PC Client PFP 10.2.3), and hashes what lies in the file: zeros that a tool would add when it signs are
- * in the digest once they are in the file (edk2 SecurityPkg, MeasureBootPeCoff.c, step 16).
+ * Authenticode digest of a PE file (Microsoft, Windows Authenticode Portable Executable Signature Format): the file
+ * without its checksum, the directory entry of its certificates, and the certificates. UEFI firmware measures this
+ * digest of every program it loads (TCG PC Client PFP 10.2.3). It hashes what lies in the file. Zeros that a tool
+ * adds when it signs are in the digest once they are in the file (edk2 SecurityPkg, MeasureBootPeCoff.c, step 16).
  *
  * Sections must lie one after the other behind the headers: where they overlap or leave gaps, implementations differ.
  * @throws CmcpError `MEASURE_INPUT_INVALID`

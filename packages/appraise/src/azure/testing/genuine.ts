@@ -85,7 +85,10 @@ export function genuineBundles(): readonly GenuineBundle[] {
   ];
 }
 
-/** An HCL report of version 1 request data as a paravisor would write it that uses version 2: a bitmap of four bytes before the runtime data. */
+/**
+ * An HCL report of version 1 request data as a paravisor would write it that uses version 2: a bitmap of four bytes
+ * before the runtime data.
+ */
 export function asVersion2(hclReport: Uint8Array): Uint8Array {
   const BITMAP = 4;
   const [LENGTH, DATA, RUNTIME_DATA] = [0x8, 0x4c0, 0x4d4];

@@ -21,7 +21,7 @@ export function completeEvidence(file: EvidenceJson, answers: VendorAnswers): Ev
   const completed = {
     ...file,
     collateral: answers.collateral.map(toBase64),
-    ...("certificates" in file ? { certificates: merged(file.certificates, answers.certificates) } : {}),
+    ...("certificates" in file ? { certificates: mergeCertificates(file.certificates, answers.certificates) } : {}),
   };
   const parsed = evidenceFileSchema.safeParse(completed);
   if (!parsed.success)
@@ -32,12 +32,12 @@ export function completeEvidence(file: EvidenceJson, answers: VendorAnswers): Ev
   return parsed.data;
 }
 
-function merged(present: readonly string[], answered: readonly Uint8Array[]): string[] {
+function mergeCertificates(present: readonly string[], answered: readonly Uint8Array[]): string[] {
   if (answered.length === 0) return [...present];
   const added = readCertificates(answered);
   const keys = new Set(added.map(({ spki }) => toHex(spki)));
-  const kept = readCertificates(present.map((text) => fromBase64(text, "certificates"))).filter(
+  const others = readCertificates(present.map((text) => fromBase64(text, "certificates"))).filter(
     ({ spki }) => !keys.has(toHex(spki)),
   );
-  return [...added, ...kept].map(({ raw }) => toBase64(raw));
+  return [...added, ...others].map(({ raw }) => toBase64(raw));
 }

@@ -13,7 +13,7 @@ import type { EvidenceFile } from "./read.ts";
 
 /** An evidence file for a person to read: what it says of itself, then what is in it. Nothing of it was verified. */
 export function describeEvidenceFile(file: EvidenceFile): readonly Row[] {
-  const { parts, platform, generatedAt, claimedReportData, launchDocument, rootEntry, binding, collateral } = file;
+  const { parts, platform, generatedAt, claimedReportData, launchDocument, rootEntry, binding, collateral, log } = file;
   return [
     { label: "evidence file", value: `${parts.provider}, for a claim of ${platform}` },
     { label: "made", value: generatedAt },
@@ -21,6 +21,7 @@ export function describeEvidenceFile(file: EvidenceFile): readonly Row[] {
     { label: "launch document", value: launchDocument === null ? "none" : `${launchDocument.length} bytes` },
     ...(rootEntry === null ? [] : [{ label: "root entry", value: textOf(rootEntry["entry_hash"]) }]),
     ...(binding === null ? [] : [{ label: "nonce", value: textOf(binding["nonce"]) }]),
+    ...(log === null ? [] : [{ label: "place in the log", value: `record ${log.index}` }]),
     { label: "collateral", value: `${collateral.length} files` },
     ...partsRows(parts),
   ];

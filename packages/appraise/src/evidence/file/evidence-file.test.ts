@@ -4,6 +4,7 @@ import { CmcpError, untrusted } from "@cmcp/boundary";
 import * as fc from "fast-check";
 import type { Evidence, EvidenceParts, TpmParts } from "../evidence.ts";
 import { readTpmEvidence } from "../../tpm/read-evidence.ts";
+import type { ClaimPlace } from "./schema.ts";
 import { readEvidenceFile } from "./read.ts";
 import { toBase64, writeEvidenceFile } from "./write.ts";
 
@@ -30,6 +31,17 @@ const PARTS: readonly EvidenceParts[] = [
   { provider: "azure-cvm", hclReport: bytes(2600, 1), tdQuote: null, certificates: [bytes(2, 2)], tpm },
   { provider: "azure-cvm", hclReport: bytes(2600, 1), tdQuote: bytes(5000, 3), certificates: [], tpm },
 ];
+const DIGEST = `sha256:${"a".repeat(64)}`;
+const HASH = "a".repeat(43);
+const PLACE: ClaimPlace = {
+  index: 7,
+  path: [HASH, HASH],
+  note: "note",
+  seq: 5,
+  body_hash: DIGEST,
+  claim_hash: DIGEST,
+  signing_key: { kty: "OKP", crv: "Ed25519", x: HASH },
+};
 const evidence = (parts: EvidenceParts): Evidence => ({
   platform: "tpm2",
   measurement: `sha256:${"0".repeat(64)}`,
@@ -49,6 +61,7 @@ test("what is written is read back, part for part", () => {
       rootEntry: { sequence_number: 0 },
       launchDocument: bytes(10, 1),
       collateral: [bytes(3, 1)],
+      log: PLACE,
     };
     const read = file(writeEvidenceFile(evidence(parts), context));
     assert.deepEqual(read, {
@@ -60,9 +73,13 @@ test("what is written is read back, part for part", () => {
       binding: { nonce: "n" },
       rootEntry: { sequence_number: 0 },
       launchDocument: context.launchDocument,
+      log: PLACE,
     });
     const bare = file(writeEvidenceFile(evidence(parts)));
-    assert.deepEqual([bare.collateral, bare.binding, bare.rootEntry, bare.launchDocument], [[], null, null, null]);
+    assert.deepEqual(
+      [bare.collateral, bare.binding, bare.rootEntry, bare.launchDocument, bare.log],
+      [[], null, null, null, null],
+    );
   }
 });
 
@@ -141,4 +158,33 @@ test("any file is evidence or a typed refusal", () => {
       }
     }),
   );
+});
+
+test("a claim's place in the log is bounded, and has no other members", () => {
+  const written = writeEvidenceFile(evidence({ provider: "software-only" }), { log: PLACE });
+  const changes: readonly object[] = [
+    { path: Array.from({ length: 49 }, () => HASH) },
+    { path: ["a"] },
+    { note: "n".repeat(4097) },
+    { index: -1 },
+    { index: 2 ** 53 },
+    { seq: 0.5 },
+    { body_hash: "sha256:" },
+    { claim_hash: DIGEST.slice(7) },
+    { signing_key: { kty: "OKP", crv: "Ed25519", x: "a" } },
+    { signing_key: null },
+    { leaf: "" },
+  ];
+  for (const change of changes)
+    assert.throws(
+      () => file({ ...written, log: { ...PLACE, ...change } }),
+      MALFORMED,
+      JSON.stringify(change).slice(0, 80),
+    );
+  for (const name of ["index", "path", "note", "seq", "body_hash", "claim_hash"] as const) {
+    const { [name]: _, ...rest } = PLACE;
+    assert.throws(() => file({ ...written, log: rest }), MALFORMED, name);
+  }
+  const { signing_key: _, ...own } = PLACE;
+  assert.deepEqual(file({ ...written, log: own }).log, own);
 });

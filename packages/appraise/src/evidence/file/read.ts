@@ -4,7 +4,7 @@ import type { EvidenceParts, Platform, TpmParts } from "../evidence.ts";
 import { fromBase64 } from "../../bytes/base64.ts";
 import { readJson } from "../../bytes/json.ts";
 import { EVIDENCE_FILE_LIMITS } from "./limits.ts";
-import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
+import { evidenceFileSchema, type ClaimPlace, type EvidenceJson, type TpmJson } from "./schema.ts";
 
 /** An evidence file as received: well formed, and not verified. */
 export interface EvidenceFile {
@@ -17,6 +17,7 @@ export interface EvidenceFile {
   readonly binding: JsonObject | null;
   readonly rootEntry: JsonObject | null;
   readonly launchDocument: Uint8Array | null;
+  readonly log: ClaimPlace | null;
 }
 
 /** Reads `evidence.json` (SPEC.md). @throws CmcpError `EVIDENCE_MALFORMED` */
@@ -45,6 +46,7 @@ function convert(json: EvidenceJson): EvidenceFile {
     binding: json.binding ?? null,
     rootEntry: json.root_entry ?? null,
     launchDocument: optional(json.launch_document, "launch_document"),
+    log: json.log ?? null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { CmcpError, toBase64Url, toHex, type JsonObject, schemaProblem } from "@cmcp/boundary";
 import type { Evidence, EvidenceParts, TpmParts } from "../evidence.ts";
-import { evidenceFileSchema, type EvidenceJson, type TpmJson } from "./schema.ts";
+import { evidenceFileSchema, type ClaimPlace, type EvidenceJson, type TpmJson } from "./schema.ts";
 
 /** What a file carries besides the evidence. */
 export interface EvidenceContext {
@@ -10,6 +10,8 @@ export interface EvidenceContext {
   readonly rootEntry?: JsonObject;
   readonly launchDocument?: Uint8Array;
   readonly collateral?: readonly Uint8Array[];
+  /** Where the log has the last claim of a closed session. */
+  readonly log?: ClaimPlace;
 }
 
 /** Base64 with padding (RFC 4648 section 4). */
@@ -21,7 +23,7 @@ export function toBase64(bytes: Uint8Array): string {
 /** Evidence as `evidence.json` (SPEC.md). Throws `INTERNAL` for evidence no reader would take. */
 export function writeEvidenceFile(
   evidence: Evidence,
-  { binding, rootEntry, launchDocument, collateral }: EvidenceContext = {},
+  { binding, rootEntry, launchDocument, collateral, log }: EvidenceContext = {},
 ): EvidenceJson {
   const file = {
     format: "cmcp-evidence-v1",
@@ -33,6 +35,7 @@ export function writeEvidenceFile(
     ...(binding === undefined ? {} : { binding }),
     ...(rootEntry === undefined ? {} : { root_entry: rootEntry }),
     ...(launchDocument === undefined ? {} : { launch_document: toBase64(launchDocument) }),
+    ...(log === undefined ? {} : { log }),
   };
   const parsed = evidenceFileSchema.safeParse(file);
   if (!parsed.success)

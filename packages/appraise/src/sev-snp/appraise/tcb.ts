@@ -61,12 +61,8 @@ export function appraiseTcb(recorder: CheckRecorder, report: VerifiedSnpReport, 
 }
 
 function appraiseMitigations(recorder: CheckRecorder, name: string, vector: bigint | null, required: bigint): void {
-  if (required === 0n)
-    return recorder.notApplicable(
-      name,
-      vector === null ? "reports before version 5 do not say" : `0x${vector.toString(16)}; the policy requires none`,
-    );
   const found = vector === null ? "a report before version 5 does not say" : `0x${vector.toString(16)}`;
+  if (required === 0n) return recorder.notApplicable(name, `${found}; the policy requires none`);
   recorder.require(name, vector !== null && (vector & required) === required, CODE, {
     passed: found,
     failed: `${found}; required are 0x${required.toString(16)}`,

@@ -4,8 +4,8 @@ import { sevSnpPolicySchema, type SevSnpPolicy } from "../policy.ts";
 import { verifySevSnp, type SnpInput } from "../verify.ts";
 
 /**
- * A machine of our own making, so that every field can have every value: its root, signing and endorsement keys are
- * test keys, its reports are laid out here from the tables of AMD 56860 and not with the parser under test.
+ * A machine of our own making, so that every field can have every value. Its root, signing and endorsement keys are
+ * test keys. Its reports are laid out here from the tables of AMD 56860 and not with the parser under test.
  */
 
 export const ORGANISATION = "O=Advanced Micro Devices";

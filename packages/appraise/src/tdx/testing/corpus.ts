@@ -172,3 +172,23 @@ export function regions(quote: TdxQuote): readonly (readonly [name: string, star
     ["authentication data", authentication, authentication + 32],
   ];
 }
+
+/** Quotes that no policy of this project accepts as they are, and why. */
+export const REJECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, string>>>>> = {
+  "v4-10806f070000-3f49cfeb29-preprod-root": { "PCK chain": "EVIDENCE_ROOT_NOT_TRUSTED" },
+  "v4-nofmspc-aa2cafadb3-other": {
+    "PCK certificates": "EVIDENCE_CHAIN_INVALID",
+    "quoting enclave": "EVIDENCE_SIGNATURE_INVALID",
+  },
+  "v4-50806f000000-12b401a88a-DEBUG": { debug: "EVIDENCE_DEBUG" },
+};
+
+/** What else the strict default refuses, for want of an expectation. */
+export const UNEXPECTED: Readonly<Partial<Record<QuoteName, Readonly<Record<string, string>>>>> = {
+  "v4-00806f050000-a187b0da05": { "TD attributes": "EVIDENCE_POLICY_VIOLATION" },
+  "v4-50806f000000-3507b5f7e6": { "TD attributes": "EVIDENCE_POLICY_VIOLATION" },
+  "v4-00a06d080000-b789d77938": { MRCONFIGID: "EVIDENCE_POLICY_VIOLATION" },
+  "v4-90c06f000000-cbdb5b2f12": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH" },
+  "v4-b0c06f000000-0c699dd453": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH", MRCONFIGID: "EVIDENCE_POLICY_VIOLATION" },
+  "v4-b0c06f000000-32f070134b": { RTMR3: "EVIDENCE_MEASUREMENT_MISMATCH" },
+};

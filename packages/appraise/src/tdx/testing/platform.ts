@@ -15,9 +15,9 @@ import { INTEL_TD_QE_MRSIGNER } from "../anchors.ts";
 import { SGX_EXTENSION } from "../pck.ts";
 
 /**
- * A platform of our own making, with keys in hand, for what no genuine evidence shows: a status Intel never gave a
- * platform of the corpus, a PCK that signs collateral, an identity of another enclave. The genuine corpus is what
- * the layouts are held against, not this.
+ * A platform of our own making, with keys in hand, for what no genuine evidence shows. Examples are a status that
+ * Intel gave no platform of the corpus, a PCK that signs collateral, and an identity of another enclave. The genuine
+ * corpus is what the layouts are held against, not this.
  */
 
 const concat = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.concat(parts));

@@ -26,7 +26,7 @@ const LOG_MIN_BYTES = 32;
  * Zeros behind DER are taken for the rest of the NV index that it was read from: Azure's certificate of the attestation
  * key stands in one of 4096 bytes, and its tools keep all of them, in PEM too.
  *
- * @throws CmcpError `EVIDENCE_MALFORMED` for a file that is none of these, and for a second one of a kind.
+ * @throws CmcpError `EVIDENCE_MALFORMED` for a file that is not one of these, and for a second one of a kind.
  */
 export function readAttachment(evidence: TpmEvidence, bytes: Uint8Array): Attachment {
   if (looksLikePem(bytes))

@@ -58,7 +58,12 @@ test("another form is no stored quote, and one that contradicts itself is malfor
     WHOLE.subarray(0, -1),
     long(256),
     Buffer.concat([WHOLE, Buffer.of(0)]),
-    Buffer.concat([long(256), SIGNATURE, long(2n ** 63n), QUOTE]),
+    ...[2n ** 32n + 150n, 2n ** 53n, 2n ** 64n - 1n].map((huge) =>
+      Buffer.concat([long(256), SIGNATURE, long(huge), QUOTE, long(24), ...REGISTERS]),
+    ),
+    ...[2n ** 32n + 24n, 2n ** 64n - 1n].map((huge) =>
+      Buffer.concat([long(256), SIGNATURE, long(150), QUOTE, long(huge), ...REGISTERS]),
+    ),
     Buffer.concat([long(256), SIGNATURE, long(150), QUOTE, long(25), ...REGISTERS, bytes(32, 0)]),
   ]) {
     assert.throws(() => readStoredQuote(Uint8Array.from(broken)), malformed);

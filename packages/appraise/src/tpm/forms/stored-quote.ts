@@ -27,9 +27,9 @@ const quoteIn = <T extends z.ZodType<Uint8Array>>(bytes: T) =>
 const stored = z.union([quoteIn(hex), quoteIn(numbers)]);
 
 /**
- * Reads a quote as the vTPM libraries of the Confidential Containers attesters store it: a JSON object of `message`,
- * `signature` and `pcrs`, in hex or as arrays of numbers; or signature, message and registers in bytes, each after its
- * length or number in eight bytes.
+ * Reads a quote as the vTPM libraries of the Confidential Containers attesters store it. One form is a JSON object of
+ * `message`, `signature` and `pcrs`, in hex or as arrays of numbers. The other is signature, message and registers in
+ * bytes, each after its length or number in eight bytes.
  *
  * @returns `null` for anything else
  * @throws CmcpError `EVIDENCE_MALFORMED` for one that contradicts itself
@@ -48,10 +48,9 @@ export function readStoredQuote(file: Uint8Array): StoredQuote | null {
   return { signature, quote, registers: sha256Registers(values) };
 }
 
-/** Counts beyond what is left are refused by what takes so many. */
+/** A count is as large as its sender likes. What takes so many bytes refuses more than are left. */
 function count(reader: ByteReader): number {
-  const value = reader.u64();
-  return value > 0xffff_ffffn ? 0xffff_ffff : Number(value);
+  return Number(reader.u64());
 }
 
 function fromJson(file: Uint8Array): StoredQuote | null {

@@ -1,0 +1,2 @@
+export { alternativeUris } from "./alternative-uris.ts";
+export { Certificate } from "./certificate.ts";

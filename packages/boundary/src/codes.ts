@@ -1,5 +1,5 @@
-/** What an agent whose call was refused can do: try it again as it is, change it, or leave it. */
-export type Advice = "retry" | "change-arguments" | "give-up";
+/** What an agent whose call was refused can do: try it again as it is, have a person approve it, change it, or leave it. */
+export type Advice = "retry" | "wait-for-approval" | "change-arguments" | "give-up";
 
 /** What a reader of an error can do about it, and the HTTP status the code travels with. */
 export interface CodeFacts {
@@ -37,7 +37,7 @@ export const ERROR_CODES = {
   // Launch
   LAUNCH_DOCUMENT_INVALID: fact(null, "correct the launch document as the message says and start again"),
   LAUNCH_DIGEST_MISMATCH: fact(null, "launch with the document whose digest the hardware was given"),
-  CONFIG_INVALID: fact(null, "correct the configuration as the message says"),
+  CONFIG_INVALID: fact(400, "correct the configuration as the message says"),
   CONFIG_NOT_SUPPORTED: fact(null, "remove the key; this version does not implement it"),
   LISTEN_ADDRESS_REFUSED: fact(null, "set CMCP_BEARER_TOKEN, or listen on a loopback address"),
   LISTEN_ADDRESS_UNAVAILABLE: fact(null, "free the address, or listen on another"),
@@ -50,9 +50,19 @@ export const ERROR_CODES = {
   LAUNCH_VSOCK_IN_USE: fact(null, "stop the other gateway, or give this one a guest of its own"),
   LAUNCH_MACHINE_INVALID: fact(null, "correct the machine's description as the message says"),
   ISOLATION_UNAVAILABLE: fact(null, "allow user namespaces on this host, or start with CMCP_DEV_MODE=1"),
-  PRINCIPAL_NOT_MEASURED: fact(null, "list the principal in enclave.principals and start again, or remove its tokens"),
-  TOKEN_REBOUND: fact(null, "give the principal a token of its own, or restart the gateway to start with other tokens"),
-  PROVISION_LIMIT_REACHED: fact(null, "restart the gateway: it remembers every token it was ever given"),
+  PROVISION_NOT_SIGNED: fact(
+    null,
+    "provision with cmcp provision: this enclave takes tokens and credentials in signed and sealed statements only",
+  ),
+  PRINCIPAL_NOT_MEASURED: fact(
+    409,
+    "list the principal and its workflows in enclave.principals and start again, or remove its tokens",
+  ),
+  TOKEN_REBOUND: fact(409, "give the principal a token of its own: a token names one principal for the life of a log"),
+  PROVISION_LIMIT_REACHED: fact(
+    409,
+    "give principals the tokens they had, or begin another log under another origin: a log remembers every token",
+  ),
   CONFIG_SECRET: fact(
     null,
     "take the secret out of the measured file and replace it where it is used: whoever reads the launch document " +
@@ -60,6 +70,7 @@ export const ERROR_CODES = {
   ),
   PHASE_VIOLATION: fact(409, "send the message in the phase that allows it"),
   CONFORMANCE_PROFILE_UNSATISFIED: fact(null, "satisfy the profile or choose another"),
+  RELOAD_INVALID: fact(null, "give the enclave the policy bundle or the catalog in the form of a reload message"),
   // Policy
   POLICY_BUNDLE_INVALID: fact(null, "correct the policy bundle as the message says"),
   POLICY_HASH_MISMATCH: fact(null, "deploy the bundle whose hash is pinned, or pin this one"),
@@ -84,10 +95,16 @@ export const ERROR_CODES = {
     null,
     "rename or remove one of the two servers, resources or prompts that the message names",
   ),
-  CATALOG_RESTART_REQUIRED: fact(null, "restart to load a changed catalog"),
+  CATALOG_RESTART_REQUIRED: fact(null, "start with a launch document of the changed catalog"),
+  CATALOG_VERSION_INVALID: fact(null, "correct the catalog's versions as the message says"),
+  CATALOG_VERSION_NOT_HIGHER: fact(null, "approve the catalog as a version above the one in force"),
+  CATALOG_APPROVAL_INVALID: fact(null, "take the approval out, and have its owner approve this version"),
+  CATALOG_APPROVALS_MISSING: fact(null, "have further catalog keys approve the version"),
   CATALOG_DRIFT_DETECTED: fact(409, "have the tool's new definition reviewed and approved"),
   // Requests
   UNAUTHENTICATED: fact(401, "send a valid bearer token"),
+  SCOPE_INSUFFICIENT: fact(403, "get a token with one of the scopes that WWW-Authenticate names"),
+  ISSUER_KEYS_UNAVAILABLE: fact(503, "retry; if it persists, the operator looks at issuers in the status", "retry"),
   NOT_PROVISIONED: fact(503, "wait until the operator has provisioned the gateway", "retry"),
   ORIGIN_NOT_ALLOWED: fact(403, "call from an origin the configuration allows"),
   NOT_FOUND: fact(404, "check the path"),
@@ -101,10 +118,81 @@ export const ERROR_CODES = {
   SESSION_LIMIT_REACHED: fact(429, "close sessions that are no longer used, then retry"),
   SESSION_CLOSED: fact(409, "open a new session", "retry"),
   SESSION_INCOMPLETE: fact(409, "use the export and the recovery session; an interrupted session gets no claim"),
+  APPROVAL_REQUIRED: fact(
+    403,
+    "have a person approve the call with cmcp approvals, then repeat it unchanged",
+    "wait-for-approval",
+  ),
+  APPROVAL_DENIED: fact(403, "do not repeat the call: a person looked at it and denied it"),
+  APPROVAL_UNKNOWN: fact(
+    404,
+    "list what waits for you: it was used, denied, expired, changed, or is not yours to answer",
+  ),
+  APPROVAL_ANSWERED: fact(409, "nothing: this approver has answered already, and an answer counts once"),
+  APPROVAL_NOT_PROVEN: fact(
+    null,
+    "do not rely on the record: a call was let through without the approvals that it names",
+  ),
+  APPROVAL_MALFORMED: fact(400, "make the statement with cmcp approvals, or as packages/approval/SPEC.md has it"),
+  APPROVAL_ANSWER_INVALID: fact(403, "answer with the key that the launch document lists for this approver"),
+  APPROVAL_PASSKEY_INVALID: fact(403, "remove the passkey from the authenticator, and register another"),
+  APPROVAL_REQUEST_INVALID: fact(null, "do not answer: what was shown is not what the enclave asked; report it"),
+  APPROVAL_ACCESS_INVALID: fact(403, "sign a new statement for this instance with the key of a measured approver"),
+  DISCLOSURE_REQUIRED: fact(
+    403,
+    "have an owner permit exactly this call with cmcp approvals disclose, then repeat it unchanged",
+    "wait-for-approval",
+  ),
+  DISCLOSURE_MISMATCH: fact(
+    403,
+    "make the call as the owner permitted it, or have the owner permit this one: the check says what differs",
+    "change-arguments",
+  ),
+  DISCLOSURE_PERMISSION_INVALID: fact(
+    403,
+    "sign a new permission for this instance and its policy, as the owner that it names: the check says what fails",
+  ),
+  DISCLOSURE_PERMISSION_REPLAYED: fact(409, "sign a new permission; each counts once"),
+  DISCLOSURE_NOT_PROVEN: fact(
+    null,
+    "do not rely on the record: a call was let through without the permission that it names",
+  ),
   OPERATOR_STATEMENT_INVALID: fact(403, "sign the statement with a key of enclave.operator_keys"),
   OPERATOR_STATEMENT_MISMATCH: fact(409, "make a statement for this instance and session"),
   OPERATOR_STATEMENT_REPLAYED: fact(409, "make a new statement with a higher sequence; each counts once"),
   OPERATOR_STATEMENT_STALE: fact(409, "look at what the session did since, then sign its current chain tip"),
+  PROVISION_STATEMENT_MALFORMED: fact(
+    400,
+    "make the statement with cmcp provision, or as packages/provision/SPEC.md has it",
+  ),
+  PROVISION_STATEMENT_INVALID: fact(403, "sign the statement with a key of enclave.provisioning_keys"),
+  PROVISION_STATEMENT_MISMATCH: fact(409, "verify the present instance, and make a statement for it"),
+  PROVISION_STATEMENT_REPLAYED: fact(409, "make a new statement with a higher sequence; each counts once"),
+  PROVISION_STATEMENT_EXPIRED: fact(
+    409,
+    "make a new statement; if it is refused too, compare the clocks of both machines",
+  ),
+  STORED_SET_MISSING: fact(
+    409,
+    "provision the whole set: the newest provisioning of the log has no stored one, or its past is not to be relied on",
+  ),
+  STORED_SET_NOT_OPENED: fact(
+    409,
+    "use the storage key that the newest set was provisioned with, or provision the whole set",
+  ),
+  STORED_SET_OTHER: fact(
+    409,
+    "name the log's last provisioning; if you do, the host shows an older log: keep both as evidence, and provision the whole set",
+  ),
+  AGENT_MANIFEST_MALFORMED: fact(400, "present a manifest as packages/manifest/SPEC.md has it"),
+  AGENT_MANIFEST_BINDING_FAILED: fact(
+    403,
+    "present the agent's own manifest (POST /manifest), issued for the policy and catalog in force, then open a session",
+  ),
+  AGENT_MANIFEST_REVOCATIONS_REFUSED: fact(
+    403,
+    "make the list with cmcp manifest revocations, under a key of agent_manifest.revocation_keys, with a higher sequence",
+  ),
   LAUNCH_DOCUMENT_NOT_ALLOWED: fact(
     403,
     "ask an auditor or operator of the gateway, or pin the digest that the root entry names",
@@ -143,7 +231,10 @@ export const ERROR_CODES = {
   EGRESS_NOT_ALLOWED: fact(502, "add the tool server's address to the host's egress list and restart the host"),
   UPSTREAM_UNAVAILABLE: fact(502, "check that the tool server is up, then retry", "retry"),
   UPSTREAM_TIMEOUT: fact(504, "retry; if it persists, check the tool server", "retry"),
-  UPSTREAM_IDENTITY_MISMATCH: fact(502, "stop: the server's key is not the approved one; have it investigated"),
+  UPSTREAM_IDENTITY_MISMATCH: fact(
+    502,
+    "stop: the server is not the approved one; have its key or certificate investigated",
+  ),
   UPSTREAM_PROTOCOL_ERROR: fact(502, "report to the tool server's owner; its answer was not valid MCP"),
   UPSTREAM_CALL_REFUSED: fact(
     502,
@@ -163,18 +254,51 @@ export const ERROR_CODES = {
     502,
     "do not use this call; the tool asks for further input, which this version does not pass on",
   ),
+  // OAuth towards servers
+  AUTHORIZATION_UNAVAILABLE: fact(503, "retry; if it persists, check the authorization server", "retry"),
+  AUTHORIZATION_SERVER_NOT_ALLOWED: fact(
+    403,
+    "list the issuer in the server's authorization if it is to be trusted with the gateway's credential, and start again",
+  ),
+  AUTHORIZATION_METADATA_INVALID: fact(
+    502,
+    "do not send a credential: have the tool server, or its authorization server, correct what it publishes",
+  ),
+  AUTHORIZATION_RESPONSE_INVALID: fact(
+    502,
+    "begin the authorization anew; if it persists, somebody interferes with it, or the server is faulty",
+  ),
+  AUTHORIZATION_REFUSED: fact(
+    403,
+    "have the authorization server's operator, or the person who was asked, allow what the server's authorization asks for",
+  ),
+  CONSENT_REQUIRED: fact(
+    403,
+    "have the person that the agent works for open the link and consent, then repeat the call",
+    "retry",
+  ),
   CREDENTIAL_NOT_PROVISIONED: fact(
     503,
-    "put the credential that the catalog names into enclave.credentials_file and send the gateway SIGHUP",
+    "put the credential that the catalog names into enclave.credentials_file and send the gateway SIGHUP, or provision it " +
+      "with cmcp provision",
   ),
+  // Adding servers
+  SERVER_UNAUTHORIZED: fact(null, "give the token or credential that the server asks for, as the message says"),
+  PROGRAM_MISSING: fact(null, "install the program as the message says, then repeat the command"),
+  PACKAGE_UNAVAILABLE: fact(
+    null,
+    "check the package's name and version, and that its registry can be reached, then repeat the command",
+  ),
+  BUNDLE_REFUSED: fact(null, "take another bundle: this one is not what the format allows, or not what it was"),
+  PACKAGE_REFUSED: fact(null, "take another package or version: this one cannot be pinned or started as it is"),
   SPAWN_UNAVAILABLE: fact(
     null,
     "compile the spawner and allow it its namespaces on this machine, or start with CMCP_DEV_MODE=1",
   ),
   SPAWN_NOT_OFFERED: fact(
     null,
-    "run the server beside the gateway and put it into the catalog as an HTTP server (transport " +
-      "streamable-http), or run the enclave as a process",
+    "start the enclave with cmcp start or from an image that has a spawner, or put the server into the catalog as " +
+      "an HTTP server (transport streamable-http)",
   ),
   SPAWN_NOT_PINNED: fact(
     null,
@@ -212,6 +336,10 @@ export const ERROR_CODES = {
     "retry",
   ),
   AUDIT_RECORD_TOO_LARGE: fact(500, "report this as a bug; audit records are bounded below the store's limit"),
+  AUDIT_STORE_DAMAGED: fact(
+    503,
+    "check the audit store on the host (cmcp log fsck), and restore it from a back-up; without one, open the next epoch",
+  ),
   AUDIT_STORE_MISMATCH: fact(500, "stop: the host's audit store does not match the chain; keep it for investigation"),
   // Wire
   WIRE_FRAME_TOO_LARGE: fact(null, "send frames within the documented limit"),
@@ -233,6 +361,63 @@ export const ERROR_CODES = {
   WIRE_UNREACHABLE: fact(503, "check that the other side is up, then retry", "retry"),
   WIRE_CLOSED: fact(null, "open a new stream"),
   WIRE_IDLE_TIMEOUT: fact(null, "keep frames flowing or close the stream"),
+  // Idempotency keys
+  IDEMPOTENCY_KEY_REFUSED: fact(
+    412,
+    "ask for the outcome of the key's call (GET /calls); make the key of a new call with the size of the log that " +
+      "GET /v1/status shows",
+  ),
+  IDEMPOTENCY_RUNNING: fact(409, "wait, and ask for the outcome (GET /calls): the call is not run again"),
+  IDEMPOTENCY_ENDED: fact(409, "read the outcome and the receipt in cmcp.gateway/call: the call is not run again"),
+  IDEMPOTENCY_CONFLICT: fact(422, "give every call a key of its own"),
+  // Sealed messages
+  SEAL_SUITE_UNSUPPORTED: fact(
+    null,
+    "run Node 24.7 or newer, or use a key of X25519 where the protection of today need not last for decades",
+  ),
+  SEAL_KEYS_INVALID: fact(null, "do not seal to these keys: ask the gateway's operator for its key configurations"),
+  SEAL_NOT_OPENED: fact(
+    400,
+    "fetch the gateway's key configurations and verify them before you seal a new request; treat the outcome of a " +
+      "request whose answer does not open as unknown",
+  ),
+  SEAL_REPLAYED: fact(409, "seal a request anew for each call; ask for the outcome of one that was sent before"),
+  SEAL_REQUIRED: fact(403, "seal the request to the gateway's key configurations (GET /attestation)"),
+  PROVISION_NOT_CONFIRMED: fact(
+    null,
+    "provision again, with a higher sequence: the host kept the statement back, or the enclave's receipt",
+  ),
+  INSTANCE_NOT_ACCEPTED: fact(null, "do not use the gateway, or correct what is expected of it as the message says"),
+  INSTANCE_CHANGED: fact(
+    null,
+    "connect again, so that the present instance is verified; ask the operator why it changed",
+  ),
+  SEAL_OUTCOME_UNKNOWN: fact(
+    null,
+    "do not repeat the request: it may have been acted on; ask for its outcome, or look into the record",
+  ),
+  POLICY_CHANGED: fact(
+    null,
+    "ask the operator why policy changed; connect again, with the launch document and the bundle that may follow it",
+  ),
+  CATALOG_CHANGED: fact(
+    null,
+    "ask the operator why the catalog changed; connect again, with the launch document and the versions that follow it",
+  ),
+  RECEIPT_MISSING: fact(
+    null,
+    "do not use the answer: nothing shows that it was recorded; look into the record for the call",
+  ),
+  COMMITMENT_MISMATCH: fact(
+    null,
+    "do not use the answer, and keep the receipt as evidence: it commits to another request or answer",
+  ),
+  SEAL_ANSWER_LOST: fact(
+    null,
+    "do not repeat the call: it has ended as the message says, and the record has its receipt",
+  ),
+  BINARY_HTTP_INVALID: fact(400, "send a message as RFC 9292 and packages/seal/SPEC.md have it"),
+  BINARY_HTTP_TOO_LARGE: fact(413, "send a smaller message", "change-arguments"),
   // JSON
   JSON_TOO_LARGE: fact(413, "send a smaller document", "change-arguments"),
   JSON_INVALID_UTF8: fact(400, "encode as UTF-8"),
@@ -249,19 +434,33 @@ export const ERROR_CODES = {
   PUBLIC_KEY_NOT_BOUND: fact(null, "reject: the signing key is not bound by the attestation report"),
   CHAIN_BROKEN: fact(null, "reject: the audit chain was altered"),
   CHAIN_ROOT_NOT_BOUND: fact(null, "reject: the audit chain is not the one the report commits to"),
+  AGENT_MANIFEST_MISMATCH: fact(null, "do not rely on who the agent was: claim, record and manifest differ"),
   CLAIM_MALFORMED: fact(null, "reject: this is not a claim this version understands"),
   POLICY_NOT_OF_LAUNCH: fact(null, "reject: the policy in force neither is the launch document's nor may follow it"),
   POLICY_BUNDLE_MISSING: fact(null, "give the policy bundle that was in force with --policy-bundle"),
+  CATALOG_NOT_OF_LAUNCH: fact(null, "reject: the catalog in force neither is the launch document's nor may follow it"),
+  CATALOG_VERSION_MISSING: fact(null, "give the versions of the catalog with --catalog-versions"),
   DEVELOPMENT_NOT_ACCEPTED: fact(null, "reject, or pass --allow-software-only to accept a development instance"),
   SOFTWARE_ONLY_NOT_ACCEPTED: fact(null, "pass --allow-software-only to accept a claim without hardware evidence"),
   MODE_NOT_ACCEPTED: fact(
     null,
     "reject: policy was not enforced; to accept the mode, pass --allow-mode or name it in the appraisal policy",
   ),
+  CHANNEL_NOT_ACCEPTED: fact(null, "reject: the host could read the session's requests; or do not require sealed ones"),
+  SEAL_KEYS_MISMATCH: fact(
+    null,
+    "reject: the session's instance had other keys than those that requests were sealed to",
+  ),
+  PROVISIONING_NOT_ACCEPTED: fact(
+    null,
+    "reject: the host may have given itself a token; or do not require signed provisioning",
+  ),
   HISTORY_NOT_COMPLETE: fact(null, "reject, or do not require a complete history of earlier instances"),
   BUNDLE_MALFORMED: fact(null, "reject: this is not an audit bundle this version understands"),
   RECEIPT_MALFORMED: fact(null, "get the receipt again: this is not one that this version understands"),
   RECEIPT_INVALID: fact(null, "reject: the receipt does not verify"),
+  DISCLOSURE_MALFORMED: fact(null, "get the disclosed call again: this is not one that this version understands"),
+  DISCLOSURE_INVALID: fact(null, "reject: the call is not in the log, cannot be opened, or is not the recorded one"),
   HAND_OVER_INVALID: fact(null, "reject: the log of the instance that answers does not have this hand-over"),
   CLAIM_INCONSISTENT: fact(null, "reject: the claim's summary does not follow from its entries"),
   // Transparency log

@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from "./codes.ts";
+import { isJsonObject, type JsonObject } from "./json/value.ts";
 
 /**
  * The one error of the project: a stable code, a message without payload data, and what to do.
@@ -28,6 +29,19 @@ export class CmcpError extends Error {
   get httpStatus(): number {
     return ERROR_CODES[this.code].http ?? 500;
   }
+}
+
+/** Characters of another program's message that are kept. */
+const MAX_MESSAGE = 1000;
+
+/**
+ * The error that another program of the project answered with; `null` for an answer without one. Nothing in its text moves a terminal's
+ * cursor.
+ */
+export function receivedError(answer: JsonObject): CmcpError | null {
+  const { code, message } = isJsonObject(answer["error"]) ? answer["error"] : {};
+  if (typeof code !== "string" || !Object.hasOwn(ERROR_CODES, code) || typeof message !== "string") return null;
+  return new CmcpError(code as ErrorCode, message.slice(0, MAX_MESSAGE).replaceAll(/\p{C}/gu, "?"));
 }
 
 /** Turns anything thrown into a {@link CmcpError}. Any other error becomes `fallback` with `message`; its own text is only in

@@ -6,6 +6,7 @@ const catalog = {
   tools: new Map([["mail", 1]]),
   prompts: new Map([["ask", 1]]),
   resources: new Map([["file:///a", 1]]),
+  servers: [{ identity: "stdio:notes" }, { identity: "https://a.example/", trust: { kind: "webpki" } }],
 };
 const check = (settings: NamingSettings): void =>
   requireKnownNames(settings, catalog, (label) => ["public", "pii"].includes(label));
@@ -28,5 +29,25 @@ void describe("names in limits", () => {
     refused({ enclave: { budgets: [{ tool: "mial" }] } }, /enclave\.budgets: .*"mial"/);
     refused(sinks({ mail: "secret" }), /"secret" is not a sensitivity label/);
     refused(sinks({ mail: "pii" }, "secret"), /"secret" is not a sensitivity label/);
+  });
+
+  void it("are refused where the settings have no roots that the catalog names", () => {
+    const trust = { kind: "private-ca", roots: ["corp", "lab"] };
+    const held = { ...catalog, servers: [{ identity: "https://b.example/", trust }] };
+    const hold = (server_roots?: Record<string, unknown>): void =>
+      requireKnownNames({ enclave: { server_roots } }, held, () => true);
+    hold({ corp: 1, lab: 1, more: 1 });
+    for (const roots of [undefined, {}, { corp: 1 }, { toString: 1 }])
+      assert.throws(() => hold(roots), { code: "CONFIG_INVALID", message: /https:\/\/b\.example\/.*"(corp|lab)"/ });
+  });
+
+  void it("are refused where the settings have no bundle of a server's trust domain", () => {
+    const trust = { kind: "spiffe", id: { trustDomain: "bank.example" } };
+    const held = { ...catalog, servers: [{ identity: "https://b.example/", trust }] };
+    const hold = (spiffe_bundles?: Record<string, unknown>): void =>
+      requireKnownNames({ enclave: { spiffe_bundles } }, held, () => true);
+    hold({ "bank.example": 1 });
+    for (const bundles of [undefined, {}, { "other.example": 1 }])
+      assert.throws(() => hold(bundles), { code: "CONFIG_INVALID", message: /trust domain bank\.example/ });
   });
 });

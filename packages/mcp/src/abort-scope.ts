@@ -1,4 +1,7 @@
-/** Why a scope is aborted that is given no reason. Made once: the one a controller makes by itself records its stack, and every call has a scope. */
+/**
+ * Why a scope is aborted that is given no reason. Made once: the one a controller makes by itself records its stack,
+ * and every call has a scope.
+ */
 const OVER = new DOMException("the work is over", "AbortError");
 
 /**
@@ -34,8 +37,8 @@ export class AbortScope {
 }
 
 /**
- * That a piece of work is over, as a signal for whoever wants to hear of it, made for the first of them: most calls end with
- * nobody listening, and an abort costs the same whether anybody hears it.
+ * The end of a piece of work, as a signal for whoever listens. The signal is made for the first listener: most calls
+ * end with nobody listening, and an abort costs the same either way.
  */
 export class EndSignal {
   readonly #within: AbortSignal;

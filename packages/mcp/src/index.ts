@@ -13,6 +13,7 @@ export {
   type ToolDefinition,
   type TaskSupport,
 } from "./ingress/ports.ts";
+export { messageHeaders } from "./modern/message-headers.ts";
 export { plainRequest, type AgentRequest, type SentRequest } from "./protocol/agent-request.ts";
 export {
   declaresTasks,
@@ -20,6 +21,7 @@ export {
   withoutTasks,
   type ClientCapabilities,
 } from "./protocol/client-capabilities.ts";
+export { committedMessage, committedRequest } from "./protocol/committed.ts";
 export type { Era } from "./protocol/era.ts";
 export type { ListenFilter } from "./protocol/local-params.ts";
 export {
@@ -54,6 +56,7 @@ export { echoableId, readMessage, type RequestId, type RpcMessage } from "./json
 export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
 export { httpSse } from "./upstream/channel/http-sse.ts";
 export { ChannelClient } from "./upstream/channel/client.ts";
+export { OneWayPosts, type OneWayPostOptions } from "./upstream/one-way-posts.ts";
 export { ListenerRegistry } from "./upstream/channel/listener-registry.ts";
 export { LongLivedConnections } from "./upstream/channel/long-lived-connections.ts";
 export type { MessageChannel, OpenChannel } from "./upstream/channel/channel.ts";
@@ -65,6 +68,17 @@ export { CLIENT_METHODS, askableParams } from "./upstream/client-methods.ts";
 export { ELICITATION_COMPLETE } from "./upstream/elicitation.ts";
 export type { NotificationHandler } from "./upstream/listening.ts";
 export { readMessages } from "./upstream/message-batch.ts";
+export {
+  fingerprintOf,
+  IDENTITY_FAULTS,
+  type IdentityFault,
+  type ServerAuthentication,
+} from "./upstream/authentication.ts";
+export type { ChainTrust } from "./upstream/chain.ts";
+export { BUNDLED_ROOTS, readDomainRoots, readTrustedRoots, type TrustedRoots } from "./upstream/trusted-roots.ts";
+export { fetchDocument } from "./upstream/document.ts";
+export type { RequestAuthorization } from "./upstream/authorization.ts";
+export { OriginFetch } from "./upstream/origin-fetch.ts";
 export { UpstreamRefusal } from "./upstream/refusal.ts";
 export {
   DEFAULT_UPSTREAM_LIMITS,

@@ -4,6 +4,7 @@ import type { LogLevel } from "./log-level.ts";
 import type { ClientCapabilities } from "./protocol/client-capabilities.ts";
 import type { Era } from "./protocol/era.ts";
 import type { Outcome, RpcBody } from "./protocol/outcome.ts";
+import type { ServerAuthentication } from "./upstream/authentication.ts";
 import { RPC } from "./jsonrpc/reply.ts";
 import { legacyTask } from "./tasks/state.ts";
 
@@ -21,6 +22,8 @@ export interface Peer {
   readonly logLevel: LogLevel | null;
   /** How the caller can be asked for input: at once, by sending the request again with the answers, or not at all. */
   readonly input: "ask" | "retry" | "none";
+  /** Takes who was found at the other end of a connection, before what is sent for this caller leaves over it. */
+  authenticated?(server: ServerAuthentication): void;
   /** Takes a notification that belongs to the request. The server is read no further until this resolves. */
   notify(method: string, params: JsonObject): Promise<void>;
   /**

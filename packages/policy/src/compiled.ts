@@ -1,4 +1,5 @@
 import type { PolicyBundle } from "./bundle/index.ts";
+import type { CedarRequest } from "./evaluate/cedar-request.ts";
 import type { GovernedFacts } from "./facts.ts";
 import type { Redaction, Verdict } from "./verdict.ts";
 
@@ -19,8 +20,16 @@ export interface CompiledPolicy {
   reads(variable: string, attribute: string): boolean;
   /** Whether results and messages are decided before the agent gets them: the rules or the schema speak of `deliver_result`. */
   readonly decidesDelivery: boolean;
-  /** Decides one request. Never throws; whatever goes wrong is a deny. */
-  decide(facts: GovernedFacts): Verdict;
+  /**
+   * Decides one request. Never throws; whatever goes wrong is a deny.
+   *
+   * @param onRequest called with the request to Cedar before its answer is used, and not called where Cedar is not asked
+   */
+  decide(facts: GovernedFacts, onRequest?: (request: CedarRequest) => void): Verdict;
+  /**
+   * As {@link decide}, by the permits alone, whatever forbids the request: for a request whose forbids were lifted.
+   */
+  decidePermits(facts: GovernedFacts, onRequest?: (request: CedarRequest) => void): Verdict;
   /**
    * Whether some arguments could let a request through that is refused without any; for showing what can be called.
    * @param looking called before the engine is asked, which takes milliseconds

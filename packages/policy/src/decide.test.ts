@@ -223,6 +223,20 @@ void test("annotations become advice, redaction and labels", async () => {
   assert.equal(mail("public").rule, "mail");
 });
 
+void test("without its forbids a request is what its permits make of it", async () => {
+  const cedar = `
+    @redact_fields("ssn") permit (principal, action, resource == cMCP::Resource::"read_file");
+    @id("ask") @aarm_decision("require_approval") @approvals("2") forbid (principal, action, resource);`;
+  const policy = await compile(cedar);
+  const asked = policy.decide(call());
+  assert.deepEqual([asked.decision, asked.rule, asked.approval?.needed], ["step_up", "ask", 2]);
+  const lifted = policy.decidePermits(call());
+  assert.deepEqual([lifted.decision, lifted.redactFields], ["redact", ["ssn"]]);
+  const mail = call({}, { tool: SEND_MAIL });
+  assert.equal(policy.decide(mail).decision, "step_up");
+  assert.deepEqual([policy.decidePermits(mail).decision, policy.decidePermits(mail).rule], ["deny", "default-deny"]);
+});
+
 void test("facts reach the rules with their values", async () => {
   const facts = {
     session_id: '"s-1"',
@@ -244,7 +258,12 @@ void test("facts reach the rules with their values", async () => {
     .map(([name, value]) => `context.${name} == ${value}`)
     .join(" && ");
   const entity =
-    'principal.session_id == "s-1" && principal has user_identity && principal.user_identity == "u" && principal.identity_source == "jwt" && principal has identity_issuer && principal.identity_issuer == "https://login.example/" && principal.identity_claims.containsAll(["groups=a", "level=3"]) && principal has host_asserted_identity && principal.host_asserted_identity == "spiffe://bank.example/x" && resource.tool_name == "read_file" && resource.compliance_domain == "pii" && context.workflow_allowed_tools.contains("read_file")';
+    'principal.session_id == "s-1" && principal has user_identity && principal.user_identity == "u" && ' +
+    'principal.identity_source == "jwt" && principal has identity_issuer && principal.identity_issuer == ' +
+    '"https://login.example/" && principal.identity_claims.containsAll(["groups=a", "level=3"]) && principal has ' +
+    'host_asserted_identity && principal.host_asserted_identity == "spiffe://bank.example/x" && ' +
+    'resource.tool_name == "read_file" && resource.compliance_domain == "pii" && ' +
+    'context.workflow_allowed_tools.contains("read_file")';
   const policy = await compile(
     `permit (principal == cMCP::Principal::"agent-1", action == cMCP::Action::"call_tool", resource) when { ${conditions} && ${entity} };`,
     "",

@@ -1,9 +1,29 @@
+import type { CatalogServer } from "@cmcp/catalog";
 import { always, maybe, text, texts, truth, whole, type Fact, type FactTable } from "./fact.ts";
 import { LONG } from "./fact-type.ts";
-import { resourceOf } from "./facts.ts";
+import { resourceOf, type GovernedFacts } from "./facts.ts";
 import { FLOW_ATTRIBUTES, FLOW_FACTS } from "./flow-facts.ts";
 import { FINDING_FACTS } from "./finding-facts.ts";
 import { TARGET_FACTS } from "./target-facts.ts";
+
+/** How a server is known: `process` for one that is started beside the enclave, `none` where nothing proves who answers. */
+function trustOf(server: CatalogServer): string {
+  return server.transport === "stdio" ? "process" : (server.trust?.kind ?? "none");
+}
+
+/** Who signed what the server is; a server that lists other tools is not called. */
+function provenanceOf(server: CatalogServer): string {
+  return server.settings?.provenance?.kind ?? "none";
+}
+
+/** What the gateway shows the server. A consent that no login confirms may be anybody's. */
+function grantOf(facts: GovernedFacts): string {
+  const { credential = null, authorization = null } = resourceOf(facts).server.settings ?? {};
+  if (authorization === null) return credential === null ? "none" : "credential";
+  const { grant, login } = authorization;
+  const isConfirmed = login !== null && login.issuer.issuer === facts.principal.identityIssuer;
+  return grant === "consent" && !isConfirmed ? "unconfirmed_consent" : grant;
+}
 
 /** Attributes of the principal entity. */
 export const PRINCIPAL_FACTS: FactTable = new Map<string, Fact>([
@@ -47,6 +67,19 @@ const APPROVED: readonly (readonly [string, Fact])[] = [
   [
     "server_integrity",
     text("`trusted` where the operator vouches for its text", (facts) => resourceOf(facts).server.integrity),
+  ],
+  [
+    "server_trust",
+    text("how the server is known: `pinned`, `webpki`, `private-ca`, `spiffe`, `process` (stdio) or `none`", (facts) =>
+      trustOf(resourceOf(facts).server),
+    ),
+  ],
+  [
+    "server_provenance",
+    text(
+      "who signed a record of what the server is: `publisher-asserted`, `observer-attested`, or `none` where nobody did",
+      (facts) => provenanceOf(resourceOf(facts).server),
+    ),
   ],
 ];
 
@@ -128,6 +161,14 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     ),
   ],
   ["history_complete", truth("whether each count of `history` is exact", (facts) => facts.historyComplete)],
+  [
+    "server_grant",
+    text(
+      "what the gateway shows the server: `none`, a provisioned `credential`, or a token by `client_credentials`, " +
+        "`token_exchange`, `identity_assertion`, `consent`, or `unconfirmed_consent` where no login shows that the caller consented",
+      grantOf,
+    ),
+  ],
   ["server_identity", text("as of the resource", (facts) => resourceOf(facts).server.identity)],
   ["compliance_domain", text("as of the resource", (facts) => resourceOf(facts).complianceDomain)],
   ["baa_covered", truth("as of the resource", (facts) => resourceOf(facts).baaCovered)],

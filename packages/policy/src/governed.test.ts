@@ -24,7 +24,14 @@ import {
 const SERVER = {
   ...resource("x://a").server,
   name: "ledger",
-  settings: { name: "ledger", era: "auto", credential: null },
+  settings: {
+    name: "ledger",
+    era: "auto",
+    credential: null,
+    authorization: null,
+    clientCertificate: false,
+    provenance: null,
+  },
 } as const;
 const ROWS = resource("x://rows", { mimeType: "text/csv", server: SERVER });
 const ROW = resource("x://rows/{id}", { complianceDomain: "mnpi", sensitivityLevel: "mnpi", server: SERVER });
@@ -157,7 +164,8 @@ test("what the catalog and the request say reaches the rules", async () => {
 
 test("a prompt's argument of another type, a missing one, and a URI over its bound deny", async () => {
   const policy = await compileWritten(
-    'permit (principal, action == cMCP::Action::"get_prompt", resource) when { context.arguments.year != "" }; permit (principal, action == cMCP::Action::"read_resource", resource) when { resource.uri like "x:*" };',
+    'permit (principal, action == cMCP::Action::"get_prompt", resource) when { context.arguments.year != "" }; ' +
+      'permit (principal, action == cMCP::Action::"read_resource", resource) when { resource.uri like "x:*" };',
   );
   assert.equal(policy.decide(onPrompt("get_prompt", SUMMARY, { year: 5 })).cause, "request-invalid");
   assert.equal(policy.decide(onPrompt("get_prompt", SUMMARY, {})).cause, "request-invalid");
@@ -182,7 +190,8 @@ test("session sensitivity closes a resource, and the cause says so", async () =>
 
 test("names that nothing has are warned of, actions that no request has are refused", async () => {
   const { warnings } = await compileWritten(
-    'permit (principal, action == cMCP::Action::"read_resource", resource == cMCP::ResourceItem::"x://gone"); permit (principal, action, resource == cMCP::Prompt::"gone");',
+    'permit (principal, action == cMCP::Action::"read_resource", resource == cMCP::ResourceItem::"x://gone"); ' +
+      'permit (principal, action, resource == cMCP::Prompt::"gone");',
   );
   assert.match(warnings.join("\n"), /names resource "x:\/\/gone", which the catalog does not have/);
   assert.match(warnings.join("\n"), /names prompt "gone", which the catalog does not have/);
@@ -221,7 +230,9 @@ test("a schema whose further action says something else is used without it, with
 test("it is left out even where another action is about the same things", async () => {
   const schema = schemaText().replace(
     "action call_tool",
-    "entity ResourceItem; action read_resource appliesTo { principal: Principal, resource: Resource, context: {} }; action list_resource appliesTo { principal: Principal, resource: ResourceItem, context: {} }; action call_tool",
+    "entity ResourceItem; action read_resource appliesTo { principal: Principal, resource: Resource, context: {} " +
+      "}; action list_resource appliesTo { principal: Principal, resource: ResourceItem, context: {} }; action " +
+      "call_tool",
   );
   const policy = await compile(PERMIT_ALL, schema);
   assert.deepEqual(
@@ -243,7 +254,8 @@ test("a fact that only one action has cannot be required of another", async () =
 test("a schema declares an action for some of what it could be about", async () => {
   const schema = schemaText().replace(
     "action call_tool",
-    "entity Prompt = { prompt_name: String }; action complete appliesTo { principal: Principal, resource: Prompt, context: {} }; action call_tool",
+    "entity Prompt = { prompt_name: String }; action complete appliesTo { principal: Principal, resource: " +
+      "Prompt, context: {} }; action call_tool",
   );
   const policy = await compile(
     `${PERMIT_ALL} @id("p") forbid (principal, action == cMCP::Action::"complete", resource) when { resource.prompt_name == "summary" };`,

@@ -42,7 +42,7 @@ const APPROVED = {
     integrity: "untrusted",
     url: new URL("https://tools.example/mcp"),
     transport: "streamable-http",
-    pin: null,
+    trust: null,
     rotationMode: "key-pinned",
     evidenceClass: "hash-only",
   },
@@ -64,6 +64,7 @@ export function tool(
   return {
     ...APPROVED,
     toolName,
+    nameAtServer: toolName,
     actionName: toolName
       .split("_")
       .map((part) => part.charAt(0).toUpperCase() + part.slice(1))

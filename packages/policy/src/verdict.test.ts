@@ -100,6 +100,47 @@ void test("advice of forbids holds only where they agree", () => {
   assert.equal(answer("deny", ["f4", "f1"]).decision, "deny");
 });
 
+void test("approvals lift forbids only where all agree on their terms", () => {
+  const forbids = new Map(
+    [
+      rule("one", { effect: "forbid", advice: "step_up", approval: { needed: 1, approvers: null, reason: null } }),
+      rule("same", { effect: "forbid", advice: "step_up", approval: { needed: 1, approvers: null, reason: null } }),
+      rule("two", { effect: "forbid", advice: "step_up", approval: { needed: 2, approvers: null, reason: null } }),
+      rule("never", { effect: "forbid" }),
+    ].map((one) => [one.label, one]),
+  );
+  const of = (...reason: readonly string[]) =>
+    verdictOf({ decision: "deny", diagnostics: { reason, errors: [] } }, forbids);
+  assert.deepEqual(of("one").approval, { needed: 1, approvers: null, reason: null });
+  assert.deepEqual([of("one", "same").decision, of("one", "same").rule], ["step_up", "one,same"]);
+  for (const [first, second] of [
+    ["one", "two"],
+    ["one", "never"],
+  ] as const) {
+    const { decision, approval } = of(first, second);
+    assert.deepEqual([decision, approval], ["deny", undefined]);
+  }
+});
+
+void test("a permission lifts forbids only where all name the same owners", () => {
+  const alice = { owners: ["alice"] };
+  const forbids = new Map(
+    [
+      rule("one", { effect: "forbid", disclosure: alice }),
+      rule("same", { effect: "forbid", disclosure: alice }),
+      rule("two", { effect: "forbid", disclosure: { owners: ["alice", "bob"] } }),
+      rule("ask", { effect: "forbid", advice: "step_up", approval: { needed: 1, approvers: null, reason: null } }),
+      rule("never", { effect: "forbid" }),
+    ].map((one) => [one.label, one]),
+  );
+  const of = (...reason: readonly string[]) =>
+    verdictOf({ decision: "deny", diagnostics: { reason, errors: [] } }, forbids);
+  assert.deepEqual([of("one").decision, of("one").disclosure], ["deny", alice]);
+  assert.deepEqual([of("one", "same").disclosure, of("one", "same").rule], [alice, "one,same"]);
+  for (const other of ["two", "ask", "never"])
+    assert.deepEqual([of("one", other).decision, of("one", other).disclosure], ["deny", undefined], other);
+});
+
 void test("a long list of rules is shortened, not the verdict", () => {
   const many = new Map(
     Array.from({ length: 20 }, (_, index) => [`f${index}`, rule(`no-${index}`, { effect: "forbid" })]),

@@ -1,3 +1,5 @@
+import { canonicalText, type JsonObject } from "@cmcp/boundary";
+
 /** Why a call was decided as it was. */
 export type VerdictCause =
   /** A rule of the bundle. */
@@ -15,6 +17,22 @@ export type VerdictCause =
   /** The engine failed, or answered what it never should: no rule has been evaluated. */
   | "fault";
 
+/** What lets a refused call through once: approvals of people. */
+export interface ApprovalTerms {
+  /** `@approvals`: by so many distinct approvers. */
+  readonly needed: number;
+  /** `@approvers`: who may approve; `null` for everybody that the launch document lists. */
+  readonly approvers: readonly string[] | null;
+  /** `@approval_reason`: what approvers are told; `null` without one. */
+  readonly reason: string | null;
+}
+
+/** What lets a refused call through once: an owner's permission to send exactly its arguments. */
+export interface DisclosureTerms {
+  /** `@disclosure`: approvers who may give it. */
+  readonly owners: readonly string[];
+}
+
 /** The one decision on a call. Only `allow` and `redact` let it through. */
 export interface Verdict {
   /** `step_up` and `defer` deny the call; they say that a person, or a later decision, could allow it. */
@@ -28,6 +46,10 @@ export interface Verdict {
   readonly redactFields: readonly string[];
   /** With `redact`: names of fields whose free text may stay in that result. */
   readonly keepFields: readonly string[];
+  /** With `step_up`: what lets the request through; absent where no approval does. */
+  readonly approval?: ApprovalTerms;
+  /** With `deny`: whose permission lets the request through; absent where nobody's does. */
+  readonly disclosure?: DisclosureTerms;
 }
 
 /** Fixed words that stand in `rule` when no rule of the bundle decided. */
@@ -50,8 +72,12 @@ export interface Rule {
   readonly label: string;
   readonly effect: "permit" | "forbid";
   readonly reason: string | null;
-  /** `@aarm_decision`. */
+  /** `@aarm_decision`; `require_approval` is another word for `step_up`. */
   readonly advice: "step_up" | "defer" | null;
+  /** What lifts a forbid that advises `step_up`; absent for every other rule. */
+  readonly approval?: ApprovalTerms;
+  /** What lifts a forbid with `@disclosure`; absent for every other rule. */
+  readonly disclosure?: DisclosureTerms;
   /**
    * `@redact_fields`: fields of the tool's *result* (never of the arguments) to take out before delivery,
    * separated by commas, as in `@redact_fields("ssn,patient.address")`. A plain name means that property at
@@ -81,16 +107,34 @@ function labelled(rules: readonly Rule[]): string {
     : labels.join(",");
 }
 
-/** The advice all rules agree on; where they differ there is none, so that no approval lifts another rule's deny. */
-function agreedAdvice(rules: readonly Rule[]): Rule["advice"] {
-  const first = rules[0]?.advice ?? null;
-  return rules.every((rule) => rule.advice === first) ? first : null;
+/**
+ * What all forbids advise, and what lifts them. Where they differ, in terms too, it is nothing, so that no approval and no permission lifts
+ * another rule's deny.
+ */
+function agreedAdvice(rules: readonly Rule[]): Pick<Verdict, "decision" | "approval" | "disclosure"> {
+  const [first, ...others] = rules;
+  const terms = canonicalText(termsOf(first));
+  const agree = others.every((rule) => rule.advice === first?.advice && canonicalText(termsOf(rule)) === terms);
+  if (!agree || first === undefined) return { decision: "deny" };
+  const { advice, approval, disclosure } = first;
+  if (advice === null) return { decision: "deny", ...(disclosure === undefined ? {} : { disclosure }) };
+  return { decision: advice, ...(approval === undefined ? {} : { approval }) };
+}
+
+function termsOf(rule: Rule | undefined): JsonObject | null {
+  if (rule?.disclosure !== undefined) return { owners: [...rule.disclosure.owners] };
+  if (rule?.approval === undefined) return null;
+  const { approvers, ...terms } = rule.approval;
+  return { ...terms, approvers: approvers === null ? null : [...approvers] };
 }
 
 /** What is taken out of a result, and what free text stays in it. */
 export type Redaction = Pick<Verdict, "redactFields" | "keepFields">;
 
-/** What several rules take out together. Free text stays where every rule that redacts keeps it: what one takes out no other brings back. */
+/**
+ * What several rules take out together. Free text stays where every rule that redacts keeps it: what one takes out no
+ * other brings back.
+ */
 export function redactionOf(rules: readonly Rule[]): Redaction {
   const redacting = rules.filter((rule) => rule.redactFields.length > 0);
   const [first, ...others] = redacting;
@@ -102,8 +146,8 @@ export function redactionOf(rules: readonly Rule[]): Redaction {
 }
 
 /**
- * Turns the engine's answer into a verdict, closing what Cedar leaves open: a rule that fails is skipped
- * by Cedar, so any error denies; an allow that names no permit denies.
+ * Turns the engine's answer into a verdict, and closes what Cedar leaves open. Cedar skips a rule that fails, so any
+ * error denies. An allow that names no permit denies.
  */
 export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, Rule>): Verdict {
   if (response.diagnostics.errors.length > 0) return fixedDeny("evaluation-error", "error");
@@ -135,5 +179,5 @@ export function verdictOf(response: EngineResponse, rules: ReadonlyMap<string, R
   }
   if (determining.length === 0) return fixedDeny("default-deny", "no-policy");
   const cause = determining.every((rule) => rule.readsSensitivity) ? "sensitivity" : "policy";
-  return { ...common, decision: agreedAdvice(determining) ?? "deny", cause, redactFields: [], keepFields: [] };
+  return { ...common, ...agreedAdvice(determining), cause, redactFields: [], keepFields: [] };
 }

@@ -16,7 +16,7 @@ export {
   type Integrity,
   type Label,
 } from "./label.ts";
-export type { CallDecision, IntegrityScope, Session, SessionState } from "./session.ts";
+export type { CallDecision, Channel, IntegrityScope, Session, SessionState } from "./session.ts";
 export { HANDLE_BYTES, MAX_LABEL_LENGTH, MAX_PRINCIPALS, SessionTable, type SessionTableOptions } from "./table.ts";
 export {
   DOMAIN_FLOORS,

@@ -1,5 +1,5 @@
 import { joinLabels, LOWEST, type Label } from "./label.ts";
-import type { Session } from "./session.ts";
+import type { Channel, Session } from "./session.ts";
 
 /** In place of the id of a session. */
 const ELSEWHERE = "elsewhere";
@@ -13,7 +13,8 @@ export class PrincipalState {
   readonly sessions = new Set<Session>();
   /** When the principal was last seen, in milliseconds of the table's monotonic clock. */
   seenAt = 0;
-  readonly byLabel = new Map<string | null, Session>();
+  /** Sessions by the caller's names for them. The two channels share no name, and no default session. */
+  readonly byLabel: Readonly<Record<Channel, Map<string | null, Session>>> = { plain: new Map(), sealed: new Map() };
   readonly #raised: (state: PrincipalState) => void;
   #label: Label = LOWEST;
   /** Id of the one session that saw the data of all compartments; {@link ELSEWHERE} for several, or for one of an earlier instance. */

@@ -8,8 +8,12 @@ export type SessionState = "open" | "closing" | "closed";
 /** The decisions of entries. */
 export type CallDecision = "allow" | "redact" | "advisory_deny" | "deny" | "step_up" | "defer" | "fault";
 
+/** How an agent's requests reach the enclave: in the clear for its host, or sealed. */
+export type Channel = "plain" | "sealed";
+
 /** The identifying values of a new session. */
 export interface SessionIdentity {
+  readonly channel: Channel;
   readonly id: string;
   readonly handle: string;
   readonly label: string | null;
@@ -44,6 +48,8 @@ export class Session {
   /** Base64url of 32 random bytes. The same principal needs it to use the session. */
   readonly handle: string;
   readonly principalId: string;
+  /** A session is used over one channel only. */
+  readonly channel: Channel;
   /** The caller's name for the session, valid for its principal only; `null` for the principal's default session. */
   readonly label: string | null;
   /** Milliseconds since the epoch by the table's clock. */
@@ -71,6 +77,7 @@ export class Session {
 
   constructor(identity: SessionIdentity, principal: SessionPrincipal, rules: LabelRules) {
     this.id = identity.id;
+    this.channel = identity.channel;
     this.handle = identity.handle;
     this.label = identity.label;
     this.openedAt = identity.openedAt;
@@ -113,7 +120,10 @@ export class Session {
     return this.#rules.vocabulary.linear(this.#highest);
   }
 
-  /** `untrusted` once text of a server without trust has been delivered: in this session or, as the scope says, in any of the principal's. */
+  /**
+   * `untrusted` once text of a server without trust has been delivered: in this session or, as the scope says, in any
+   * of the principal's.
+   */
   get integrity(): Integrity {
     return this.#rules.integrityScope === "principal" ? this.#principal.label.integrity : this.#own.integrity;
   }

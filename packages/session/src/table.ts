@@ -2,7 +2,7 @@ import { CmcpError, toBase64Url } from "@cmcp/boundary";
 import { LOWEST, type Label } from "./label.ts";
 import { PrincipalState } from "./principal.ts";
 import type { SensitivityChange } from "./record.ts";
-import { Session, type IntegrityScope } from "./session.ts";
+import { Session, type Channel, type IntegrityScope } from "./session.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Random bytes in a session handle: 256 bits. */
@@ -89,7 +89,10 @@ export class SessionTable {
     principal.sessions.add(session);
   }
 
-  /** The sessions that were not used for the idle time, oldest first. The caller closes them. Also drops principals whose floor time is over. */
+  /**
+   * The sessions that were not used for the idle time, oldest first. The caller closes them. Also drops principals whose
+   * floor time is over.
+   */
   expired(): Session[] {
     const now = this.#monotonic();
     const found: Session[] = [];
@@ -139,36 +142,36 @@ export class SessionTable {
   }
 
   /** Opens a session without a label, which is found by its handle. @throws CmcpError `SESSION_LIMIT_REACHED` */
-  open(principalId: string): Session {
-    return this.#open(this.#principal(principalId), { label: null, isDefault: false });
+  open(principalId: string, channel: Channel = "plain"): Session {
+    return this.#open(this.#principal(principalId), { channel, label: null, isDefault: false });
   }
 
   /**
-   * The principal's session of a label, opened on first use. `null` is the principal's default session. A session that is closing is still
-   * returned.
+   * The principal's session of a label and channel, opened on first use. `null` is the principal's default session. A
+   * session that is closing is still returned.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, `MCP_INVALID_REQUEST` for an empty or over-long label
    */
-  openByLabel(principalId: string, label: string | null): Session {
+  openByLabel(principalId: string, label: string | null, channel: Channel = "plain"): Session {
     if (label !== null && (label === "" || label.length > MAX_LABEL_LENGTH)) {
       throw new CmcpError("MCP_INVALID_REQUEST", `a session label is 1 to ${MAX_LABEL_LENGTH} characters`);
     }
-    const known = this.#principals.get(principalId)?.byLabel.get(label);
+    const known = this.findByLabel(principalId, label, channel);
     if (known !== undefined) return known;
     const principal = this.#principal(principalId);
-    const session = this.#open(principal, { label, isDefault: label === null });
-    principal.byLabel.set(label, session);
+    const session = this.#open(principal, { channel, label, isDefault: label === null });
+    principal.byLabel[channel].set(label, session);
     return session;
   }
 
-  /** The principal's session of a label. It never opens one. */
-  findByLabel(principalId: string, label: string | null): Session | undefined {
-    return this.#principals.get(principalId)?.byLabel.get(label);
+  /** The principal's session of a label and channel. It never opens one. */
+  findByLabel(principalId: string, label: string | null, channel: Channel = "plain"): Session | undefined {
+    return this.#principals.get(principalId)?.byLabel[channel].get(label);
   }
 
-  /** The principal's session of a handle; `undefined` if there is none, or it belongs to another principal. */
-  byHandle(principalId: string, handle: string): Session | undefined {
+  /** The principal's session of a handle; `undefined` if there is none, or it is of another principal or channel. */
+  byHandle(principalId: string, handle: string, channel: Channel = "plain"): Session | undefined {
     const session = this.#byHandle.get(handle);
-    return session?.principalId === principalId ? session : undefined;
+    return session?.principalId === principalId && session.channel === channel ? session : undefined;
   }
 
   /** The principal's session of an id; `undefined` if there is none, or it belongs to another principal. */
@@ -194,11 +197,12 @@ export class SessionTable {
     // This changes something only after a reset through another session.
     principal.raise(session.own, session.id);
     principal.seenAt = this.#monotonic();
-    if (principal.byLabel.get(session.label) === session) principal.byLabel.delete(session.label);
+    const named = principal.byLabel[session.channel];
+    if (named.get(session.label) === session) named.delete(session.label);
     this.#forgetIfBlank(principal);
   }
 
-  #open(principal: PrincipalState, named: Pick<Session, "label" | "isDefault">): Session {
+  #open(principal: PrincipalState, named: Pick<Session, "channel" | "label" | "isDefault">): Session {
     const { vocabulary, integrityScope = "session", newId, now } = this.#options;
     // Only the principal's own sessions are evicted.
     if (this.isFull(principal.id) && !this.#evictOneOf(principal)) {

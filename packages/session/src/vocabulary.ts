@@ -122,7 +122,10 @@ export class Vocabulary {
     return joinCompartments(LOWEST.compartments, [...names]);
   }
 
-  /** The one label of several compartments that other tools read; `public` if there are none. @throws CmcpError `INTERNAL` for an unknown one */
+  /**
+   * The one label of several compartments that other tools read; `public` if there are none.
+   * @throws CmcpError `INTERNAL` for an unknown one
+   */
   linear(compartments: Compartments): string {
     return compartments.reduce((highest, label) => this.max(highest, label), LOWEST_LABEL);
   }
@@ -149,12 +152,18 @@ export class Vocabulary {
     return Object.hasOwn(DOMAIN_FLOORS, domain) || this.#domains.has(domain);
   }
 
-  /** Whether a call that leaves the domain is a crossing: all but those whose data is public. @throws CmcpError `INTERNAL` for an unknown domain */
+  /**
+   * Whether a call that leaves the domain is a crossing: all but those whose data is public.
+   * @throws CmcpError `INTERNAL` for an unknown domain
+   */
   isRegulated(domain: string): boolean {
     return this.#domains.get(domain) ?? this.floorOfDomain(domain) !== LOWEST_LABEL;
   }
 
-  /** The least sensitivity of data of a compliance domain; a deployment's own has none. @throws CmcpError `INTERNAL` for an unknown domain */
+  /**
+   * The least sensitivity of data of a compliance domain; a deployment's own has none.
+   * @throws CmcpError `INTERNAL` for an unknown domain
+   */
   floorOfDomain(domain: string): string {
     if (this.#domains.has(domain)) return LOWEST_LABEL;
     const floor = Object.hasOwn(DOMAIN_FLOORS, domain) ? DOMAIN_FLOORS[domain] : undefined;

@@ -41,6 +41,7 @@ test("every kind of opening arrives as it was sent", async (t) => {
     { t: "range", size: 3 },
     { t: "prove", index: 1, size: 3 },
     { t: "cosign" },
+    { t: "tree", tree: "/srv/server" },
   ];
   const seen: Opening[] = [];
   const { pool, streams } = await served(t, async (exchange) => {

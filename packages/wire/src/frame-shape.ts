@@ -7,6 +7,7 @@ import {
   MAX_HEADER_NAME,
   MAX_HEADER_VALUE,
   MAX_IDENTIFIER,
+  MAX_TREE_PATH,
   MAX_LOG_SIZE,
   MAX_PATH,
 } from "./limits.ts";
@@ -70,6 +71,7 @@ export const OPENINGS: ReadonlyMap<string, Shape> = new Map([
   ["range", shape({ size: place })],
   ["prove", shape({ index: place, size: place })],
   ["cosign", shape({})],
+  ["tree", shape({ tree: text(MAX_TREE_PATH, /^\/\P{Cc}+$/u) })],
 ]);
 
 const SHAPES: ReadonlyMap<unknown, Shape> = new Map([

@@ -16,7 +16,8 @@ export type OpeningFrame =
   | { t: "scan"; x: number; from?: number; to?: number; session?: string; kind?: string }
   | { t: "range"; x: number; size: number }
   | { t: "prove"; x: number; index: number; size: number }
-  | { t: "cosign"; x: number };
+  | { t: "cosign"; x: number }
+  | { t: "tree"; x: number; tree: string };
 
 /** Every frame. What its members may be is in `frame-shape.ts`. */
 export type Frame =
@@ -33,8 +34,8 @@ type WithoutNumber<F> = F extends unknown ? Omit<F, "x"> : never;
  * document) and `request` (an agent's HTTP request). Enclave to host: `egress` (relay of bytes to a tool server),
  * `append` (store the records of the body, the first at index `first` of the log, answered once they are stored),
  * `head` (the log's size and newest note), `scan` (matching records in the order of the log), `range` (the hashes that
- * stand for the first `size` records), `prove` (the inclusion path of a record) and `cosign` (signature lines of
- * witnesses over the note of the body).
+ * stand for the first `size` records), `prove` (the inclusion path of a record), `cosign` (signature lines of
+ * witnesses over the note of the body) and `tree` (the archive of a stdio server's files).
  */
 export type Opening = WithoutNumber<OpeningFrame>;
 

@@ -22,4 +22,5 @@ export { listenUnix, unixDialer, type ListenOptions } from "./transport/unix.ts"
 export { dialerOf, listenAt } from "./transport/address.ts";
 export { hybridVsockDialer, hybridVsockSocket } from "./transport/hybrid-vsock.ts";
 export { HOST_CID, listenVsock, vsockDialer, type VsockListenOptions } from "./transport/vsock.ts";
+export { Turns, type TurnClock } from "./turns.ts";
 export { loadVsockAddon, type VsockAddon } from "./transport/vsock-addon.ts";

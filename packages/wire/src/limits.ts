@@ -24,6 +24,8 @@ export const MAX_HEADERS_BYTES = 16 * 1024;
 export const MAX_PATH = 8 * 1024;
 /** Characters of an identifier in an opening (session, kind). */
 export const MAX_IDENTIFIER = 128;
+/** Characters of the path of a stdio server's files. */
+export const MAX_TREE_PATH = 511;
 /** Most records of a log. */
 export const MAX_LOG_SIZE = 2 ** 48 - 1;
 /** Characters of an error frame's message. */
@@ -55,6 +57,7 @@ export const BODY_LIMITS = {
   range: { bytes: 64 * 1024, frames: 64 },
   prove: { bytes: 64 * 1024, frames: 64 },
   cosign: { bytes: 128 * 1024, frames: 64 },
+  tree: { bytes: 400 * MiB, frames: 65_536 },
   scan: { bytes: 16 * 1024 * MiB, frames: 4_194_304 },
 } as const satisfies Readonly<Record<string, BodyLimit>>;
 

@@ -49,7 +49,7 @@ function prefixed(text: string): Buffer {
 
 /** `u16be length ‖ leaf ‖ u32be length ‖ body`. */
 function pairParts(leaf: Uint8Array, body: Uint8Array): Uint8Array[] {
-  bounded(leaf.length, MAX_LEAF_BYTES, "a leaf");
+  requireAtMost(leaf.length, MAX_LEAF_BYTES, "a leaf");
   const leafLength = Buffer.allocUnsafe(2);
   leafLength.writeUInt16BE(leaf.length);
   const bodyLength = Buffer.allocUnsafe(4);
@@ -66,7 +66,7 @@ export function encodeBatch({ note, records }: WireBatch): Uint8Array {
   if (records.length === 0 || records.length > MAX_APPENDED_RECORDS)
     throw new CmcpError("WIRE_MALFORMED", `1 to ${MAX_APPENDED_RECORDS} records are appended at once`);
   const noteBytes = Buffer.from(note);
-  bounded(noteBytes.length, MAX_NOTE_BYTES, "a note");
+  requireAtMost(noteBytes.length, MAX_NOTE_BYTES, "a note");
   const noteLength = Buffer.allocUnsafe(2);
   noteLength.writeUInt16BE(noteBytes.length);
   const parts: Uint8Array[] = [noteLength, noteBytes];
@@ -85,14 +85,14 @@ function readIdentifier(reader: ByteReader): string {
 }
 
 function readLeaf(reader: ByteReader): Uint8Array {
-  return reader.take(bounded(reader.u16(), MAX_LEAF_BYTES, "a leaf"));
+  return reader.take(requireAtMost(reader.u16(), MAX_LEAF_BYTES, "a leaf"));
 }
 
 function readBody(reader: ByteReader, maxBytes: number): Uint8Array {
-  return reader.take(bounded(reader.u32(), maxBytes, "a record's body"));
+  return reader.take(requireAtMost(reader.u32(), maxBytes, "a record's body"));
 }
 
-function bounded(length: number, most: number, what: string): number {
+function requireAtMost(length: number, most: number, what: string): number {
   if (length > most) throw new CmcpError("WIRE_MALFORMED", `${what} has at most ${most} bytes`);
   return length;
 }
@@ -100,7 +100,7 @@ function bounded(length: number, most: number, what: string): number {
 /** Reads {@link encodeBatch} back; leaves and bodies are views. @throws CmcpError `WIRE_MALFORMED`, `WIRE_TRUNCATED` */
 export function decodeBatch(input: Untrusted<Uint8Array>): WireBatch {
   const reader = reading(examine(input));
-  const noteBytes = Buffer.from(reader.take(bounded(reader.u16(), MAX_NOTE_BYTES, "a note")));
+  const noteBytes = Buffer.from(reader.take(requireAtMost(reader.u16(), MAX_NOTE_BYTES, "a note")));
   const note = noteBytes.toString();
   if (!Buffer.from(note).equals(noteBytes)) throw new CmcpError("WIRE_MALFORMED", "a note is not UTF-8");
   const records: WireRecord[] = [];
@@ -162,8 +162,8 @@ function recordLength(bytes: Buffer, maxBody: number): number | null {
   if (bytes.length <= INDEX_BYTES) return null;
   const leafAt = INDEX_BYTES + 1 + bytes.readUInt8(INDEX_BYTES);
   if (bytes.length < leafAt + 2) return null;
-  const bodyAt = leafAt + 2 + bounded(bytes.readUInt16BE(leafAt), MAX_LEAF_BYTES, "a leaf");
+  const bodyAt = leafAt + 2 + requireAtMost(bytes.readUInt16BE(leafAt), MAX_LEAF_BYTES, "a leaf");
   if (bytes.length < bodyAt + 4) return null;
-  const length = bodyAt + 4 + bounded(bytes.readUInt32BE(bodyAt), maxBody, "a record's body");
+  const length = bodyAt + 4 + requireAtMost(bytes.readUInt32BE(bodyAt), maxBody, "a record's body");
   return bytes.length < length ? null : length;
 }

@@ -150,7 +150,7 @@ class Scanner {
       if (difference < 0) this.#fail("WIRE_NON_CANONICAL", "keys are not sorted");
     }
     // The header carries the length, so equal over the shorter one means equal.
-    this.#fail("WIRE_DUPLICATE_KEY", "a key stands twice in one map");
+    this.#fail("WIRE_DUPLICATE_KEY", "duplicate key in one map");
   }
 
   /** Skips a string's content and returns where it starts. */
@@ -178,9 +178,9 @@ class Scanner {
 }
 
 /**
- * Accepts one CBOR map of the wire's profile and nothing else: definite lengths, shortest integers from
- * 0 to 2^53-1, text keys in ascending order, each once, valid UTF-8, `true`, `false`, `null`, at most
- * {@link MAX_DEPTH} levels and {@link MAX_ITEMS} items, no byte left over.
+ * Accepts one CBOR map of the wire's profile and nothing else, with no byte left over. Lengths are definite, integers
+ * are shortest and from 0 to 2^53-1. Keys are text in ascending order, each once. Other values are valid UTF-8,
+ * `true`, `false` and `null`. There are at most {@link MAX_DEPTH} levels and {@link MAX_ITEMS} items.
  *
  * @throws CmcpError `WIRE_*`, naming the first rule broken.
  */

@@ -18,9 +18,9 @@ function decimal(literal: string): Decimal {
 }
 
 /**
- * True when a JSON number literal denotes the same decimal value as the shortest text of the double it is
- * read as (ECMA-262 Number::toString, which RFC 8785 writes), so that what was decided on and what is sent
- * on cannot differ. Literals longer than 64 characters are never exact.
+ * True when a JSON number literal denotes the same decimal value as the shortest text of the double it is read as
+ * (ECMA-262 Number::toString, which RFC 8785 writes). So what was decided on and what is sent on cannot differ.
+ * Literals longer than 64 characters are never exact.
  */
 export function isExactNumber(literal: string): boolean {
   if (literal.length > MAX_LITERAL) return false;

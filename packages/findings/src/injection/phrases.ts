@@ -40,13 +40,15 @@ const PHRASES: readonly Phrase[] = [
     "override-instruction",
     "high",
     "tells the model to drop its instructions",
-    "ignore|disregard|forget|discard 2:previous|prior|above|earlier|preceding|your|all|any|other 3:instructions|instruction|directives|guidelines|prompt|prompts",
+    "ignore|disregard|forget|discard 2:previous|prior|above|earlier|preceding|your|all|any|other " +
+      "3:instructions|instruction|directives|guidelines|prompt|prompts",
   ),
   phrase(
     "override-instruction",
     "high",
     "tells the model to drop its instructions",
-    "not|never|dont|stop 0:follow|following|obey|obeying|heed 2:previous|prior|above|earlier|preceding|your|any|other 3:instructions|instruction|directives|guidelines",
+    "not|never|dont|stop 0:follow|following|obey|obeying|heed " +
+      "2:previous|prior|above|earlier|preceding|your|any|other 3:instructions|instruction|directives|guidelines",
   ),
   phrase(
     "override-instruction",

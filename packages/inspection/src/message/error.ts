@@ -27,8 +27,8 @@ const requiredCapabilities = members(
 
 /**
  * What the protocol puts into the data of an error: a resource that is not there, URLs to which the person has to go
- * first, protocol versions, capabilities that are missing (MCP 2025-11-25 "Resource not found",
- * "URLElicitationRequiredError", "Unsupported protocol version").
+ * first, protocol versions, and missing capabilities. Source: MCP 2025-11-25 "Resource not found",
+ * "URLElicitationRequiredError", "Unsupported protocol version".
  */
 const data = members(
   {},
@@ -63,11 +63,11 @@ export function inspectError(
 ): { readonly code: number; readonly message: string; readonly data?: JsonObject } {
   const words =
     typeof message === "string" && message.length <= MAX_TEXT && !withholdText ? removeLookAlikesOfText(message) : "";
-  const kept = withholdText ? undefined : data(said, "", []);
-  const tellable = kept !== undefined && Object.keys(kept).length > 0 && !isLarger(kept, MAX_DATA);
+  const details = withholdText ? undefined : data(said, "", []);
+  const tellable = details !== undefined && Object.keys(details).length > 0 && !isLarger(details, MAX_DATA);
   return {
     code: typeof code === "number" && Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
     message: words === "" ? instead : words,
-    ...(tellable ? { data: removeLookAlikes(kept, []) } : {}),
+    ...(tellable ? { data: removeLookAlikes(details, []) } : {}),
   };
 }

@@ -48,7 +48,10 @@ function fits(value: JsonValue, field: JsonObject): boolean {
   return typeof type === "string" && Object.hasOwn(FITS, type) && FITS[type]?.(value, field) === true;
 }
 
-/** What was filled into a form: the fields that were asked for, each as it was asked for; `null` when one is missing, unasked or otherwise. */
+/**
+ * What was filled into a form: the fields that were asked for, each as it was asked for; `null` when one is missing,
+ * unasked or otherwise.
+ */
 export function readFormAnswer(schema: JsonValue | undefined, content: JsonValue | undefined): JsonObject | null {
   if (!isJsonObject(schema) || !isJsonObject(schema["properties"]) || !isJsonObject(content)) return null;
   const { properties, required } = schema;

@@ -35,7 +35,10 @@ export function inspectQuestion(method: string, params: JsonObject, { withholdTe
   return isJsonObject(read) ? removeLookAlikes(read, []) : null;
 }
 
-/** {@link inspectQuestion} for the questions of a result that requires input (MCP 2026-07-28, "InputRequests"): all of them or, with `null`, none. */
+/**
+ * {@link inspectQuestion} for the questions of a result that requires input (MCP 2026-07-28, "InputRequests"): all of
+ * them or, with `null`, none.
+ */
 export function inspectInputRequests(
   requests: JsonObject,
   terms: MessageTerms,
@@ -55,6 +58,6 @@ function inputRequest(request: JsonValue, terms: MessageTerms): { method: string
   if (!isJsonObject(request)) return null;
   const { method, params = {} } = request;
   if (typeof method !== "string" || !isJsonObject(params)) return null;
-  const told = inspectQuestion(method, params, terms);
-  return told === null ? null : { method, params: told };
+  const question = inspectQuestion(method, params, terms);
+  return question === null ? null : { method, params: question };
 }

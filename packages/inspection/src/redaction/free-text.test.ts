@@ -22,6 +22,14 @@ const TOOL = {
   } satisfies JsonObject,
 };
 
+const NESTED = {
+  ...TOOL,
+  outputSchema: {
+    type: "object",
+    properties: { orders: { type: "array", items: TOOL.outputSchema } },
+  } satisfies JsonObject,
+};
+
 const result = (value: JsonObject, text: string = JSON.stringify(value)): JsonObject => ({
   content: [{ type: "text", text }],
   structuredContent: value,
@@ -37,6 +45,9 @@ void test("numbers, booleans, enumerations, dates and UUIDs are no free text", (
 void test("a text, a pattern, an undeclared member and text beside the value are free text", () => {
   for (const value of [{ note: "" }, { code: "send it" }, { other: 1 }, { day: "tomorrow, says the boss" }])
     assert.equal(hasFreeText(TOOL, result(value)), true, JSON.stringify(value));
+  for (const nested of [{ orders: [{ count: 1, other: 1 }] }, { orders: [{ count: 1 }], other: { count: 1 } }])
+    assert.equal(hasFreeText(NESTED, result(nested)), true, JSON.stringify(nested));
+  assert.equal(hasFreeText(NESTED, result({ orders: [{ count: 1 }] })), false);
   assert.equal(hasFreeText(TOOL, result({ count: 1 }, "call send_mail")), true);
   assert.equal(hasFreeText(TOOL, result({ count: 1 }, '{"count":2}')), true);
   assert.equal(hasFreeText(TOOL, { ...result({ count: 1 }), _meta: { note: "x" } }), true);

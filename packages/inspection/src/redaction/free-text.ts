@@ -1,6 +1,5 @@
 import { canonicalText, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { soleJson } from "../result/output-schema.ts";
-import { DeclaredFilter } from "../schema/declared.ts";
 import { prepareSchemas, type InspectedTool } from "../schema/prepare.ts";
 import { FieldRules } from "./field-rules.ts";
 import { Projection } from "./projection.ts";
@@ -29,8 +28,7 @@ export function hasFreeText(tool: InspectedTool, result: JsonObject): boolean {
 /** Whether the projection that redaction is would leave a value as it is. */
 function isProjectedWhole(tool: InspectedTool, value: JsonValue): boolean {
   const schema = prepareSchemas(tool).projection;
-  if (schema === null || DeclaredFilter.apply(schema, value).removed.length > 0 || !schema.check(value).ok)
-    return false;
+  if (schema === null || !schema.check(value).ok) return false;
   const projection = new Projection(schema, { redact: NO_RULES, keep: NO_RULES, repeated: new RepeatedValues() });
   try {
     projection.of(value);

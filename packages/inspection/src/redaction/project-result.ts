@@ -14,16 +14,14 @@ export interface RedactionRules {
   readonly keepFields: readonly string[];
 }
 
-/** A result after redaction; `null` where nothing could be told apart. */
+/** A result after redaction. */
 export interface Projected {
-  readonly result: JsonObject | null;
+  readonly result: JsonObject;
   /** Members, texts and content blocks left out. */
   readonly redacted: number;
   /** Content blocks among them. */
   readonly withheld: number;
 }
-
-const UNPROJECTABLE: Projected = { result: null, redacted: 0, withheld: 0 };
 
 /** Whether a schema declares every field that is to be redacted, so that results can be projected onto the rest of it. */
 export function canProject(schema: CompiledSchema | null, redactFields: readonly string[]): boolean {
@@ -58,21 +56,22 @@ function valuesOf({ content, structuredContent }: JsonObject, rules: FieldRules)
  * one stays.
  *
  * @param received the result as the tool sent it, whose redacted values are looked for in what stays
+ * @returns `null` where nothing could be told apart
  */
 export function projectResult(
   result: JsonObject,
   schema: CompiledSchema | null,
   { redactFields, keepFields }: RedactionRules,
   received: JsonObject,
-): Projected {
+): Projected | null {
   const { content, structuredContent, isError } = result;
-  if (schema === null || !canProject(schema, redactFields)) return UNPROJECTABLE;
+  if (schema === null || !canProject(schema, redactFields)) return null;
   const blocks = Array.isArray(content) ? content.length : 0;
   if (isError === true) return { result: { content: [], isError }, redacted: blocks, withheld: blocks };
   const subject = structuredContent ?? soleJson(content);
-  if (subject === undefined) return UNPROJECTABLE;
+  if (subject === undefined) return null;
   const filtered = DeclaredFilter.apply(schema, subject);
-  if (!schema.check(filtered.value).ok) return UNPROJECTABLE;
+  if (!schema.check(filtered.value).ok) return null;
   const redact = new FieldRules(redactFields);
   const terms = { redact, keep: new FieldRules(keepFields), repeated: valuesOf(received, redact) };
   const projection = new Projection(schema, terms);
@@ -80,9 +79,9 @@ export function projectResult(
   try {
     value = projection.of(filtered.value);
   } catch {
-    return UNPROJECTABLE;
+    return null;
   }
-  if (value === GONE) return UNPROJECTABLE;
+  if (value === GONE) return null;
   const withheld = Math.max(0, blocks - 1);
   return {
     result: {

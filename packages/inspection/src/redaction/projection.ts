@@ -55,8 +55,8 @@ export class Projection {
   #array(value: readonly JsonValue[], applicable: readonly JsonObject[], path: string): JsonValue[] {
     return value.flatMap((item, index) => {
       // A row says by position what its names would say, so nothing in it can be told apart.
-      const kept = Array.isArray(item) ? this.#gone() : this.#value(item, itemSchemas(applicable, index), path);
-      return kept === GONE ? [] : [kept];
+      const projected = Array.isArray(item) ? this.#gone() : this.#value(item, itemSchemas(applicable, index), path);
+      return projected === GONE ? [] : [projected];
     });
   }
 
@@ -68,11 +68,11 @@ export class Projection {
     const out: JsonObject = {};
     for (const [name, member] of Object.entries(value)) {
       const child = FieldRules.childPath(path, name);
-      const kept =
+      const projected =
         declared.has(name) && !this.#terms.redact.matches(child)
           ? this.#value(member, propertySchemas(this.#schema, applicable, name), child)
           : this.#gone();
-      if (kept !== GONE) out[name] = kept;
+      if (projected !== GONE) out[name] = projected;
     }
     return out;
   }

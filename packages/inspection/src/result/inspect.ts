@@ -23,7 +23,10 @@ export interface InspectedResult {
   readonly outcome: "pass" | "surplus_stripped" | "redacted" | "schema_violation" | "size_exceeded" | "unprojectable";
   /** What may be delivered: never more than the server sent. `null` when nothing may. */
   readonly result: JsonObject | null;
-  /** Paths of what was removed as undeclared, unknown or posing as the gateway's; property names of the server's choosing, so not for logs. */
+  /**
+   * Paths of what was removed as undeclared, unknown or posing as the gateway's; property names of the server's
+   * choosing, so not for logs.
+   */
   readonly stripped: readonly string[];
   /** Number of members, texts and content blocks removed by redaction. */
   readonly redacted: number;
@@ -56,6 +59,6 @@ export function inspectResult(tool: InspectedTool, result: JsonObject, options: 
     return { outcome, result: approved, stripped, redacted: 0, withheld: read.withheld };
   }
   const projected = projectResult(approved, projection, { redactFields, keepFields }, result);
-  if (projected.result === null) return withheldResult("unprojectable");
+  if (projected === null) return withheldResult("unprojectable");
   return { outcome: "redacted", ...projected, withheld: projected.withheld + read.withheld, stripped };
 }

@@ -255,7 +255,7 @@ function assertHonest(value: JsonValue, inMeta = false): void {
   if (typeof value === "string") {
     const inner = parsed(value);
     if (inner === undefined) return;
-    // Of a name that stands twice the parser shows one: the letters show both.
+    // Of a duplicate name the parser shows one: the letters show both.
     assert.doesNotMatch(value.replaceAll("\\", ""), /"[_\uff3f]cmcp"\s*:/i);
     assertHonest(inner, inMeta);
   } else if (Array.isArray(value)) {

@@ -9,7 +9,10 @@ const MAX_TEXT_NESTING = 8;
 /** Texts of one value that are read in vain; beyond it a text is only searched for names, as a failure costs more than its text is long. */
 const MAX_FAILURES = 256;
 
-/** Takes out of one value what poses as the gateway's, noting the paths. A parser has bounded its depth, and one bounds that of each text in it. */
+/**
+ * Takes out of one value what poses as the gateway's, noting the paths. A parser has bounded its depth, and one
+ * bounds that of each text in it.
+ */
 class Removal {
   readonly #removed: string[];
   #failures = 0;
@@ -32,7 +35,10 @@ class Removal {
     return out;
   }
 
-  /** A text as it was written when nothing in it is taken out. Where members cannot be told for sure, one that names the gateway's is left empty. */
+  /**
+   * A text as it was written when nothing in it is taken out. Where members cannot be told for sure, one that names
+   * the gateway's is left empty.
+   */
   text(text: string, path: string, inMeta: boolean, nesting: number): string {
     const before = this.#removed.length;
     const read = this.#read(text);

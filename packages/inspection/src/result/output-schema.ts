@@ -30,8 +30,8 @@ function filterBlock(block: JsonValue, schema: CompiledSchema, at: string, remov
  * Holds a result to its approved output schema: undeclared properties leave the structured content and
  * every JSON text, then the structured content must validate.
  *
- * A result with an output schema and no structured content is refused, unless it is an error or consists of a
- * single JSON text, which is then held to the schema in its place.
+ * A result with an output schema and no structured content is refused, unless it is an error or a single JSON text.
+ * Such a text is held to the schema in its place.
  * @returns the result, or `null` when it violates the schema; what was removed is added to `removed`
  */
 export function applyOutputSchema(result: JsonObject, schema: CompiledSchema, removed: string[]): JsonObject | null {
@@ -48,9 +48,9 @@ export function applyOutputSchema(result: JsonObject, schema: CompiledSchema, re
   }
   if (Array.isArray(content)) {
     out["content"] = content.flatMap((block, index) => {
-      const kept = filterBlock(block, schema, `content[${index}]`, removed);
-      if (kept === undefined) removed.push(`content[${index}]`);
-      return kept === undefined ? [] : [kept];
+      const filtered = filterBlock(block, schema, `content[${index}]`, removed);
+      if (filtered === undefined) removed.push(`content[${index}]`);
+      return filtered === undefined ? [] : [filtered];
     });
   }
   return out;

@@ -8,7 +8,10 @@ export interface TextString {
 const PLAIN = /[^"\\]*/y;
 const SPACE_AND_COLON = /[ \t\n\r]*:/y;
 
-/** Every string of a text, whatever a reader makes of the rest of it: both members of a name that stands twice, and those too deep to be read. */
+/**
+ * Every string of a text, whatever a reader makes of the rest of it: both members of a duplicate name, and
+ * those too deep to be read.
+ */
 export function stringsOf(text: string): TextString[] {
   const found: TextString[] = [];
   for (let start = text.indexOf('"'); start !== -1; ) {

@@ -104,7 +104,10 @@ function declaredPlace(tool: TargetedTool, root: SchemaPlace, name: string): Sch
   return kind === undefined ? root.member(name) : SchemaPlace.fixed(kind);
 }
 
-/** Finds the paths and URLs of a call's arguments: what the catalog or the schema calls so, and what looks so. What is sent stays as it is. */
+/**
+ * Finds the paths and URLs of a call's arguments: what the catalog or the schema calls so, and what looks so. What is
+ * sent stays as it is.
+ */
 export function argumentTargets(tool: TargetedTool, args: JsonObject): ArgumentTargets {
   const found = new Collector();
   const root = SchemaPlace.of(tool.inputSchema);

@@ -8,10 +8,9 @@ const CARRIERS: readonly (readonly number[])[] = [
 
 /** The eight groups of an address as WHATWG URL serialises it. */
 function groupsOf(address: string): readonly number[] {
-  const [head = "", tail] = address.split("::");
+  const [head = "", tail = ""] = address.split("::");
   const read = (text: string): number[] =>
     text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
-  if (tail === undefined) return read(head);
   const [before, after] = [read(head), read(tail)];
   return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after];
 }

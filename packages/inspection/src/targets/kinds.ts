@@ -18,15 +18,15 @@ const CONDITIONS = ["if", "then", "else"] as const;
 /** Schemas that are followed from one place of an input schema. */
 const MAX_FOLLOWED = 256;
 
-/** What a reference inside the document (`#/$defs/x`) stands for. */
-function pointed(root: JsonObject, reference: JsonValue | undefined): JsonValue | undefined {
+/** The schema that a reference inside the document (`#/$defs/x`) stands for. */
+function pointed(root: JsonObject, reference: JsonValue | undefined): JsonObject | undefined {
   if (typeof reference !== "string" || !reference.startsWith("#")) return undefined;
   let at: JsonValue | undefined = root;
   for (const step of reference.split("/").slice(1)) {
     const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
     at = isJsonObject(at) && Object.hasOwn(at, name) ? at[name] : Array.isArray(at) ? at[Number(name)] : undefined;
   }
-  return at;
+  return isJsonObject(at) ? at : undefined;
 }
 
 /** Everything that an input schema says at one place. All alternatives count: one that names a format is enough. */

@@ -96,6 +96,10 @@ test("a normal form is its own normal form, without a way up from a root", () =>
   );
 });
 
+test("letters beside bytes that are no UTF-8 stay what they are", () => {
+  assert.equal(normalisePath("/a%c0%ae%62%7A").path, "/a.bz");
+});
+
 test("the common path is the deepest that holds all", () => {
   for (const [paths, common] of [
     [[], ""],
@@ -104,6 +108,9 @@ test("the common path is the deepest that holds all", () => {
     [["/srv/a", "/srv/ab"], "/srv"],
     [["/srv/a", "/etc"], "/"],
     [["a/b", "a"], "a"],
+    [["/srv/a", "/srv/a/b"], "/srv/a"],
+    [["/srv/a", "/srv/a/b", "/srv/a/b/c"], "/srv/a"],
+    [["/srv/a/b", "/srv/a/b", "/srv/c"], "/srv"],
     [["a", "b"], "."],
     [["/a", "a"], ""],
     [["/"], "/"],

@@ -37,11 +37,12 @@ function lenientText(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at] ?? 0;
-    const length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    // What begins no character of several bytes stands alone, and is above ASCII unless it is a character itself.
+    const length = first < 0xc0 || first >= 0xf8 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     const rest = bytes.subarray(at + 1, at + length);
-    const lead = length < 2 ? first : first & (0xff >> (length + 1));
+    const lead = length === 1 ? first : first & (0xff >> (length + 1));
     const point = rest.reduce((value, byte) => value * 64 + (byte & 0x3f), lead);
-    const isRead = length > 0 && rest.length === length - 1 && point < 0x80;
+    const isRead = rest.length === length - 1 && point < 0x80;
     text += isRead ? String.fromCharCode(point) : UNREADABLE;
     at += isRead ? length : 1;
   }

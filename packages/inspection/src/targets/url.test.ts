@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { normaliseHost } from "./host.ts";
-import { normaliseUrl } from "./url.ts";
+import { normaliseUrl, withoutIgnored } from "./url.ts";
 
 /** The metadata address of clouds, written in each way that a resolver or a URL parser takes for it. */
 const METADATA = [
@@ -34,6 +34,32 @@ test("every form of one address is one host", () => {
       assert.equal(normaliseUrl(`${scheme}://${host}/x`).host, "169.254.169.254", `${scheme}://${host}`);
     assert.equal(normaliseUrl(`http://good.example@${host}:8080/`).host, "169.254.169.254", host);
   }
+});
+
+test("what stands around a URL is no part of it, and what is printed is", () => {
+  for (const raw of [" http://h/x", "\u001fhttp://h/x", "http://h/x ", "http://h/x\u001f", "\0 \thttp://h/x\r\n \0"]) {
+    assert.equal(withoutIgnored(raw), "http://h/x", JSON.stringify(raw));
+    const { path, complete } = normaliseUrl(raw);
+    assert.deepEqual([path, complete], ["/x", true], JSON.stringify(raw));
+  }
+  for (const printed of ["!http://h/x", "http://h/x!"]) assert.equal(withoutIgnored(printed), printed);
+  for (const ignored of ["", " ", "\0\n "]) assert.equal(withoutIgnored(ignored), "");
+  assert.equal(withoutIgnored("a \t b"), "a  b");
+});
+
+test("a port that is not written is that of the scheme, and none where the scheme has none", () => {
+  for (const [scheme, port] of [
+    ["http", 80],
+    ["https", 443],
+    ["ws", 80],
+    ["wss", 443],
+    ["ftp", 21],
+    ["gopher", 0],
+  ] as const) {
+    assert.equal(normaliseUrl(`${scheme}://h.example/`).port, port, scheme);
+    assert.equal(normaliseUrl(`${scheme}://h.example:8080/`).port, 8080, scheme);
+  }
+  assert.equal(normaliseUrl("file:///x").port, 0);
 });
 
 test("hosts have one spelling, and what is no host has none", () => {
@@ -80,6 +106,30 @@ test("a URL on whose host readers differ is incomplete, and has both hosts", () 
     assert.equal(normaliseUrl(raw).complete, false, raw);
   for (const raw of ["http://a b/", "http://", "http://[::1", "http://x/%ff", `http://x/${"a".repeat(2_048)}`])
     assert.equal(normaliseUrl(raw).complete, false, raw.slice(0, 20));
+});
+
+test("of a URL that could not be read only the scheme is known", () => {
+  for (const [raw, scheme] of [
+    ["HTTP://a b/", "http"],
+    ["gopher://256.256.256.256/", "gopher"],
+    [`https://x/${"a".repeat(2_048)}`, "https"],
+    ["no scheme", ""],
+  ] as const)
+    assert.deepEqual(
+      normaliseUrl(raw),
+      {
+        url: "",
+        scheme,
+        host: "",
+        port: 0,
+        path: "",
+        otherHosts: [],
+        otherSchemes: [],
+        escapes: false,
+        complete: false,
+      },
+      raw.slice(0, 30),
+    );
 });
 
 test("a URL inside a URL counts", () => {

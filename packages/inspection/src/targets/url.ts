@@ -31,8 +31,9 @@ const NOT_IN_PATHS = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/gu;
 /** What WHATWG URL leaves out before it reads: control characters and spaces around the text, tabs and line ends inside. */
 export function withoutIgnored(raw: string): string {
   let [start, end] = [0, raw.length];
-  while (start < end && raw.charCodeAt(start) <= SPACE) start += 1;
-  while (end > start && raw.charCodeAt(end - 1) <= SPACE) end -= 1;
+  // Beyond either end is no character, so both end there.
+  while (raw.charCodeAt(start) <= SPACE) start += 1;
+  while (raw.charCodeAt(end - 1) <= SPACE) end -= 1;
   return raw.slice(start, end).replaceAll(/[\t\n\r]/g, "");
 }
 
@@ -44,7 +45,10 @@ function authorityOf(rest: string): { readonly host: string; readonly doubled: b
   return { host: (parts.at(-1) ?? "").replace(/:[0-9]*$/, ""), doubled: parts.length > 2 };
 }
 
-/** The path as written, where WHATWG URL finds it: it takes backslashes, and any number of slashes, for two slashes in the schemes it knows. */
+/**
+ * The path as written, where WHATWG URL finds it: it takes backslashes, and any number of slashes, for two slashes in
+ * the schemes it knows.
+ */
 function writtenPath(rest: string, isSpecial: boolean): string {
   const form = isSpecial ? /^[/\\]*[^/\\?#]*([^?#]*)/ : /^\/\/[^/?#]*([^?#]*)/;
   const path = form.exec(rest)?.[1] ?? "";

@@ -1,40 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import * as fc from "fast-check";
 import { CmcpError } from "@cmcp/boundary";
-import {
-  EAT_PROFILE_V02,
-  isLoopback,
-  MAX_CONFIG_LENGTH,
-  parseConfig,
-  parseHostPort,
-  type Environment,
-} from "../index.ts";
+import { EAT_PROFILE_V02, isLoopback, parseHostPort } from "../index.ts";
+import { DEVELOPMENT, parse, refused } from "./testing/configuration.ts";
 
-const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
-const parse = (text: string, env: Environment = DEVELOPMENT): ReturnType<typeof parseConfig> =>
-  parseConfig(text, { env, file: "conf.yaml" });
-/** The public key of RFC 8037 appendix A.2. */
-const KEY = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "k" };
-const IDENTITY = {
-  resource: "https://gw.example/mcp",
-  jwt: [
-    {
-      issuer: "https://login.example/",
-      audience: ["https://gw.example/mcp"],
-      jwks: { keys: [KEY] },
-      algorithms: ["EdDSA"],
-      subjects: [{ subject: "x", principal: "billing" }],
-    },
-  ],
-};
-const refused = (text: string, code: string, message: RegExp, env: Environment = DEVELOPMENT): void => {
-  assert.throws(
-    () => parse(text, env),
-    (thrown) => thrown instanceof CmcpError && thrown.code === code && message.test(thrown.message),
-    `${JSON.stringify(text)} should be ${code} ${String(message)}`,
-  );
-};
+void describe("auditors' keys", () => {
+  void it("are of X-Wing or X25519, and can be eight", () => {
+    const auditors = Array.from({ length: 8 }, (_, at) =>
+      Buffer.alloc(at % 2 === 0 ? 1_216 : 32, at + 1).toString("base64url"),
+    );
+    assert.deepEqual(parse(`log: {auditors: [${auditors.join()}]}`).config.log.auditors, auditors);
+  });
+});
 
 void describe("defaults", () => {
   void it("are the published ones for an empty file", () => {
@@ -72,6 +49,7 @@ void describe("defaults", () => {
     assert.deepEqual(host, {
       policy_bundle_path: "policies/",
       catalog_path: "catalog.json",
+      catalog_reload_interval_seconds: 0,
       audit_db_path: "audit.db",
       audit_archive_path: null,
       log_key_path: "log.key",
@@ -148,6 +126,12 @@ void describe("mistakes", () => {
       "CONFIG_INVALID",
       /enclave\.operator_keys\.0: must be base64url of 32 bytes/,
     );
+    for (const bytes of [0, 31, 33, 1_215, 1_217])
+      refused(
+        `log: {auditors: ['${Buffer.alloc(bytes).toString("base64url")}']}`,
+        "CONFIG_INVALID",
+        /log\.auditors\.0: (?:must be base64url of 1216 bytes \(X-Wing\) or 32 bytes \(X25519\)|.*1622)/,
+      );
     refused("enclave: {principals: []}", "CONFIG_INVALID", /enclave\.principals/);
     refused(
       "enclave: {principals: [{id: default}, {id: default}]}",
@@ -251,219 +235,14 @@ void describe("warnings", () => {
     const hash = `sha256:${"0".repeat(64)}`;
     const closed = { CMCP_BEARER_TOKEN: "x".repeat(32), CMCP_POLICY_HASH: hash, CMCP_CATALOG_HASH: hash };
     assert.match(parse("", closed).warnings.join(), /provider is auto/);
-    assert.deepEqual(parse("attestation: {provider: tpm}", closed).warnings, []);
+    const unsigned = parse("attestation: {provider: tpm}", closed).warnings;
+    assert.match(
+      unsigned.join(),
+      /^no enclave.provisioning_keys: the host gives .* unsigned; that is for development$/,
+    );
+    const keys = `attestation: {provider: tpm}\nenclave: {provisioning_keys: [${"A".repeat(43)}]}`;
+    const { CMCP_BEARER_TOKEN: _, ...pins } = closed;
+    assert.deepEqual(parse(keys, { CMCP_DEV_MODE: undefined, ...pins }).warnings, []);
     assert.match(parse("", { ...closed, CMCP_BEARER_TOKEN: "short" }).warnings.join(), /guessed/);
-  });
-});
-
-void describe("the YAML", () => {
-  void it("is refused with aliases, anchors, tags, duplicate keys, merges and more than one document", () => {
-    for (const text of [
-      "a: &x [1]\nb: *x",
-      "catalog_path: &x c.json",
-      "catalog_path: !!str c.json",
-      "catalog_path: !custom c.json",
-      "catalog_path: a\ncatalog_path: b",
-      "enclave: {max_sessions: 1, max_sessions: 2}",
-      "<<: {catalog_path: a}",
-      "catalog_path: a\n---\ncatalog_path: b",
-      "__proto__: {catalog_path: a}",
-      "enclave: {__proto__: {max_sessions: 1}}",
-      "? [a]\n: b",
-      "catalog_path: [",
-      "%YAML 9.9\n---\na: b",
-    ]) {
-      refused(text, "CONFIG_INVALID", /conf\.yaml/);
-    }
-  });
-
-  void it("names the line", () => refused("catalog_path: a\nlisten_addr: &x b\n", "CONFIG_INVALID", /line 2/));
-
-  void it("is bounded in size and depth", () => {
-    refused(`catalog_path: ${"a".repeat(MAX_CONFIG_LENGTH)}`, "CONFIG_INVALID", /larger than/);
-    refused(`catalog_path: ${"[".repeat(20)}${"]".repeat(20)}`, "CONFIG_INVALID", /nested too deeply/);
-    for (const nested of [
-      `${"[".repeat(2000)}${"]".repeat(2000)}`,
-      `${"- ".repeat(2000)}a`,
-      `${"{a: ".repeat(2000)}1${"}".repeat(2000)}`,
-    ])
-      refused(`catalog_path:\n ${nested}`, "CONFIG_INVALID", /conf\.yaml/);
-  });
-
-  void it("of any other text is a configuration or a typed refusal", () => {
-    const fragment = fc.constantFrom(
-      "attestation:",
-      "enclave:",
-      " ",
-      "\n",
-      "{",
-      "}",
-      "[",
-      "]",
-      "a",
-      ":",
-      "- ",
-      "&a",
-      "*a",
-      "!t",
-      "catalog_path: ",
-      "'",
-      '"',
-      "|",
-      ">",
-      "#",
-      "0",
-      "null",
-    );
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.string(),
-          fc.array(fragment, { maxLength: 30 }).map((parts) => parts.join("")),
-        ),
-        (text) => {
-          try {
-            parse(text);
-          } catch (thrown) {
-            assert.ok(thrown instanceof CmcpError && thrown.message.includes("conf.yaml"));
-          }
-        },
-      ),
-      { numRuns: 500 },
-    );
-  });
-});
-
-void describe("principals", () => {
-  void it("may be told apart by the tools of their workflows, which are measured", () => {
-    assert.equal("workflow_tools" in parse("enclave: {}").config.enclave, false);
-    assert.deepEqual(parse("enclave: {workflow_tools: {billing: [pay], default: []}}").config.enclave.workflow_tools, {
-      billing: ["pay"],
-      default: [],
-    });
-  });
-
-  void it("have their own workflows or those of everybody", () => {
-    const { config } = parse(
-      "enclave: {workflows: [default, claims], principals: [{id: default}, {id: billing, workflows: [billing]}]}",
-    );
-    assert.deepEqual(config.enclave.principals, [
-      { id: "default", workflows: ["default", "claims"] },
-      { id: "billing", workflows: ["billing"] },
-    ]);
-  });
-
-  void it("are named in a warning where they, or a subject, may use several workflows and list none", () => {
-    const warned = (text: string): string[] => parse(text).warnings.filter((warning) => warning.includes("list"));
-    const several = "workflows: [default, claims]";
-    assert.deepEqual(
-      warned(`enclave: {${several}, principals: [{id: default}, {id: billing, workflows: [billing]}]}`),
-      ["enclave.principals: default lists no workflows, so it may use all 2 of enclave.workflows"],
-    );
-    assert.deepEqual(warned("enclave: {principals: [{id: default}, {id: billing}]}"), []);
-    const jwk = '{kty: OKP, crv: Ed25519, kid: k, x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
-    const subjects =
-      "[{subject: a, principal: default}, {subject: b, principal: billing}, {subject: c, principal: billing, workflows: [other, billing]}]";
-    const issuer = `{issuer: i, audience: [a], jwks: {keys: [${jwk}]}, algorithms: [EdDSA], subjects: ${subjects}}`;
-    assert.deepEqual(
-      warned(
-        "enclave: {principals: [{id: default, workflows: [x, y]}, {id: billing, workflows: [billing]}], " +
-          `identity: {resource: "https://gw.example/mcp", jwt: [${issuer}]}}`,
-      ),
-      [
-        'enclave.identity.jwt: the subject "a" lists no workflows, so it may use all 2 of default',
-        'enclave.identity.jwt: the subject "c" lists other, which billing may not use',
-      ],
-    );
-  });
-
-  void it("must include the one that a token of the environment, or no token at all, stands for", () => {
-    const text = "enclave: {principals: [{id: billing}], token_file: tokens}";
-    parse(text);
-    refused(text, "CONFIG_INVALID", /enclave\.principals: must list default/, {
-      ...DEVELOPMENT,
-      CMCP_BEARER_TOKEN: "x".repeat(40),
-    });
-    refused("enclave: {principals: [{id: billing}]}", "CONFIG_INVALID", /enclave\.principals: must list default/);
-  });
-
-  void it("with tokens in a file may be reached from other machines, and need no token in the environment", () => {
-    assert.deepEqual(parse("enclave: {token_file: tokens}").host.listen, { host: "0.0.0.0", port: 8443 });
-    assert.equal(parse("enclave: {token_file: tokens}").host.token_file, "tokens");
-    parse("enclave: {token_file: tokens}", {});
-  });
-
-  void it("with JWTs need no token, may be reached from other machines, and are carried with every default", () => {
-    const { config, host, warnings } = parse(
-      `enclave: ${JSON.stringify({ identity: IDENTITY, principals: [{ id: "billing" }] })}`,
-      {},
-    );
-    const [issuer] = IDENTITY.jwt;
-    assert.deepEqual(config.enclave.identity, {
-      ...IDENTITY,
-      scopes_supported: [],
-      jwt: [{ ...issuer, types: ["at+jwt"], clock_skew_seconds: 60, max_lifetime_seconds: 86_400, claims: {} }],
-    });
-    assert.deepEqual(host.listen, { host: "0.0.0.0", port: 8443 });
-    assert.equal(
-      warnings.some((warning) => warning.includes("every process")),
-      false,
-    );
-    for (const none of ["{}", "{jwt: []}", "null"])
-      refused(`enclave: {identity: ${none}}`, "LISTEN_ADDRESS_REFUSED", /no token/, {});
-    refused("enclave: {identity: [a]}", "CONFIG_INVALID", /enclave\.identity/);
-  });
-
-  void it("of JWTs are held to the keys and principals there are, each fault named by its path", () => {
-    const wrong = (change: object, message: RegExp): void => {
-      const jwt = [{ ...IDENTITY.jwt[0], ...change }];
-      refused(
-        `enclave: ${JSON.stringify({ identity: { ...IDENTITY, jwt }, principals: [{ id: "billing" }] })}`,
-        "CONFIG_INVALID",
-        message,
-        {},
-      );
-    };
-    refused(
-      "enclave: {identity: {jwts: []}}",
-      "CONFIG_INVALID",
-      /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/,
-    );
-    wrong(
-      { audience: undefined, audiance: ["x"] },
-      /enclave\.identity\.jwt\.0\.audiance: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.audience$/,
-    );
-    wrong(
-      { claims: { unit: { clam: "unit" } } },
-      /claims\.unit\.clam: unknown key; the nearest known key is enclave\.identity\.jwt\.0\.claims\.unit\.claim$/,
-    );
-    wrong(
-      { claims: { unit: { claim: "unit", kind: "text", knd: "text" } } },
-      /claims\.unit\.knd: .* enclave\.identity\.jwt\.0\.claims\.unit\.kind$/,
-    );
-    wrong(
-      { jwks: { keys: [{ ...KEY, y2: "" }] } },
-      /jwks\.keys\.0\.y2: .* enclave\.identity\.jwt\.0\.jwks\.keys\.0\.y$/,
-    );
-    wrong({ jwks: { keys: [{ ...KEY, d: "private" }] } }, /jwks\.keys\.0\.d: unknown key/);
-    wrong({ algorithms: ["HS256"] }, /enclave\.identity\.jwt\.0\.algorithms/);
-    wrong({ "claims\n": {} }, /enclave\.identity\.jwt\.0\.claims\?: unknown key/);
-    wrong(
-      { subjects: [{ subject: "x", principal: "nobody" }] },
-      /conf\.yaml: enclave\.identity\.jwt: .* names the principal nobody/,
-    );
-  });
-
-  void it("that can use up all sessions together are warned of", () => {
-    const warned = (text: string): boolean =>
-      parse(text).warnings.some((warning) => warning.includes("enclave.max_sessions"));
-    assert.equal(
-      warned("enclave: {max_sessions: 3, max_sessions_per_principal: 2, principals: [{id: default}, {id: b}]}"),
-      true,
-    );
-    assert.equal(
-      warned("enclave: {max_sessions: 4, max_sessions_per_principal: 2, principals: [{id: default}, {id: b}]}"),
-      false,
-    );
   });
 });

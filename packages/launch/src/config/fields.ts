@@ -35,6 +35,17 @@ export const publicKey = z
   .string()
   .refine((text) => fromBase64Url(text)?.length === 32, { error: "must be base64url of 32 bytes without padding" });
 
+/** Bytes of an auditor's public key: X-Wing, or X25519. As `packages/seal` has them. */
+const AUDITOR_KEY_BYTES: readonly number[] = [1_216, 32];
+
+/** An auditor's public key: base64url of 1216 or 32 bytes, without padding. */
+export const auditorKey = z
+  .string()
+  .max(1_622)
+  .refine((text) => AUDITOR_KEY_BYTES.includes(fromBase64Url(text)?.length ?? 0), {
+    error: "must be base64url of 1216 bytes (X-Wing) or 32 bytes (X25519) without padding",
+  });
+
 /** A web origin exactly as browsers send it (RFC 6454 section 6.1): scheme, host, port if not the default. */
 export const origin = z
   .string()

@@ -44,6 +44,7 @@ test("a machine of this host is what the attestation provider can attest", () =>
       vcpus: 1,
       accelerator: "auto",
       console_log: "console.log",
+      tpm_state: "tpm",
     });
   }
 });
@@ -92,12 +93,14 @@ test("paths are seen from the configuration file, and none of this is measured",
     writeFileSync(file, text);
     return await readConfigFile(file, { CMCP_DEV_MODE: "1" });
   };
-  const machine = await read("launcher: qemu\nqemu: {image: i, console_log: logs/c, quote_generation_socket: q}\n");
+  const machine = await read(
+    "launcher: qemu\nqemu: {image: i, console_log: logs/c, tpm_state: t, quote_generation_socket: q}\n",
+  );
   assert.ok(machine.host.launcher.launcher === "qemu");
-  const { image, console_log, quote_generation_socket } = machine.host.launcher;
+  const { image, console_log, tpm_state, quote_generation_socket } = machine.host.launcher;
   assert.deepEqual(
-    [image, console_log, quote_generation_socket],
-    [join(folder, "i"), join(folder, "logs/c"), join(folder, "q")],
+    [image, console_log, tpm_state, quote_generation_socket],
+    [join(folder, "i"), join(folder, "logs/c"), join(folder, "t"), join(folder, "q")],
   );
   const attached = await read("launcher: vsock\nvsock: {hybrid_socket: v}\n");
   assert.deepEqual(attached.host.launcher, {

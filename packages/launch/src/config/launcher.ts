@@ -72,6 +72,12 @@ export const qemuSchema = z.strictObject({
       "File for what the machine prints, at most 1 MiB; the file of the machine before is kept beside it with " +
         "`.1`. An image without a console prints nothing after its firmware.",
     ),
+  tpm_state: relativePath
+    .default("tpm")
+    .describe(
+      "Folder for the state of the machine's virtual TPM, for one gateway alone. By the key in it a start believes " +
+        "what earlier machines wrote, so keep it with the audit store. It is used only where this host plays the TPM.",
+    ),
 });
 
 /** The keys of the configuration that say what the enclave runs in; none of them is measured. */
@@ -152,11 +158,12 @@ export function withAbsolutePaths(config: LauncherConfig, absolute: (written: st
         ? { ...config, route: { hybridSocket: absolute(config.route.hybridSocket) } }
         : config;
     case "qemu": {
-      const { image, console_log, quote_generation_socket: quotes } = config;
+      const { image, console_log, tpm_state, quote_generation_socket: quotes } = config;
       return {
         ...config,
         image: absolute(image),
         console_log: absolute(console_log),
+        tpm_state: absolute(tpm_state),
         ...(isGiven(quotes) ? { quote_generation_socket: absolute(quotes) } : {}),
       };
     }

@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { anySubjectPrefixes } from "@cmcp/identity/principals";
 import * as z from "zod";
 import { principalId } from "./fields.ts";
 
@@ -93,9 +94,7 @@ interface Ruled {
   readonly rate_limits?: readonly Scope[] | undefined;
   readonly budgets?: readonly Scope[] | undefined;
   readonly principals: readonly { readonly id: string }[];
-  readonly identity: {
-    readonly jwt: readonly { readonly any_subject?: { readonly prefix: string } | null | undefined }[];
-  };
+  readonly identity: Parameters<typeof anySubjectPrefixes>[0];
 }
 
 /**
@@ -104,7 +103,7 @@ interface Ruled {
  */
 export function requireLimitedPrincipals({ rate_limits = [], budgets = [], principals, identity }: Ruled): void {
   const known = new Set(principals.map(({ id }) => id));
-  const prefixes = identity.jwt.flatMap(({ any_subject: any }) => (any == null ? [] : [any.prefix]));
+  const prefixes = anySubjectPrefixes(identity);
   for (const [key, rules] of Object.entries({ rate_limits, budgets }))
     for (const { principal } of rules)
       if (principal != null && !known.has(principal) && !prefixes.some((prefix) => principal.startsWith(prefix)))

@@ -1,13 +1,16 @@
 import { CmcpError } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
+import { requireProfile } from "./agent-manifest.ts";
+import { noticeReceiver } from "./approvals.ts";
+import { catalogChangeProblem } from "./catalog-keys.ts";
 import { withoutNulls } from "./without-nulls.ts";
 import { readEnvironment, type Environment, type EnvironmentSettings } from "./environment.ts";
 import { configError } from "./config-error.ts";
 import { requireLimitedPrincipals } from "./limits.ts";
 import { launcherOf, type LauncherConfig } from "./launcher.ts";
-import { measuredLog } from "./log.ts";
 import { DEFAULT_PRINCIPAL, isLoopback, parseHostPort, type HostPort } from "./fields.ts";
-import { measuredConfigSchema, type Config } from "./measured.ts";
+import { measure } from "./measure.ts";
+import type { Config } from "./measured.ts";
 import { refuseUnsupportedKeys } from "./unsupported-keys.ts";
 import { requireReloadable } from "./reload.ts";
 import { configSchema, type ConfigFile } from "./schema.ts";
@@ -18,6 +21,8 @@ import { readYaml } from "./yaml.ts";
 export interface HostConfig {
   readonly policy_bundle_path: string;
   readonly catalog_path: string;
+  /** Seconds between looks for another catalog; 0 for none. */
+  readonly catalog_reload_interval_seconds: number;
   readonly audit_db_path: string;
   readonly audit_archive_path: string | null;
   readonly log_key_path: string;
@@ -42,22 +47,48 @@ export interface LoadedConfig {
 }
 
 const SHORT_TOKEN = 32;
+const CATALOG_RELOAD = "catalog_reload_interval_seconds";
 
 /** The sources of tokens. Without any, requests need no token, which is allowed only in development on loopback. */
 interface TokenSources {
   readonly environment: EnvironmentSettings;
   readonly tokenFile: string | null;
+  readonly credentialsFile: string | null;
+  /** Whether tokens come in signed statements. */
+  readonly statements: boolean;
   /** Whether JWTs are accepted. */
   readonly issuers: boolean;
 }
 
-/** Whether a configuration names issuers of JWTs. */
+/** Whether a configuration names issuers of JWTs or JWT-SVIDs. */
 export function namesIssuers({ enclave: { identity } }: Pick<Config, "enclave">): boolean {
-  return identity.jwt.length > 0;
+  return identity.jwt.length > 0 || identity.spiffe != null;
 }
 
-function isTokenless({ environment, tokenFile, issuers }: TokenSources): boolean {
-  return environment.bearerToken === null && tokenFile === null && !issuers;
+function isTokenless({ environment, tokenFile, issuers, statements }: TokenSources): boolean {
+  return environment.bearerToken === null && tokenFile === null && !issuers && !statements;
+}
+
+/** Whether the host has tokens or credentials to give. */
+function hasSecrets({ environment, tokenFile, credentialsFile }: TokenSources): boolean {
+  return environment.bearerToken !== null || tokenFile !== null || credentialsFile !== null;
+}
+
+/** Requires that the host has no tokens and credentials to give where they come in signed statements. */
+function requireOneSource({ environment, tokenFile, credentialsFile, statements }: TokenSources, file: string): void {
+  if (!statements) return;
+  const sources = {
+    "enclave.token_file": tokenFile,
+    "enclave.credentials_file": credentialsFile,
+    CMCP_BEARER_TOKEN: environment.bearerToken,
+  };
+  for (const [key, value] of Object.entries(sources))
+    if (value !== null)
+      throw new CmcpError(
+        "CONFIG_INVALID",
+        `${file}: ${key}: remove it, as enclave.provisioning_keys has tokens and credentials come with cmcp provision`,
+        { detail: { file, key } },
+      );
 }
 
 function listenAddress(written: string | null | undefined, sources: TokenSources, file: string): HostPort {
@@ -92,26 +123,28 @@ function listenAddress(written: string | null | undefined, sources: TokenSources
 function workflowWarnings({ enclave: { workflows, principals, identity } }: ConfigFile): string[] {
   const own = new Map(principals.map(({ id, workflows: listed }) => [id, listed ?? workflows]));
   const all = workflows.length > 1 ? principals.filter(({ workflows: listed }) => listed == null) : [];
-  const subjects = (identity?.jwt ?? []).flatMap(({ subjects }) => subjects);
+  // Scopes give workflows where an issuer's settings say so.
+  const issuers = Object.entries({ jwt: identity?.jwt ?? [], spiffe: identity?.spiffe ?? [] });
+  const subjects = issuers.flatMap(([kind, all]) =>
+    all.flatMap(({ subjects: listed, scope_workflows: byScope }) =>
+      listed.map((subject) => ({ ...subject, key: `enclave.identity.${kind}`, scoped: byScope != null })),
+    ),
+  );
   return [
     ...all.map(
       ({ id }) =>
         `enclave.principals: ${id} lists no workflows, so it may use all ${workflows.length} of enclave.workflows`,
     ),
-    ...subjects.flatMap(({ subject, principal, workflows: listed }) => {
+    ...subjects.flatMap(({ key, subject, principal, workflows: listed, scoped }) => {
       const theirs = own.get(principal) ?? [];
       const name = JSON.stringify(subject);
       if (listed == null)
-        return theirs.length > 1
-          ? [
-              `enclave.identity.jwt: the subject ${name} lists no workflows, so it may use all ${theirs.length} of ${principal}`,
-            ]
+        return theirs.length > 1 && !scoped
+          ? [`${key}: the subject ${name} lists no workflows, so it may use all ${theirs.length} of ${principal}`]
           : [];
       return listed
         .filter((workflow) => !theirs.includes(workflow))
-        .map(
-          (workflow) => `enclave.identity.jwt: the subject ${name} lists ${workflow}, which ${principal} may not use`,
-        );
+        .map((workflow) => `${key}: the subject ${name} lists ${workflow}, which ${principal} may not use`);
     }),
   ];
 }
@@ -125,7 +158,15 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
     warnings.push(
       "attestation.provider is auto: the launch document names no platform, so the host chooses among those it shows",
     );
+  else if (attestation.provider === "software-only")
+    warnings.push(
+      "attestation.provider is software-only: no hardware attests, and who controls this host controls the enclave; for pilots",
+    );
   if (isTokenless(sources)) warnings.push("no CMCP_BEARER_TOKEN: every process on this machine may call");
+  else if (!environment.development && !sources.statements && hasSecrets(sources))
+    warnings.push(
+      "no enclave.provisioning_keys: the host gives the enclave tokens and credentials, unsigned; that is for development",
+    );
   if (environment.bearerToken !== null && environment.bearerToken.length < SHORT_TOKEN)
     warnings.push(`CMCP_BEARER_TOKEN is shorter than ${SHORT_TOKEN} characters: it may be guessed`);
   if (enclave.principals.length * enclave.max_sessions_per_principal > enclave.max_sessions) {
@@ -142,70 +183,10 @@ function warningsFor(sources: TokenSources, { attestation, enclave }: Config): s
   return warnings;
 }
 
-function measured(written: ConfigFile): Config {
-  const {
-    egress_allow: _hosts,
-    token_file: _tokens,
-    credentials_file: _credentials,
-    workflows,
-    workflow_tools,
-    principals,
-    identity,
-    integrity,
-    rate_limits,
-    budgets,
-    finding_labels,
-    ...enclave
-  } = written.enclave;
-  const domains = written.sensitivity?.compliance_domains ?? {};
-  const {
-    provider,
-    enforcement_mode,
-    validity_seconds,
-    staleness_policy,
-    expected_measurement,
-    allow_unmeasured_spawn,
-  } = written.attestation;
-  return measuredConfigSchema.parse({
-    attestation: {
-      provider,
-      enforcement_mode,
-      validity_seconds,
-      staleness_policy: staleness_policy ?? "fail_closed",
-      expected_measurement: expected_measurement ?? null,
-      ...(allow_unmeasured_spawn ? { allow_unmeasured_spawn } : {}),
-    },
-    catalog: written.catalog,
-    max_response_size_bytes: written.max_response_size_bytes,
-    policy_reload_interval_seconds: written.policy_reload_interval_seconds,
-    sensitivity: {
-      vocabulary: written.sensitivity?.vocabulary ?? {},
-      ...(Object.keys(domains).length === 0 ? {} : { compliance_domains: domains }),
-    },
-    ...(written.kill_switch.enabled ? { kill_switch: written.kill_switch } : {}),
-    log: measuredLog(written.log),
-    ...(written.sink_policy == null ? {} : { sink_policy: written.sink_policy }),
-    enclave: {
-      ...enclave,
-      ...(workflow_tools == null ? {} : { workflow_tools }),
-      ...(Object.keys(finding_labels ?? {}).length === 0 ? {} : { finding_labels }),
-      ...(integrity?.scope === "principal" ? { integrity: { scope: "principal" } } : {}),
-      ...(rate_limits.length === 0 ? {} : { rate_limits }),
-      ...(budgets.length === 0 ? {} : { budgets }),
-      identity: identity ?? {},
-      principals: principals.map(({ id, workflows: own, role }) => ({
-        id,
-        workflows: own ?? workflows,
-        ...(role == null || role === "agent" ? {} : { role }),
-      })),
-    },
-  });
-}
-
 /** Requires that subjects of JWTs, and rules that name a principal, are about configured ones. */
 function requireKnownPrincipals({ enclave }: Config, file: string): void {
   const named: Readonly<Record<string, () => void>> = {
-    "enclave.identity.jwt": () => requirePrincipals(enclave.identity, new Set(enclave.principals.map(({ id }) => id))),
+    "enclave.identity": () => requirePrincipals(enclave.identity, new Set(enclave.principals.map(({ id }) => id))),
     "enclave.rate_limits": () => requireLimitedPrincipals(enclave),
   };
   for (const [key, check] of Object.entries(named)) {
@@ -216,6 +197,23 @@ function requireKnownPrincipals({ enclave }: Config, file: string): void {
       throw new CmcpError("CONFIG_INVALID", `${file}: ${thrown.message}`, { cause: thrown, detail: { file, key } });
     }
   }
+}
+
+/** Requires that the catalog keys can approve a catalog, and that there are some where the host looks for one. */
+function requireCatalogChanges({ enclave, catalog_reload_interval_seconds: seconds }: ConfigFile, file: string): void {
+  const problem =
+    catalogChangeProblem(enclave) ??
+    (seconds > 0 && enclave.catalog_keys.length === 0
+      ? new CmcpError(
+          "CONFIG_INVALID",
+          `${CATALOG_RELOAD}: needs enclave.catalog_keys: nobody could approve a catalog`,
+          {
+            detail: { key: CATALOG_RELOAD },
+          },
+        )
+      : null);
+  if (problem !== null)
+    throw new CmcpError(problem.code, `${file}: ${problem.message}`, { detail: { file, ...problem.detail } });
 }
 
 /** Requires the default principal if CMCP_BEARER_TOKEN or tokenless development uses it. */
@@ -254,13 +252,19 @@ export function parseConfig(
   if (!parsed.success) throw configError(parsed.error, configSchema, file);
   const written = parsed.data;
   requireReloadable(written.policy_reload_interval_seconds, environment, file);
-  const config = measured(written);
+  requireCatalogChanges(written, file);
+  const config = measure(written);
   refuseSecrets(`${file}: `, config, { file });
+  requireProfile(config, file);
+  noticeReceiver(config.enclave.approval_webhook, environment.development);
   const sources: TokenSources = {
     environment,
     tokenFile: written.enclave.token_file ?? null,
+    credentialsFile: written.enclave.credentials_file ?? null,
+    statements: written.enclave.provisioning_keys.length > 0,
     issuers: namesIssuers(config),
   };
+  requireOneSource(sources, file);
   const listen = listenAddress(written.listen_addr, sources, file);
   requireDefaultPrincipal(config, sources, file);
   requireKnownPrincipals(config, file);
@@ -269,13 +273,14 @@ export function parseConfig(
     host: {
       policy_bundle_path: written.policy_bundle_path,
       catalog_path: written.catalog_path,
+      catalog_reload_interval_seconds: written.catalog_reload_interval_seconds,
       audit_db_path: written.audit_db_path,
       audit_archive_path: written.audit_archive_path ?? null,
       log_key_path: written.log_key_path,
       former_witnesses: written.former_witnesses ?? null,
       witness_urls: written.witness_urls,
       token_file: sources.tokenFile,
-      credentials_file: written.enclave.credentials_file ?? null,
+      credentials_file: sources.credentialsFile,
       listen,
       egress_allow:
         written.enclave.egress_allow?.map((text) => parseHostPort(text)).filter((target) => target !== undefined) ??

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { auditorKey } from "./fields.ts";
 
 /** The log of a gateway that names none. */
 export const DEFAULT_ORIGIN = "cmcp.localhost/0";
@@ -46,6 +47,10 @@ const MAX_WITNESSES = 64 * 1024;
 /** Most witnesses of two policies: as `packages/log` reads each. */
 const MAX_WITNESS_URLS = 64;
 const MAX_URL = 2048;
+/** Most auditors: as `packages/audit` seals to. */
+const MAX_AUDITORS = 8;
+/** Longest term for auditors, in days: a hundred years. */
+const MAX_TERM_DAYS = 36_500;
 
 /** The log that the record is written to. */
 export const logSchema = z.strictObject({
@@ -58,7 +63,7 @@ export const logSchema = z.strictObject({
     .default(DEFAULT_ORIGIN)
     .describe(
       "Name of the log, and its epoch. One gateway at a time writes a log. The name never changes; the epoch " +
-        "changes only when the store is lost.",
+        "changes only when the store is lost, and `log.lost_store` says so.",
     ),
   predecessors: z
     .array(predecessorSchema)
@@ -67,6 +72,14 @@ export const logSchema = z.strictObject({
     .describe(
       "Launch documents whose gateways are believed beside this one, by their digest: those that wrote the log " +
         "before. Without the last one, every principal starts at the highest label.",
+    ),
+  lost_store: z
+    .record(z.string().max(64), z.json())
+    .optional()
+    .describe(
+      "The operator's signed statement that the store of the epoch before is lost, as `cmcp log lost` prints it. " +
+        "Every epoch after 0 needs it, for as long as it lasts. Each principal begins such an epoch at the " +
+        "highest label.",
     ),
   appraisal: z
     .record(z.string().max(64), z.json())
@@ -93,6 +106,26 @@ export const logSchema = z.strictObject({
       "Witnesses and their quorum, as a C2SP witness policy without `log` lines and without URLs. Every two " +
         "quorums must have a witness in common. With it nothing is served until a quorum has cosigned the log, " +
         "and no call leaves before a quorum has cosigned its intent.",
+    ),
+  auditors: z
+    .array(auditorKey)
+    .min(1)
+    .max(MAX_AUDITORS)
+    .refine((keys) => new Set(keys).size === keys.length, { error: "duplicate key" })
+    .optional()
+    .describe(
+      "Public keys of auditors, base64url: X-Wing of 1216 bytes, or X25519 of 32. What each call sends and gets, and what Cedar is " +
+        "asked, is kept in the log, encrypted so that they alone can read it. Without it nobody can open the " +
+        "record's commitments.",
+    ),
+  auditors_term_days: z
+    .int()
+    .min(0)
+    .max(MAX_TERM_DAYS)
+    .optional()
+    .describe(
+      "Days for which bodies of the log stay in the store after their session has ended, so that auditors can read " +
+        "them. Then they move to `audit_archive_path`, if it is set. Without this key they stay.",
     ),
   witness_wait_ms: z
     .int()

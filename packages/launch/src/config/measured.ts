@@ -1,23 +1,26 @@
+import { bundlesSchema } from "@cmcp/identity/bundle";
 import { identitySchema } from "@cmcp/identity/schema";
 import * as z from "zod";
+import { agentManifestSchema, conformanceProfile } from "./agent-manifest.ts";
+import { approvalSeconds, approvalUrl, approvalWebhook, approversSchema } from "./approvals.ts";
+import { catalogApprovals, catalogKeysSchema } from "./catalog-keys.ts";
 import { principalId } from "./fields.ts";
 import { measuredLogSchema } from "./log.ts";
 import { budgetsSchema, killSwitchSchema, rateLimitsSchema, sinkPolicySchema } from "./limits.ts";
+import { attestationSchema, PROVIDERS } from "./attestation.ts";
 import {
   areDistinctPrincipals,
-  attestationSchema,
-  catalogSchema,
-  configSchema,
-  domainsSchema,
+  deferSeconds,
   enclaveSchema,
   findingLabelsSchema,
   LAUNCH_READERS,
   MAX_PRINCIPALS,
-  PROVIDERS,
-  vocabularySchema,
-  workflowToolsSchema,
+  serverRootsSchema,
   workflowsSchema,
-} from "./schema.ts";
+  workflowToolsSchema,
+} from "./enclave.ts";
+import { catalogSchema, configSchema } from "./schema.ts";
+import { domainsSchema, vocabularySchema } from "./vocabulary.ts";
 
 const enclave = enclaveSchema.shape;
 const killSwitch = killSwitchSchema.shape;
@@ -31,6 +34,7 @@ export const measuredConfigSchema = z.strictObject({
     staleness_policy: attestationSchema.shape.staleness_policy.unwrap().unwrap(),
     expected_measurement: attestationSchema.shape.expected_measurement.unwrap(),
     allow_unmeasured_spawn: z.literal(true).optional(),
+    required_provenance_kind: attestationSchema.shape.required_provenance_kind.unwrap().unwrap().optional(),
   }),
   catalog: z.strictObject({ drift_policy: catalogSchema.shape.drift_policy.unwrap() }),
   max_response_size_bytes: configSchema.shape.max_response_size_bytes.unwrap(),
@@ -52,6 +56,10 @@ export const measuredConfigSchema = z.strictObject({
     .optional(),
   /** Absent where there are no ceilings. */
   sink_policy: sinkPolicySchema.optional(),
+  /** Absent where no manifest is asked for. */
+  agent_manifest: agentManifestSchema.optional(),
+  /** Absent where none is named. */
+  conformance_profile: conformanceProfile.optional(),
   log: measuredLogSchema.prefault({}),
   enclave: z.strictObject({
     eat_profile: enclave.eat_profile.unwrap(),
@@ -59,6 +67,10 @@ export const measuredConfigSchema = z.strictObject({
     max_sessions_per_principal: enclave.max_sessions_per_principal.unwrap(),
     session_idle_seconds: enclave.session_idle_seconds.unwrap(),
     sensitivity_floor_seconds: enclave.sensitivity_floor_seconds.unwrap(),
+    /** Absent where requests may come in the clear. */
+    channel: z.literal("sealed").optional(),
+    /** Absent where sealed answers are padded. */
+    pad_sealed_answers: z.literal(false).optional(),
     /** Absent for the scope `session`. */
     integrity: z.strictObject({ scope: z.literal("principal") }).optional(),
     /** Absent where findings raise no labels. */
@@ -68,6 +80,10 @@ export const measuredConfigSchema = z.strictObject({
     upstream_idle_timeout_ms: enclave.upstream_idle_timeout_ms.unwrap(),
     upstream_call_timeout_ms: enclave.upstream_call_timeout_ms.unwrap(),
     claims: enclave.claims.unwrap(),
+    /** Absent where no authority of one's own vouches for a server. */
+    server_roots: serverRootsSchema.optional(),
+    /** Absent where there is no trust domain. */
+    spiffe_bundles: bundlesSchema.optional(),
     stdio: enclave.stdio,
     /** Absent where workflows are not told apart by their tools. */
     workflow_tools: workflowToolsSchema.optional(),
@@ -80,6 +96,18 @@ export const measuredConfigSchema = z.strictObject({
     /** Without issuers and trust domains when nobody calls but with bearer tokens. */
     identity: identitySchema,
     operator_keys: enclave.operator_keys.unwrap(),
+    /** Both are absent where the catalog of the launch document stays. */
+    catalog_keys: catalogKeysSchema.min(1).optional(),
+    catalog_approvals: catalogApprovals.optional(),
+    /** Absent where the host provisions. */
+    provisioning_keys: enclave.provisioning_keys.unwrap().min(1).optional(),
+    /** The four are absent where nobody approves. */
+    approvers: approversSchema.min(1).optional(),
+    approval_seconds: approvalSeconds.optional(),
+    approval_url: approvalUrl.optional(),
+    approval_webhook: approvalWebhook.optional(),
+    /** Absent where it is {@link DEFAULT_DEFER_SECONDS}. */
+    defer_seconds: deferSeconds.optional(),
     /** Absent where nothing is limited. */
     rate_limits: rateLimitsSchema.optional(),
     budgets: budgetsSchema.optional(),

@@ -1,8 +1,8 @@
 import { CmcpError, type JsonValue } from "@cmcp/boundary";
 
 /**
- * What a name says of its value: a variable of a server, or an option on its command line. Words are split at `_`, `-`
- * and capitals.
+ * Names whose values can be secrets: a variable of a server, or an option on its command line. Words are split at
+ * `_`, `-` and capitals.
  */
 const SECRET_NAME =
   /(?:^|_)(?:password|passwd|passphrase|pass|secret|token|(?:api|access|private|secret|encryption|signing|auth)_?key|apikey|credentials?)$/;
@@ -44,7 +44,7 @@ interface Finding {
  */
 export function refuseSecrets(what: string, value: unknown, detail: Readonly<Record<string, string>> = {}): void {
   for (const { path, why } of findings(value, [])) {
-    const key = path.map(shown).join(".");
+    const key = path.map(printableKey).join(".");
     throw new CmcpError(
       "CONFIG_SECRET",
       `${what}${key}: looks like a secret (${why}), and measured configuration is readable by auditors`,
@@ -67,7 +67,7 @@ export function refuseSecretsOfServers(what: string, catalog: JsonValue): void {
   for (const [name, value] of Object.entries(catalog)) {
     if (name === "server" || name === "servers") refuseSecrets(what, { [name]: value });
     else if (Array.isArray(value) && what.split(".").length < 3)
-      refuseSecretsOfServers(`${what}${shown(name)}.`, value);
+      refuseSecretsOfServers(`${what}${printableKey(name)}.`, value);
   }
 }
 
@@ -90,8 +90,8 @@ function* findings(value: unknown, path: readonly string[]): Generator<Finding> 
 function namesSecret(item: unknown, next: unknown): boolean {
   if (typeof item !== "string") return false;
   const [, name, own] = /^--?([A-Za-z][A-Za-z0-9_-]{0,64})(?:=(.*))?$/s.exec(item) ?? [];
-  const given = own ?? (typeof next === "string" && !next.startsWith("-") ? next : "");
-  return name !== undefined && isSecret(name, given);
+  const argument = own ?? (typeof next === "string" && !next.startsWith("-") ? next : "");
+  return name !== undefined && isSecret(name, argument);
 }
 
 function isSecret(name: string, value: string): boolean {
@@ -104,6 +104,6 @@ function isSecret(name: string, value: string): boolean {
 }
 
 /** A key is somebody's text: shown shortened and without control characters. */
-function shown(key: string): string {
+function printableKey(key: string): string {
   return key.slice(0, 64).replace(/[^\x20-\x7e]/g, "?");
 }

@@ -46,7 +46,7 @@ for (const { key, value, why, code } of UNSUPPORTED_KEYS) {
 
 test("a refused key is named before another that is not known, and what stands beside it is read", () => {
   assert.throws(() => parse({ nonsense: 1, agent_manifest: { path: "a.json" } }), { code: "CONFIG_NOT_SUPPORTED" });
-  assert.throws(() => parse({ attestation: { required_provenance_kind: null, provider: "sgx" } }), {
+  assert.throws(() => parse({ agent_manifest: { path: null }, attestation: { provider: "sgx" } }), {
     code: "CONFIG_INVALID",
     message: /attestation\.provider/,
   });

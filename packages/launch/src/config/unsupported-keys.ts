@@ -11,11 +11,6 @@ export interface UnsupportedKey {
   readonly code: ErrorCode;
 }
 
-const NO_CATALOG_RELOAD = {
-  why: "the catalog is measured at start, and only a restart loads another",
-  code: "CATALOG_RESTART_REQUIRED",
-} as const;
-
 /** The keys that a file may not set. To accept one would promise a protection that does not exist. */
 export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
   {
@@ -26,16 +21,39 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
   },
   {
     key: "attestation.required_provenance_kind",
-    why: "this version does not verify who published a tool server",
+    value: "tee-attested",
+    why: "this version does not verify the evidence of servers",
     code: "CONFIG_NOT_SUPPORTED",
   },
-  { key: "agent_manifest", why: "this version does not read agent manifests", code: "CONFIG_NOT_SUPPORTED" },
-  { key: "catalog_reload_interval_seconds", ...NO_CATALOG_RELOAD },
-  { key: "catalog_reload_path", ...NO_CATALOG_RELOAD },
   {
-    key: "conformance_profile",
-    why: "no profile is satisfied: aarm binds every receipt to an agent identity, which this version does not do",
-    code: "CONFORMANCE_PROFILE_UNSATISFIED",
+    key: "agent_manifest.authenticated_subject",
+    why: "the subject of a manifest is the authenticated caller, and no configuration names another",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "agent_manifest.path",
+    why: "each agent presents its own manifest (POST /manifest), so that another manifest needs no other launch document",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "agent_manifest.revocation_list_path",
+    why: "a list that nobody signed revokes nothing for sure; sign one with cmcp manifest revocations",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "agent_manifest.trust_anchor_path",
+    why: "the keys are measured, so they stand in agent_manifest.anchors",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "enclave.identity.x509_svid",
+    why: "no TLS of agents ends in the enclave, which so sees no certificate of theirs; accept JWT-SVIDs in enclave.identity.spiffe",
+    code: "CONFIG_NOT_SUPPORTED",
+  },
+  {
+    key: "catalog_reload_path",
+    why: "another catalog takes the place of the file at catalog_path, with its approvals beside it",
+    code: "CATALOG_RESTART_REQUIRED",
   },
 ];
 
@@ -45,26 +63,33 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
  */
 export function refuseUnsupportedKeys(written: unknown, file: string): unknown {
   return UNSUPPORTED_KEYS.reduce((at, { key, value: refused, why, code }) => {
-    const [rest, value] = taken(at, key.split("."));
+    const [rest, value] = removeMember(at, key.split("."));
     const asks = refused === undefined ? !asksForNothing(value) : value === refused;
     if (!asks) return refused === undefined ? rest : at;
     throw new CmcpError(code, `${file}: ${key}: ${why}`, { detail: { file, key } });
   }, written);
 }
 
-/** Removes the value at a path. @returns the remaining mapping, and the value */
-function taken(from: unknown, [step = "", ...steps]: readonly string[]): readonly [rest: unknown, value: unknown] {
+/** Removes the value at a path, and a section that had nothing else. @returns the remaining mapping, and the value */
+function removeMember(
+  from: unknown,
+  [step = "", ...steps]: readonly string[],
+): readonly [rest: unknown, value: unknown] {
   if (!isMapping(from) || !Object.hasOwn(from, step)) return [from, undefined];
   const { [step]: member, ...others } = from;
   if (steps.length === 0) return [others, member];
-  const [rest, value] = taken(member, steps);
-  return [{ ...from, [step]: rest }, value];
+  const [rest, value] = removeMember(member, steps);
+  return [rest !== member && isEmpty(rest) ? others : { ...from, [step]: rest }, value];
 }
 
 /** True for no value, an empty section, or a section with `enabled: false`. */
 function asksForNothing(value: unknown): boolean {
   if (!isMapping(value)) return value === undefined || value === null;
   return value["enabled"] === false || Object.values(value).every((member) => member === null);
+}
+
+function isEmpty(value: unknown): boolean {
+  return isMapping(value) && Object.keys(value).length === 0;
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -9,6 +9,6 @@ export function withoutNulls(value: unknown, schema: unknown): unknown {
   const at = unwrapSchema(schema);
   if (Array.isArray(value)) return value.map((item, index) => withoutNulls(item, memberSchema(at, index)));
   if (typeof value !== "object" || value === null) return value;
-  const kept = Object.entries(value).filter(([key, member]) => member !== null || !schemaHasKey(at, key));
-  return Object.fromEntries(kept.map(([key, member]) => [key, withoutNulls(member, memberSchema(at, key))]));
+  const members = Object.entries(value).filter(([key, member]) => member !== null || !schemaHasKey(at, key));
+  return Object.fromEntries(members.map(([key, member]) => [key, withoutNulls(member, memberSchema(at, key))]));
 }

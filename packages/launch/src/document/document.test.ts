@@ -71,6 +71,16 @@ const isRefused = (bytes: Uint8Array, message = /launch document/): void => {
 };
 const altered = (change: object): Uint8Array => canonicalBytes({ ...base, ...change });
 
+void describe("a launch document that names a conformance profile", () => {
+  void it("is refused where its conditions are not met, whoever made it", () => {
+    const named = { ...base, config: { ...config, conformance_profile: "aarm" as const } };
+    assert.throws(() => buildLaunchDocument(named), { code: "CONFORMANCE_PROFILE_UNSATISFIED" });
+    const key = "BFDYbXzTGUtkRhsfqTHwAzQpJyMVCIHzaRtPfLGCDFA";
+    const agent_manifest = { anchors: [{ public_key: key }], revocation_keys: [key] };
+    assert.doesNotThrow(() => buildLaunchDocument({ ...named, config: { ...named.config, agent_manifest } }));
+  });
+});
+
 void describe("the launch document", () => {
   void it("is canonical and reads back as it was", () => {
     fc.assert(
@@ -196,17 +206,18 @@ void describe("the launch document", () => {
     );
   });
 
-  void it("is for the platform its configuration names, software only in development", () => {
+  void it("is for the platform that its configuration names", () => {
     const on = (provider: LaunchDocument["platform"], development: boolean): LaunchDocument => ({
       ...base,
       platform: provider,
       development,
       config: { ...config, attestation: { ...config.attestation, provider } },
     });
-    for (const provider of ["auto", "sev-snp", "tdx", "azure-cvm", "tpm"] as const)
+    for (const provider of ["auto", "sev-snp", "tdx", "azure-cvm", "tpm", "software-only"] as const) {
       for (const development of [true, false]) buildLaunchDocument(on(provider, development));
-    buildLaunchDocument(on("software-only", true));
-    isRefused(canonicalBytes(on("software-only", false)), /development/);
+      const other = provider === "tpm" ? "tdx" : "tpm";
+      isRefused(canonicalBytes({ ...on(provider, false), platform: other }), /platform: is not the one of/);
+    }
   });
 
   void it("holds only paths that can be in a bundle", () => {

@@ -11,6 +11,8 @@ import {
   schemaProblem,
 } from "@cmcp/boundary";
 import { requirePrincipals } from "@cmcp/identity/principals";
+import { profileProblem } from "../config/agent-manifest.ts";
+import { catalogChangeProblem } from "../config/catalog-keys.ts";
 import { requireLimitedPrincipals } from "../config/limits.ts";
 import { reloadProblem } from "../config/reload.ts";
 import { refuseSecrets, refuseSecretsOfServers } from "../config/secrets.ts";
@@ -44,7 +46,7 @@ export function launchDigest(bytes: Uint8Array, algorithm: "sha256" | "sha384" =
 /**
  * Reads a launch document. Only the one canonical spelling is accepted, so that a digest names a meaning.
  * The digest must have been taken over these bytes before.
- * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFIG_SECRET`, `CONFIG_INVALID` for
+ * @throws CmcpError `LAUNCH_DOCUMENT_INVALID`, `POLICY_RELOAD_PINNED_HASH`, `CONFORMANCE_PROFILE_UNSATISFIED`, `CONFIG_SECRET`, `CONFIG_INVALID` for
  * subjects of JWTs and rules that stand for no measured principal
  */
 export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocument {
@@ -57,6 +59,10 @@ export function parseLaunchDocument(input: Untrusted<Uint8Array>): LaunchDocumen
     policySigningKey: trust_anchors.policy_signing_key ?? null,
   });
   if (problem !== null) throw problem;
+  const unchangeable = catalogChangeProblem(config.enclave);
+  if (unchangeable !== null) throw unchangeable;
+  const unsatisfied = profileProblem(config);
+  if (unsatisfied !== null) throw unsatisfied;
   refuseSecrets("launch document: config.", config);
   refuseSecretsOfServers("launch document: catalog.", parsed.data.catalog);
   requirePrincipals(config.enclave.identity, new Set(config.enclave.principals.map(({ id }) => id)));

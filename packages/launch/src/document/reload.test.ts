@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { buildPolicyReload, parsePolicyReload } from "../index.ts";
+import { buildReload, parseReload } from "../index.ts";
 
 const BUNDLE = {
   "manifest.json": "{}",
@@ -12,20 +12,20 @@ const BUNDLE = {
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 test("a reload message reads back as it was", () => {
-  assert.deepEqual(parsePolicyReload(untrusted(buildPolicyReload(BUNDLE))), { v: 1, policy_bundle: BUNDLE });
+  assert.deepEqual(parseReload(untrusted(buildReload({ policy_bundle: BUNDLE }))), { v: 1, policy_bundle: BUNDLE });
 });
 
 test("anything else is a typed refusal", () => {
-  const good = buildPolicyReload(BUNDLE);
+  const good = buildReload({ policy_bundle: BUNDLE });
   const mutated = fc
     .tuple(fc.nat(good.byteLength - 1), fc.nat(255))
     .map(([at, byte]) => Uint8Array.from(good, (was, index) => (index === at ? byte : was)));
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array(), mutated, fc.json().map(bytes)), (input) => {
       try {
-        assert.equal(parsePolicyReload(untrusted(input)).v, 1);
+        assert.equal(parseReload(untrusted(input)).v, 1);
       } catch (thrown) {
-        assert.ok(thrown instanceof CmcpError && thrown.code === "POLICY_BUNDLE_INVALID", String(thrown));
+        assert.ok(thrown instanceof CmcpError && thrown.code === "RELOAD_INVALID", String(thrown));
       }
     }),
   );
@@ -38,6 +38,6 @@ test("anything else is a typed refusal", () => {
     '{"v":1,"policy_bundle":{},"platform":"x"}',
     '{"v":1,"v":1,"policy_bundle":{}}',
   ]) {
-    assert.throws(() => parsePolicyReload(untrusted(bytes(text))), { code: "POLICY_BUNDLE_INVALID" }, text);
+    assert.throws(() => parseReload(untrusted(bytes(text))), { code: "RELOAD_INVALID" }, text);
   }
 });

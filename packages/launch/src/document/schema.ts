@@ -3,7 +3,7 @@ import * as z from "zod";
 import { HASH } from "../config/environment.ts";
 import { publicKey } from "../config/fields.ts";
 import { measuredConfigSchema } from "../config/measured.ts";
-import { PROVIDERS } from "../config/schema.ts";
+import { PROVIDERS } from "../config/attestation.ts";
 
 /** Most files of a policy bundle. */
 export const MAX_BUNDLE_FILES = 1000;
@@ -50,10 +50,6 @@ export const launchDocumentSchema = z
   .refine(({ platform, config }) => platform === config.attestation.provider, {
     path: ["platform"],
     error: "is not the one of the configuration",
-  })
-  .refine(({ platform, development }) => development || platform !== "software-only", {
-    path: ["development"],
-    error: "platform software-only is for development only",
   });
 
 /** Everything an enclave is launched with, secrets excepted. */

@@ -25,7 +25,7 @@ async function listFiles(root: string): Promise<string[]> {
       if (entries > MAX_ENTRIES) throw refuse(root, `a policy bundle folder holds at most ${MAX_ENTRIES} entries`);
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
       if (entry.isDirectory()) await walk(path, depth + 1);
-      else if (isBundlePath(path)) found.push(await contained(root, path));
+      else if (isBundlePath(path)) found.push(await requireInside(root, path));
     }
   };
   await walk("", 0);
@@ -34,7 +34,7 @@ async function listFiles(root: string): Promise<string[]> {
 }
 
 /** A link may stand for a file of the bundle, never for one elsewhere. */
-async function contained(root: string, path: string): Promise<string> {
+async function requireInside(root: string, path: string): Promise<string> {
   const target = await realpath(join(root, path));
   if (!target.startsWith(root + sep))
     throw refuse(join(root, path), "a symbolic link leads out of the policy bundle folder");

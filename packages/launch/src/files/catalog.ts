@@ -18,19 +18,33 @@ export async function readCatalogFile(path: string): Promise<JsonValue> {
 
 function destination(server: JsonValue | undefined): HostPort | undefined {
   const text = isJsonObject(server) ? server["url"] : undefined;
-  if (typeof text !== "string" || !URL.canParse(text)) return undefined;
+  return typeof text === "string" ? destinationOf(text) : undefined;
+}
+
+/** Host and port of an http or https URL; `undefined` for any other text. */
+export function destinationOf(text: string): HostPort | undefined {
+  if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   const port = url.port === "" ? DEFAULT_PORTS[url.protocol] : Number(url.port);
   return port === undefined ? undefined : parseHostPort(`${url.hostname}:${port}`);
 }
 
-/** Every server a catalog holds, as its entries and its `servers` have them. */
+/** The authorization servers of a named server. */
+function issuersOf(server: JsonValue): readonly JsonValue[] {
+  const authorization = isJsonObject(server) ? server["authorization"] : undefined;
+  const { issuers = [], login = null } = isJsonObject(authorization) ? authorization : {};
+  const named = Array.isArray(issuers) ? [...issuers, login] : [login];
+  return named.map((each) => (isJsonObject(each) ? { url: each["issuer"] ?? null } : null));
+}
+
+/** Every server a catalog holds, as its entries and its `servers` have them, with the authorization servers of the latter. */
 function serversOf(raw: JsonValue): readonly (JsonValue | undefined)[] {
   const [entries, named] = isJsonObject(raw) ? [raw["entries"], raw["servers"]] : [raw, undefined];
   const ofEntries = Array.isArray(entries)
     ? entries.map((entry) => (isJsonObject(entry) ? entry["server"] : undefined))
     : [];
-  return [...ofEntries, ...(Array.isArray(named) ? named : [])];
+  const ofNamed = Array.isArray(named) ? named : [];
+  return [...ofEntries, ...ofNamed, ...ofNamed.flatMap(issuersOf)];
 }
 
 /**
@@ -46,7 +60,11 @@ export function catalogDestinations(raw: JsonValue): readonly HostPort[] {
   return [...found.values()];
 }
 
-/** Whether a catalog has servers that are started beside the enclave. */
-export function hasStdioServers(raw: JsonValue): boolean {
-  return serversOf(raw).some((server) => isJsonObject(server) && server["transport"] === "stdio");
+/** Where a catalog's stdio servers have their files, each path once. */
+export function stdioTrees(raw: JsonValue): readonly string[] {
+  const trees = serversOf(raw).map((server) => {
+    if (!isJsonObject(server) || server["transport"] !== "stdio" || !isJsonObject(server["spawn"])) return null;
+    return server["spawn"]["measure_target"] ?? server["spawn"]["command"];
+  });
+  return [...new Set(trees.filter((tree) => typeof tree === "string"))];
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
 import { parseConfig } from "../config/load.ts";
-import { parseProvision } from "../document/provision.ts";
+import { parseProvision } from "@cmcp/provision/message";
 import { readCredentialsFile } from "./credentials.ts";
 import { readProvision } from "./tokens.ts";
 
@@ -32,7 +32,11 @@ test("a credentials file becomes part of the provision message, beside tokens or
   ] as const) {
     const loaded = parseConfig("", { env });
     assert.partialDeepStrictEqual(
-      parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: file } }))),
+      parseProvision(
+        untrusted(
+          (await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: file } })) ?? assert.fail(),
+        ),
+      ),
       { credentials, ...rest },
     );
   }

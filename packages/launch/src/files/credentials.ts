@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { CREDENTIAL_NAME, CREDENTIAL_VALUE, MAX_CREDENTIALS, type Provision } from "../document/provision.ts";
+import { CREDENTIAL_NAME, CREDENTIAL_VALUE, MAX_CREDENTIALS, type Provision } from "@cmcp/provision/message";
 import { readText, type FileRole } from "./read.ts";
 
 const ROLE: FileRole = { what: "credentials file", code: "CONFIG_INVALID", maxBytes: 1024 * 1024, ownerOnly: true };

@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { CmcpError, untrusted } from "@cmcp/boundary";
+import { CmcpError, untrusted, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { DEFAULT_PRINCIPAL, launchDigest, MAX_BUNDLE_FILE, parseLaunchDocument, type Environment } from "../index.ts";
+import { parseProvision } from "@cmcp/provision/message";
 import {
-  DEFAULT_PRINCIPAL,
-  launchDigest,
-  MAX_BUNDLE_FILE,
-  parseLaunchDocument,
-  parseProvision,
-  type Environment,
-} from "../index.ts";
-import { catalogDestinations, readBundleFolder, readCatalogFile, readConfigFile, readLaunchInputs } from "./index.ts";
+  catalogDestinations,
+  readBundleFolder,
+  readCatalogFile,
+  readConfigFile,
+  readLaunchInputs,
+  stdioTrees,
+} from "./index.ts";
 
 const DEVELOPMENT: Environment = { CMCP_DEV_MODE: "1" };
 const HASH = `sha256:${"0f".repeat(32)}`;
@@ -61,7 +62,11 @@ void describe("what a launch reads", () => {
     assert.deepEqual(document.pins, { catalog_hash: HASH });
     assert.deepEqual(document.trust_anchors, {});
     assert.equal(inputs.digest, launchDigest(inputs.document));
-    assert.deepEqual(parseProvision(untrusted(inputs.provision)), { v: 1, tokens: [], tokenless: true });
+    assert.deepEqual(parseProvision(untrusted(inputs.provision ?? assert.fail())), {
+      v: 1,
+      tokens: [],
+      tokenless: true,
+    });
     assert.deepEqual(inputs.egressTargets, [{ host: "tools.example", port: 443 }]);
     assert.equal(inputs.paths.auditDb, at("audit.db"));
   });
@@ -70,10 +75,11 @@ void describe("what a launch reads", () => {
     const token = "correct-horse-battery-staple-0123456789";
     const inputs = await readLaunchInputs(at("cmcp-config.yaml"), { ...DEVELOPMENT, CMCP_BEARER_TOKEN: token });
     const hash = createHash("sha256").update(token).digest("hex");
-    assert.deepEqual(parseProvision(untrusted(inputs.provision)).tokens, [
+    assert.deepEqual(parseProvision(untrusted(inputs.provision ?? assert.fail())).tokens, [
       { principal: DEFAULT_PRINCIPAL, sha256: hash },
     ]);
-    for (const bytes of [inputs.document, inputs.provision]) assert.equal(Buffer.from(bytes).includes(token), false);
+    for (const bytes of [inputs.document, inputs.provision ?? assert.fail()])
+      assert.equal(Buffer.from(bytes).includes(token), false);
     assert.equal(Buffer.from(inputs.document).includes(hash), false);
   });
 
@@ -86,6 +92,26 @@ void describe("what a launch reads", () => {
     assert.notEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).digest, digest);
   });
 
+  void it("lets the enclave reach where issuers' keys are fetched from", async () => {
+    const issuer = (name: string, uri: string): object => ({
+      issuer: name,
+      audience: ["https://gw.example/mcp"],
+      algorithms: ["ES256"],
+      jwks_uri: uri,
+      jwks_fetch: { pins: [`SHA256:${Buffer.alloc(32).toString("base64")}`] },
+      any_subject: { prefix: `${name}:` },
+    });
+    const jwt = [issuer("a", "https://login.example/keys"), issuer("b", "https://[::1]:8444/keys")];
+    const identity = { resource: "https://gw.example/mcp", jwt };
+    const config = await readFile(at("cmcp-config.yaml"), "utf8");
+    await put("cmcp-config.yaml", `${config}\nenclave: ${JSON.stringify({ identity })}\n`);
+    assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [
+      { host: "tools.example", port: 443 },
+      { host: "login.example", port: 443 },
+      { host: "::1", port: 8444 },
+    ]);
+  });
+
   void it("takes the operator's list of destinations over the catalog's", async () => {
     await put("cmcp-config.yaml", "enclave: {egress_allow: ['10.0.0.1:1']}");
     assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [
@@ -93,13 +119,20 @@ void describe("what a launch reads", () => {
     ]);
   });
 
-  void it("is refused outside development with software attestation", async () => {
+  void it("lets the enclave reach the receiver of notices, beside the catalog's servers", async () => {
+    const webhook = `{url: "https://hook.example/", tls_fingerprint: "SHA256:${Buffer.alloc(32, 1).toString("base64")}"}`;
+    const alice = `{id: alice, ed25519: ${generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }).x}}`;
+    await put("cmcp-config.yaml", `enclave: {approvers: [${alice}], approval_webhook: ${webhook}}`);
+    assert.deepEqual((await readLaunchInputs(at("cmcp-config.yaml"), DEVELOPMENT)).egressTargets, [
+      { host: "tools.example", port: 443 },
+      { host: "hook.example", port: 443 },
+    ]);
+  });
+
+  void it("warns that software attestation proves nothing, where it is named outside development", async () => {
     await put("cmcp-config.yaml", "attestation: {provider: software-only}");
-    await refused(
-      readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) }),
-      "ATTESTATION_PROVIDER_UNSUPPORTED",
-      /CMCP_DEV_MODE=1/,
-    );
+    const { warnings } = await readLaunchInputs(at("cmcp-config.yaml"), { CMCP_BEARER_TOKEN: "x".repeat(40) });
+    assert.ok(warnings.some((warning) => warning.startsWith("attestation.provider is software-only: no hardware")));
   });
 });
 
@@ -205,6 +238,18 @@ void describe("the policy bundle folder", () => {
 });
 
 void describe("destinations of a catalog", () => {
+  void it("have beside them where the files of stdio servers are, each path once", () => {
+    const stdio = (spawn: JsonValue): JsonObject => ({ server: { transport: "stdio", spawn } });
+    const entries = [
+      stdio({ command: "node", measure_target: "/srv/a" }),
+      stdio({ command: "node", measure_target: "/srv/a" }),
+      stdio({ command: "/srv/b", measure_target: null }),
+      stdio({ command: 7 }),
+      stdio(null),
+      { server: { url: "https://a.example", spawn: { command: "/srv/c" } } },
+    ];
+    assert.deepEqual(stdioTrees(entries), ["/srv/a", "/srv/b"]);
+  });
   void it("are host and port of each server once, in either file form", () => {
     const entries = [
       "https://a.example/x",
@@ -220,6 +265,19 @@ void describe("destinations of a catalog", () => {
     ];
     assert.deepEqual(catalogDestinations(entries), expected);
     assert.deepEqual(catalogDestinations({ entries }), expected);
+    const authorization = {
+      issuers: [{ issuer: "https://login.example/tenant" }, { issuer: 7 }, null],
+      login: { issuer: "https://staff.example" },
+    };
+    const named = [
+      { name: "a", url: "https://a.example/mcp", authorization },
+      { name: "b", authorization: { issuers: {} } },
+    ];
+    assert.deepEqual(catalogDestinations({ entries: [], servers: named }), [
+      { host: "a.example", port: 443 },
+      { host: "login.example", port: 443 },
+      { host: "staff.example", port: 443 },
+    ]);
   });
 
   void it("are none for what is not a catalog", () => {

@@ -1,14 +1,15 @@
 import { dirname, resolve } from "node:path";
-import { CmcpError, type JsonValue } from "@cmcp/boundary";
+import type { JsonValue } from "@cmcp/boundary";
 import type { Environment } from "../config/environment.ts";
-import type { HostPort } from "../config/fields.ts";
+import { parseHostPort, type HostPort } from "../config/fields.ts";
 import { withAbsolutePaths } from "../config/launcher.ts";
 import { parseConfig, type LoadedConfig } from "../config/load.ts";
 import { MAX_CONFIG_LENGTH } from "../config/yaml.ts";
 import { buildLaunchDocument, launchDigest } from "../document/document.ts";
-import { buildPolicyReload } from "../document/reload.ts";
+import { buildReload } from "../document/reload.ts";
 import { readBundleFolder } from "./bundle.ts";
-import { catalogDestinations, hasStdioServers, readCatalogFile } from "./catalog.ts";
+import { catalogDestinations, destinationOf, readCatalogFile, stdioTrees } from "./catalog.ts";
+import { catalogVersionsPath, readCatalogVersionsFile } from "./catalog-versions.ts";
 import { readText } from "./read.ts";
 import { readProvision } from "./tokens.ts";
 
@@ -33,6 +34,7 @@ export interface ConfigInputs extends LoadedConfig {
     readonly config: string;
     readonly policyBundle: string;
     readonly catalog: string;
+    readonly catalogVersions: string;
     readonly auditDb: string;
     readonly auditArchive: string | null;
     readonly tokenFile: string | null;
@@ -48,14 +50,20 @@ export interface LaunchInputs extends ConfigInputs {
   readonly document: Uint8Array<ArrayBuffer>;
   /** Lowercase hex SHA-256 of {@link document}. */
   readonly digest: string;
-  /** Canonical bytes of the provision message: hashes of tokens, and credentials for servers. */
-  readonly provision: Uint8Array<ArrayBuffer>;
+  /** Canonical bytes of the provision message: hashes of tokens, and credentials for servers. `null` where statements bring them. */
+  readonly provision: Uint8Array<ArrayBuffer> | null;
   /** Where the host may relay to. */
   readonly egressTargets: readonly HostPort[];
-  /** Whether the host must start a spawner beside the enclave. */
-  readonly stdioServers: boolean;
-  /** Bytes of the reload message for the bundle that is in {@link document}. */
-  readonly policy: Uint8Array<ArrayBuffer>;
+  /** Where the catalog's stdio servers have their files. */
+  readonly stdioTrees: readonly string[];
+  /** The reload message for what is in {@link document}; `null` where nothing of it can be replaced. */
+  readonly reload: ReloadInputs | null;
+}
+
+/** A reload message, and where the host may relay to under it. */
+export interface ReloadInputs {
+  readonly message: Uint8Array<ArrayBuffer>;
+  readonly egressTargets: readonly HostPort[];
 }
 
 /**
@@ -77,6 +85,7 @@ export async function readConfigFile(configPath: string, env: Environment): Prom
       config: path,
       policyBundle: from(policy_bundle_path),
       catalog: from(catalog_path),
+      catalogVersions: catalogVersionsPath(from(catalog_path)),
       auditDb: from(audit_db_path),
       auditArchive: audit_archive_path === null ? null : from(audit_archive_path),
       tokenFile: token_file === null ? null : from(token_file),
@@ -99,12 +108,6 @@ function documentFor(
 ): Uint8Array<ArrayBuffer> {
   const { policyHash, catalogHash, policySigningKey, development } = inputs.environment;
   const { provider } = inputs.config.attestation;
-  if (provider === "software-only" && !development) {
-    throw new CmcpError(
-      "ATTESTATION_PROVIDER_UNSUPPORTED",
-      "attestation.provider software-only proves nothing and is for development: set CMCP_DEV_MODE=1",
-    );
-  }
   return buildLaunchDocument({
     v: 1,
     platform: provider,
@@ -120,17 +123,84 @@ function documentFor(
   });
 }
 
-/** Reads a policy bundle folder into a reload message. @throws CmcpError `POLICY_BUNDLE_INVALID` naming the path */
-export async function readPolicyReload(folder: string): Promise<Uint8Array<ArrayBuffer>> {
-  return buildPolicyReload(await readBundleFolder(folder));
+/** What of the document can be replaced while the gateway runs. */
+function replaceable({ config, host }: ConfigInputs): { readonly policy: boolean; readonly catalog: boolean } {
+  return {
+    policy: config.policy_reload_interval_seconds > 0,
+    catalog: host.catalog_reload_interval_seconds > 0,
+  };
+}
+
+/** Milliseconds between looks for what can be replaced; `null` where nothing can. */
+export function reloadIntervalMs({ config, host }: ConfigInputs): number | null {
+  const seconds = [config.policy_reload_interval_seconds, host.catalog_reload_interval_seconds].filter(
+    (each) => each > 0,
+  );
+  return seconds.length === 0 ? null : Math.min(...seconds) * 1000;
+}
+
+/**
+ * Reads what may replace policy and catalog of the document into a reload message.
+ * @throws CmcpError `POLICY_BUNDLE_INVALID`, `CATALOG_INVALID`, `CATALOG_VERSION_INVALID` naming the path
+ */
+export async function readReload(inputs: ConfigInputs): Promise<ReloadInputs> {
+  const { paths } = inputs;
+  const can = replaceable(inputs);
+  const bundle = can.policy ? await readBundleFolder(paths.policyBundle) : null;
+  const catalog = await readCatalogFile(paths.catalog);
+  return await reloadOf(inputs, bundle, catalog);
+}
+
+async function reloadOf(
+  inputs: ConfigInputs,
+  bundle: Record<string, string> | null,
+  catalog: JsonValue,
+): Promise<ReloadInputs> {
+  const can = replaceable(inputs);
+  const versions = can.catalog ? await readCatalogVersionsFile(inputs.paths.catalogVersions) : null;
+  return {
+    message: buildReload({
+      ...(bundle === null ? {} : { policy_bundle: bundle }),
+      ...(versions === null ? {} : { catalog: { document: catalog, versions } }),
+    }),
+    egressTargets: egressTargetsOf(inputs, catalog),
+  };
 }
 
 /** Where Azure's instance metadata service answers every virtual machine. */
 const AZURE_METADATA: HostPort = { host: "169.254.169.254", port: 80 };
 
+/** Where the enclave fetches the keys of issuers. */
+function issuerDestinations({ config }: ConfigInputs): readonly HostPort[] {
+  return config.enclave.identity.jwt.flatMap(({ jwks_uri: uri }) => {
+    if (uri == null) return [];
+    const { hostname, port } = new URL(uri);
+    return [parseHostPort(`${hostname}:${port === "" ? 443 : port}`)].filter((target) => target !== undefined);
+  });
+}
+
 /** The one destination of the relay that no catalog names: on Azure certificates and quotes come from there. */
 function metadataService({ config }: ConfigInputs): readonly HostPort[] {
   return config.attestation.provider === "azure-cvm" ? [AZURE_METADATA] : [];
+}
+
+/** Where notices of approvals go. */
+function webhookDestination({ config }: ConfigInputs): readonly HostPort[] {
+  const { approval_webhook: webhook } = config.enclave;
+  const target = webhook === undefined ? undefined : destinationOf(webhook.url);
+  return target === undefined ? [] : [target];
+}
+
+/** Where the host may relay to under a catalog. */
+function egressTargetsOf(inputs: ConfigInputs, catalog: JsonValue): readonly HostPort[] {
+  return [
+    ...(inputs.host.egress_allow ?? [
+      ...catalogDestinations(catalog),
+      ...issuerDestinations(inputs),
+      ...webhookDestination(inputs),
+    ]),
+    ...metadataService(inputs),
+  ];
 }
 
 /**
@@ -139,17 +209,28 @@ function metadataService({ config }: ConfigInputs): readonly HostPort[] {
  */
 export async function readLaunchInputs(configPath: string, env: Environment): Promise<LaunchInputs> {
   const inputs = await readConfigFile(configPath, env);
-  const { paths, host } = inputs;
+  const { paths } = inputs;
   const bundle = await readBundleFolder(paths.policyBundle);
   const catalog = await readCatalogFile(paths.catalog);
   const document = documentFor(inputs, { bundle, catalog });
   return {
     ...inputs,
-    policy: buildPolicyReload(bundle),
+    reload: await firstReload(inputs, bundle, catalog),
     document,
     digest: launchDigest(document),
     provision: await readProvision(inputs),
-    stdioServers: hasStdioServers(catalog),
-    egressTargets: [...(host.egress_allow ?? catalogDestinations(catalog)), ...metadataService(inputs)],
+    stdioTrees: stdioTrees(catalog),
+    egressTargets: egressTargetsOf(inputs, catalog),
   };
+}
+
+/** The reload message for bundle and catalog of the document; `null` where neither can be replaced. */
+async function firstReload(
+  inputs: ConfigInputs,
+  bundle: Record<string, string>,
+  catalog: JsonValue,
+): Promise<ReloadInputs | null> {
+  const can = replaceable(inputs);
+  if (!can.policy && !can.catalog) return null;
+  return await reloadOf(inputs, can.policy ? bundle : null, catalog);
 }

@@ -30,7 +30,10 @@ export function unreadable(role: Pick<FileRole, "what" | "code">, path: string, 
   });
 }
 
-/** A regular file of at most `maxBytes` in pieces. It is opened when the first is read. @throws CmcpError of the role's code, naming the path */
+/**
+ * A regular file of at most `maxBytes` in pieces. It is opened when the first is read.
+ * @throws CmcpError of the role's code, naming the path
+ */
 export async function* readPieces(path: string, role: FileRole): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
   const refuse = (reason: string): CmcpError =>
     new CmcpError(role.code, `${path}: the ${role.what} ${reason}`, { detail: { file: path } });

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { CmcpError, untrusted } from "@cmcp/boundary";
-import { parseConfig, parseProvision, type Provision } from "../index.ts";
+import { parseProvision, type Provision } from "@cmcp/provision/message";
+import { parseConfig } from "../index.ts";
 import { readProvision } from "./index.ts";
 
 const A = hash("sha256", "a");
@@ -29,9 +30,8 @@ const read = async (
   await chmod(path, mode);
   const env = { CMCP_DEV_MODE: "1", ...(bearer === undefined ? {} : { CMCP_BEARER_TOKEN: bearer }) };
   const loaded = parseConfig("enclave: {principals: [{id: default}, {id: billing}], token_file: tokens}", { env });
-  return parseProvision(
-    untrusted(await readProvision({ ...loaded, paths: { tokenFile: path, credentialsFile: null } })),
-  );
+  const paths = { tokenFile: path, credentialsFile: null };
+  return parseProvision(untrusted((await readProvision({ ...loaded, paths })) ?? assert.fail("the host gives none")));
 };
 const refused = async (text: string, why: RegExp, options: { mode?: number } = {}): Promise<void> =>
   await assert.rejects(
@@ -53,6 +53,16 @@ void describe("the token file", () => {
     });
   });
 
+  void it("may say which workflows a token is for", async () => {
+    assert.deepEqual((await read(`billing sha256:${A} settle  other\nbilling sha256:${B}\n`)).tokens, [
+      { principal: "billing", sha256: A, workflows: ["settle", "other"] },
+      { principal: "billing", sha256: B },
+    ]);
+    await refused(`billing sha256:${A} ${"w".repeat(129)}`, /line 1: a workflow's name is/);
+    await refused(`billing sha256:${A} sét`, /line 1: a workflow's name is/);
+    await refused(`billing sha256:${A} ${"w ".repeat(257)}`, /line 1: more than 256 workflows/);
+  });
+
   void it("may be empty: then nobody may call, and it is not tokenless", async () => {
     assert.deepEqual(await read("# none yet\n"), { v: 1, tokens: [] });
   });
@@ -68,10 +78,11 @@ void describe("the token file", () => {
     };
     const identity = { resource: "https://gw.example/mcp", jwt: [issuer] };
     const loaded = parseConfig(`enclave: ${JSON.stringify({ identity })}`, { env: {} });
-    assert.deepEqual(
-      parseProvision(untrusted(await readProvision({ ...loaded, paths: { tokenFile: null, credentialsFile: null } }))),
-      { v: 1, tokens: [] },
-    );
+    const paths = { tokenFile: null, credentialsFile: null };
+    const given = (await readProvision({ ...loaded, paths })) ?? assert.fail("the host gives none");
+    assert.deepEqual(parseProvision(untrusted(given)), { v: 1, tokens: [] });
+    const statements = parseConfig(`enclave: {provisioning_keys: [${"A".repeat(43)}]}`, { env: {} });
+    assert.equal(await readProvision({ ...statements, paths }), null, "where statements bring them");
   });
 
   void it("is refused when others than its owner have any access to it", async () => {
@@ -83,7 +94,7 @@ void describe("the token file", () => {
   void it("is refused with file and line, and never with what stands there", async () => {
     const secret = "a-token-in-the-clear-0123456789";
     await refused(`billing ${secret}\n`, /^(?!.*a-token-in-the-clear).*tokens: line 1: must be a principal's id/);
-    await refused(`billing sha256:${A} more\n`, /line 1/);
+    await refused(`billing sha256:${A}more\n`, /line 1/);
     await refused(`\nbilling sha256:${A.toUpperCase()}\n`, /line 2/);
     await refused(`billing\n`, /line 1/);
     await refused(`other sha256:${A}\n`, /line 1: the principal is not in enclave\.principals/);

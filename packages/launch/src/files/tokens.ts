@@ -2,36 +2,42 @@ import { hash } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
 import { DEFAULT_PRINCIPAL } from "../config/fields.ts";
 import { namesIssuers, type LoadedConfig } from "../config/load.ts";
-import { buildProvision, MAX_PROVISIONED_TOKENS, type Provision } from "../document/provision.ts";
+import { buildProvision, MAX_PROVISIONED_TOKENS, MAX_TOKEN_WORKFLOWS, type Provision } from "@cmcp/provision/message";
+import { workflowName } from "@cmcp/identity/names";
 import { readCredentialsFile } from "./credentials.ts";
 import { readText, type FileRole } from "./read.ts";
 
 const ROLE: FileRole = { what: "token file", code: "CONFIG_INVALID", maxBytes: 1024 * 1024, ownerOnly: true };
-const LINE = /^(\S+)[ \t]+sha256:([0-9a-f]{64})$/;
+const LINE = /^(\S+)[ \t]+sha256:([0-9a-f]{64})(?:[ \t]+(\S.*))?$/;
 
 type Token = Provision["tokens"][number];
 
 /**
- * Reads a token file: lines of a principal's id and `sha256:` with the lowercase hex SHA-256 of its token;
- * empty lines and lines that start with `#` say nothing.
+ * Reads a token file: lines of a principal's id, `sha256:` with the lowercase hex SHA-256 of its token, and the workflows
+ * that the token is for; all of its principal's where there are none. Empty lines and lines that start with `#` say nothing.
+ * @param principals those of the configuration; `null` where they are not known here
  * @throws CmcpError `CONFIG_INVALID` naming file and line, never what stands there: it may be a token
  */
-async function readTokenFile(path: string, principals: ReadonlySet<string>): Promise<Token[]> {
+export async function readTokenFile(path: string, principals: ReadonlySet<string> | null): Promise<Token[]> {
   const tokens: Token[] = [];
   for (const [index, written] of (await readText(path, ROLE)).split("\n").entries()) {
     const refuse = (why: string): CmcpError =>
       new CmcpError("CONFIG_INVALID", `${path}: line ${index + 1}: ${why}`, { detail: { file: path } });
     const line = written.trim();
     if (line === "" || line.startsWith("#")) continue;
-    const [, principal, sha256] = LINE.exec(line) ?? [];
+    const [, principal, sha256, words] = LINE.exec(line) ?? [];
     if (principal === undefined || sha256 === undefined)
       throw refuse(
         "must be a principal's id, a space and sha256: with 64 lowercase hex digits, as cmcp token new prints it",
       );
-    if (!principals.has(principal)) throw refuse("the principal is not in enclave.principals");
+    if (principals?.has(principal) === false) throw refuse("the principal is not in enclave.principals");
     if (tokens.some((token) => token.sha256 === sha256)) throw refuse("duplicate token");
     if (tokens.length >= MAX_PROVISIONED_TOKENS) throw refuse(`more than ${MAX_PROVISIONED_TOKENS} tokens`);
-    tokens.push({ principal, sha256 });
+    const workflows = words?.split(/[ \t]+/) ?? [];
+    if (workflows.length > MAX_TOKEN_WORKFLOWS) throw refuse(`more than ${MAX_TOKEN_WORKFLOWS} workflows`);
+    if (workflows.some((name) => !workflowName.safeParse(name).success))
+      throw refuse("a workflow's name is 1 to 128 printable ASCII characters");
+    tokens.push({ principal, sha256, ...(workflows.length === 0 ? {} : { workflows }) });
   }
   return tokens;
 }
@@ -43,10 +49,15 @@ interface TokenInputs extends Pick<LoadedConfig, "config" | "environment"> {
 
 /**
  * The provision message of the files of tokens and credentials, as they are now, and of CMCP_BEARER_TOKEN: of tokens
- * only hashes.
+ * only hashes. `null` where the host gives none, as they come in signed statements.
  * @throws CmcpError `CONFIG_INVALID` naming the file and what is wrong
  */
-export async function readProvision({ config, environment, paths }: TokenInputs): Promise<Uint8Array<ArrayBuffer>> {
+export async function readProvision({
+  config,
+  environment,
+  paths,
+}: TokenInputs): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (config.enclave.provisioning_keys !== undefined) return null;
   const { bearerToken } = environment;
   const read = paths.credentialsFile === null ? [] : await readCredentialsFile(paths.credentialsFile);
   const credentials = read.length === 0 ? {} : { credentials: read };

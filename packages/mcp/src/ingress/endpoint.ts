@@ -123,9 +123,9 @@ class Endpoint<Session extends object> {
  * The MCP endpoint agents talk to (streamable HTTP, both eras), and the plain single POST with neither a
  * session handle nor an envelope. The caller is authenticated and its Origin checked before this is called.
  *
- * A refused request is a JSON-RPC error with `data.error_code`. Its HTTP status is the code's own, but 200
- * where clients take any other for a fault of the transport: inside a session that `initialize` opened, and
- * for a modern request that was understood (there 400 and 404 say that it was not).
+ * A refused request is a JSON-RPC error with `data.error_code`. Its HTTP status is the code's own, except where
+ * clients take any status but 200 for a fault of the transport. That is so inside a session that `initialize` opened,
+ * and for a modern request that was understood (there 400 and 404 say that it was not).
  */
 export function createMcpEndpoint<Session extends object>(
   ports: McpPorts<Session>,

@@ -54,8 +54,8 @@ function checkModern(message: RpcMessage & { kind: "request" | "notification" },
 }
 
 /**
- * The era of a message, by its body: the host could change headers, so they are held against it and decide
- * nothing but for messages that carry no sign of their own.
+ * The era of a message, by its body. The host could change headers, so they are held against the body. They decide
+ * only for messages that carry no sign of their own.
  *
  * @throws Refusal for whatever mixes eras, lacks a part of its envelope, or disagrees with its headers.
  */

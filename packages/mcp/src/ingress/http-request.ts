@@ -21,6 +21,9 @@ export interface HttpRequest {
   readonly whole?: () => readonly Uint8Array[] | null;
   /** Aborted once the agent is gone. */
   readonly signal: AbortSignal;
-  /** Counts what is held of the request and of its answer. Whoever makes it frees it once the exchange is over; without it nothing is counted. */
+  /**
+   * Counts what is held of the request and of its answer. Whoever makes it frees it once the exchange is over;
+   * without it nothing is counted.
+   */
   readonly buffered?: BufferShare;
 }

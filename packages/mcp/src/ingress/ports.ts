@@ -54,7 +54,10 @@ export interface McpPorts<Session extends object> {
   };
   /** What this caller may use, as approved. @throws CmcpError for a cursor that was not given to this caller */
   list(caller: Caller, session: Session, kind: ListKind, cursor: string | null): ListPage | Promise<ListPage>;
-  /** Which tools of a list can be called as tasks, by their names (MCP 2025-11-25, Tasks, "Tool-Level Negotiation"). Servers that do not say in time are left out. */
+  /**
+   * Which tools of a list can be called as tasks, by their names (MCP 2025-11-25, Tasks, "Tool-Level Negotiation").
+   * Servers that do not say in time are left out.
+   */
   taskSupport(tools: readonly JsonObject[]): Promise<ReadonlyMap<string, TaskSupport>>;
   /**
    * Decides and runs a request, and answers it with the body that `peer.present` makes of its outcome. `peer.signal` aborts

@@ -9,6 +9,8 @@ import type { HttpResponse } from "./http-response.ts";
 
 /** A comment line at this interval keeps a quiet stream from being taken for a dead one, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
+/** An answer that takes longer becomes an event stream, in milliseconds: the link to the host and many clients give up on 300 seconds of silence. */
+export const QUIET_MS = 30_000;
 
 /** True when the agent takes an event stream for an answer. */
 export function acceptsStream(headers: RequestHeaders): boolean {
@@ -18,7 +20,7 @@ export function acceptsStream(headers: RequestHeaders): boolean {
 }
 
 /**
- * The answer to one request. It is JSON unless something has to be said before the result; from then on it is an
+ * The answer to one request. It is JSON unless something has to be said before the result. From then on it is an
  * event stream (HTML Living Standard, section 9.2.5) whose last event is the result.
  */
 export class ReplyStream {
@@ -28,6 +30,7 @@ export class ReplyStream {
   #opened = false;
   #over = false;
   #keepAlive: NodeJS.Timeout | undefined;
+  #quiet: NodeJS.Timeout | undefined;
   readonly #left: () => void;
 
   /**
@@ -40,6 +43,11 @@ export class ReplyStream {
     this.#respond = resolve;
     this.#left = left;
     this.#unread = new UnreadEvents(buffered);
+  }
+
+  /** Opens the event stream where the answer takes long and the agent takes a stream: what keeps it from being taken for dead can be sent then. */
+  openInTime(headers: RequestHeaders): void {
+    if (acceptsStream(headers)) this.#quiet = setTimeout(() => this.open(), QUIET_MS).unref();
   }
 
   /** Opens the event stream, if it is not open yet. */
@@ -77,7 +85,10 @@ export class ReplyStream {
     });
   }
 
-  /** Sends one message; resolves when the agent can take another. @throws CmcpError `REQUEST_CANCELLED` once it reads no more, `OVERLOADED` */
+  /**
+   * Sends one message; resolves when the agent can take another.
+   * @throws CmcpError `REQUEST_CANCELLED` once it reads no more, `OVERLOADED`
+   */
   async event(message: string): Promise<void> {
     this.open();
     if (this.#over) throw new CmcpError("REQUEST_CANCELLED", "the agent reads no more");
@@ -121,6 +132,7 @@ export class ReplyStream {
   #stop(): void {
     this.#over = true;
     clearInterval(this.#keepAlive);
+    clearTimeout(this.#quiet);
   }
 }
 

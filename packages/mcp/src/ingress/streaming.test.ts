@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { messages, type Sent } from "../testing/event-stream.ts";
 import { TestGateway } from "../testing/gateway.ts";
+import { QUIET_MS } from "./reply-stream.ts";
 import { modernRequest } from "../testing/modern-request.ts";
 import { webEndpoint, type WebEndpoint } from "../testing/web-endpoint.ts";
 
@@ -67,6 +68,56 @@ for (const era of ["legacy", "modern"] as const) {
     const last = (await stream.next()).value;
     assert.deepEqual([last?.id, last?.result?.content], [1, []]);
     assert.equal((await stream.next()).done, true);
+  });
+
+  test(`${era}: an answer that takes long becomes a stream, for an agent that takes one, and is kept from silence`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    const { gateway, endpoint } = start();
+    const go = Promise.withResolvers<void>();
+    const called = Promise.withResolvers<void>();
+    gateway.reply = async () => {
+      called.resolve();
+      await go.promise;
+      return { kind: "result", result: { content: [] } };
+    };
+    const answers: Response[] = [];
+    void request(endpoint).then((answer) => answers.push(answer));
+    await called.promise;
+    t.mock.timers.tick(QUIET_MS - 1);
+    await turn();
+    assert.equal(answers.length, 0);
+    t.mock.timers.tick(1);
+    for (let turns = 0; turns < 100 && answers.length === 0; turns += 1) await turn();
+    const { headers, body } = answers[0] ?? assert.fail("nothing was answered");
+    assert.equal(headers.get("content-type"), "text/event-stream");
+    const reader = body?.pipeThrough(new TextDecoderStream()).getReader() ?? assert.fail();
+    t.mock.timers.tick(15_000);
+    assert.equal((await reader.read()).value, ":\n\n");
+    go.resolve();
+    assert.match((await reader.read()).value ?? "", /"result":/);
+    assert.equal((await reader.read()).done, true);
+  });
+
+  test(`${era}: an answer in time is no stream, nor is one to an agent that takes none`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    const { gateway, endpoint } = start();
+    gateway.reply = async () => {
+      if (gateway.calls.length > 1) t.mock.timers.tick(2 * QUIET_MS);
+      return await Promise.resolve({ kind: "result", result: { content: [] } });
+    };
+    const json = { accept: "application/json" };
+    const soon = await request(endpoint);
+    assert.equal(soon.headers.get("content-type"), "application/json");
+    const late = await endpoint(
+      era === "legacy"
+        ? post(withToken, json)
+        : modernRequest("tools/call", { params: { name: "tool" }, headers: json }),
+      alice,
+    );
+    assert.deepEqual(
+      [late.status, late.headers.get("content-type"), gateway.calls.length],
+      [200, "application/json", 2],
+    );
   });
 
   test(`${era}: a refusal after events ends the stream as its last event`, async () => {

@@ -19,6 +19,7 @@ export function plainRequest(method: GovernedMethod, name: string): AgentRequest
     arguments: {},
     completion: null,
     trace: null,
+    idempotencyKey: null,
     workflowId: null,
     dataClass: null,
     requestId: 0,

@@ -1,4 +1,12 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import {
+  IDEMPOTENCY_KEY_FORM,
+  IDEMPOTENCY_META_KEY,
+  isJsonObject,
+  readIdempotencyKey,
+  type IdempotencyKey,
+  type JsonObject,
+  type JsonValue,
+} from "@cmcp/boundary";
 import { invalidParams } from "../ingress/refusal.ts";
 import type { Completion, Reference, RequestContent } from "./request.ts";
 import type { Member, Shape } from "./shape.ts";
@@ -32,6 +40,7 @@ const EMPTY: GovernedParams = {
   argument: null,
   known: {},
   trace: null,
+  idempotencyKey: null,
   responses: null,
   state: null,
   task: null,
@@ -44,9 +53,20 @@ export function governed(...members: readonly Member<GovernedParams>[]): Shape<G
 
 const meta: Member<GovernedParams> = {
   name: "_meta",
-  type: "object, of which `traceparent` and `tracestate` go on (W3C Trace Context)",
-  read: (value) => ({ trace: readTrace(object("_meta", value)) }),
+  type: `object, of which \`traceparent\` and \`tracestate\` go on (W3C Trace Context); \`${IDEMPOTENCY_META_KEY}\` is read`,
+  read: (value) => {
+    const read = object("_meta", value);
+    return { trace: readTrace(read), idempotencyKey: readKey(read[IDEMPOTENCY_META_KEY]) };
+  },
 };
+
+/** A key of another form is refused, and not left out: its call would not be guarded. */
+function readKey(value: JsonValue | undefined): IdempotencyKey | null {
+  if (value === undefined) return null;
+  const key = typeof value === "string" ? readIdempotencyKey(value) : null;
+  if (key === null) throw invalidParams(`_meta["${IDEMPOTENCY_META_KEY}"] must be ${IDEMPOTENCY_KEY_FORM}`);
+  return key;
+}
 
 function named(name: string, max: number): Member<GovernedParams> {
   return {

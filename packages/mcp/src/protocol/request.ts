@@ -1,4 +1,4 @@
-import type { JsonObject } from "@cmcp/boundary";
+import type { IdempotencyKey, JsonObject } from "@cmcp/boundary";
 
 /** What a completion is for: a prompt by name, a resource template by its URI template. */
 export type Reference =
@@ -25,8 +25,10 @@ export interface RequestContent {
   /** Arguments of a tool or prompt; empty for other methods. */
   readonly arguments: JsonObject;
   readonly completion: Completion | null;
-  /** Trace context of `_meta` (W3C Trace Context); everything else in `_meta` ends at the gateway. */
+  /** Trace context of `_meta` (W3C Trace Context), the one thing of it that goes on. */
   readonly trace: JsonObject | null;
+  /** What the agent names the call by, so that it runs at most once; `null` for a call without a key. It ends at the gateway. */
+  readonly idempotencyKey: IdempotencyKey | null;
   /** What the agent gives to a request that required input; `null` for a first attempt. */
   readonly input: InputResponses | null;
   /** The agent of the legacy era wants the call to be a task, kept for so many milliseconds where it says so; `null` for a plain call. */

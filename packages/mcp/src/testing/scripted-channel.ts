@@ -29,7 +29,7 @@ export class ScriptedChannel implements MessageChannel {
     this.closed = new Promise((resolve) => (this.#end = resolve));
   }
 
-  async send(text: string, signal: AbortSignal): Promise<void> {
+  async send(text: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     const message = JSON.parse(text) as JsonObject;
     this.sent.push(message);
     if (!this.reads) {

@@ -93,7 +93,7 @@ for (const moment of ["the handshake", "a call"] as const)
           streams.push(stream);
           return stream;
         },
-        tls: { mode: "pinned", spkiSha256: key.pin },
+        tls: { mode: "pinned", spkiSha256: key.pin, now: Date.now },
         clientInfo: { name: "gateway", version: "1" },
         limits: { connectMs: 2_000 },
       });

@@ -132,7 +132,7 @@ export class UpstreamClient implements Upstream {
     const { uri } = request.params;
     const { resourceSubscriptions: honoured } = await this.#modern.honoured(
       { resourceSubscriptions: [...followed, ...(typeof uri === "string" ? [uri] : [])] },
-      peer.signal,
+      peer,
     );
     if (!Array.isArray(honoured) || !honoured.includes(uri ?? null))
       throw upstreamFault("UPSTREAM_CALL_REFUSED", "the tool server does not honour the subscription", true);

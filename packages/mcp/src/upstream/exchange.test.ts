@@ -16,13 +16,13 @@ test("an exchange whose caller is already gone is never dispatched", async (t) =
   const request = { method: "POST", path: "/mcp", headers: {}, body: "{}" } as const;
   const gone = new HttpExchange(pool, request, {
     limits: DEFAULT_UPSTREAM_LIMITS,
-    signal: AbortSignal.abort(),
+    caller: { signal: AbortSignal.abort() },
     buffered: new BufferedBytes().share("server"),
   });
   await assert.rejects(gone.head(), { code: "REQUEST_CANCELLED", detail: { sent: 0 } });
   const stays = new HttpExchange(pool, request, {
     limits: DEFAULT_UPSTREAM_LIMITS,
-    signal: new AbortController().signal,
+    caller: { signal: new AbortController().signal },
     buffered: new BufferedBytes().share("server"),
   });
   assert.equal((await stays.head()).status, 200);
@@ -40,7 +40,7 @@ test("the time of what is waited for at the same time counts once", async (t) =>
   const exchange = new HttpExchange(
     pool,
     { method: "POST", path: "/mcp", headers: {}, body: "{}" },
-    { limits, signal: new AbortController().signal, buffered: new BufferedBytes().share("server") },
+    { limits, caller: { signal: new AbortController().signal }, buffered: new BufferedBytes().share("server") },
   );
   await exchange.head();
   await Promise.all(

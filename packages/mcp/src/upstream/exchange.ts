@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { Dispatcher } from "undici";
+import type { Dispatch } from "./authorization.ts";
 import { errors } from "./undici.ts";
+import type { Connection, ServerAuthentication } from "./authentication.ts";
 import { protocolFault, upstreamFault, withSent } from "./fault.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
 import type { UpstreamLimits } from "./options.ts";
@@ -19,11 +21,18 @@ export interface ResponseHead {
   readonly headers: IncomingHttpHeaders;
 }
 
+/** Who an exchange is for. */
+export interface ExchangeCaller {
+  /** Aborts when nobody needs the answer. */
+  readonly signal: AbortSignal;
+  /** Takes who is at the other end, before a byte of the request leaves, where an authority says so. */
+  authenticated?(server: ServerAuthentication): void;
+}
+
 /** What bounds an exchange. */
 export interface ExchangeBounds {
   readonly limits: UpstreamLimits;
-  /** Aborts when nobody needs the answer. */
-  readonly signal: AbortSignal;
+  readonly caller: ExchangeCaller;
   /** What the exchange holds of the answer until it is released or abandoned. */
   readonly buffered: BufferShare;
 }
@@ -48,7 +57,8 @@ const NOBODY = (): void => undefined;
 export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #limits: UpstreamLimits;
   readonly #clock: ExchangeClock;
-  readonly #signal: AbortSignal;
+  readonly #caller: ExchangeCaller;
+  #connection: Connection | undefined;
   readonly #chunks: Uint8Array[] = [];
   /** The bytes of {@link #chunks}, and of what was read and not said to be consumed. */
   readonly #buffered: BufferShare;
@@ -64,7 +74,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   /** Resolves when the exchange is over, one way or the other. */
   readonly closed: Promise<void>;
 
-  constructor(dispatcher: Dispatcher, request: HttpRequest, { limits, signal, buffered }: ExchangeBounds) {
+  constructor(dispatcher: Dispatch, request: HttpRequest, { limits, caller, buffered }: ExchangeBounds) {
     this.#buffered = buffered;
     this.#limits = limits;
     this.#clock = new ExchangeClock(limits.totalMs, (what, waitedMs) => {
@@ -76,11 +86,12 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
         ),
       );
     });
-    this.#signal = signal;
+    this.#caller = caller;
     this.closed = new Promise((resolve) => {
       this.#close = resolve;
     });
     this.#within(limits.totalMs, "a connection");
+    const { signal } = caller;
     signal.addEventListener("abort", this.#onAbort, { once: true });
     if (signal.aborted) this.#onAbort();
     else dispatcher.dispatch(request, this);
@@ -142,7 +153,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     if (this.#ended || this.#failure !== undefined) return;
     this.#released = true;
     this.#within(graceMs, "the end of the answer");
-    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#caller.signal.removeEventListener("abort", this.#onAbort);
   }
 
   /** Drops the exchange and its connection; does nothing when it has ended. */
@@ -151,12 +162,19 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#fail(upstreamFault("REQUEST_CANCELLED", "the exchange was abandoned", this.#sent));
   }
 
+  /** Takes the connection that the request is for. It may have to be made first, and made again. */
+  dispatched(connection: Connection): void {
+    this.#connection = connection;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#failure !== undefined) {
       controller.abort(this.#failure);
       return;
     }
+    const server = this.#connection?.authentication ?? null;
+    if (server !== null) this.#caller.authenticated?.(server);
     this.#sent = true;
     this.#within(this.#limits.headersMs, "the answer's headers");
   }
@@ -186,16 +204,16 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#ended = true;
-    this.#settle();
+    this.#finish();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.#failure ??= faultOf(error, this.#sent);
-    this.#settle();
+    this.#finish();
   }
 
   readonly #onAbort = (): void => {
-    const reason: unknown = this.#signal.reason;
+    const reason: unknown = this.#caller.signal.reason;
     this.#fail(withSent(asCmcpError(reason, "REQUEST_CANCELLED", "the caller went away"), this.#sent));
   };
 
@@ -221,12 +239,12 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#failure = failure;
     this.#chunks.length = 0;
     this.#controller?.abort(failure);
-    this.#settle();
+    this.#finish();
   }
 
-  #settle(): void {
+  #finish(): void {
     this.#clock.stop();
-    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#caller.signal.removeEventListener("abort", this.#onAbort);
     this.#close();
     this.#changed();
   }

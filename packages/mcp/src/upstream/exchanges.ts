@@ -1,6 +1,6 @@
 import type { BufferShare } from "@cmcp/boundary";
-import type { Dispatcher } from "undici";
-import { HttpExchange, type HttpRequest } from "./exchange.ts";
+import { AuthorizedDispatch, type Dispatch, type RequestAuthorization } from "./authorization.ts";
+import { HttpExchange, type ExchangeCaller, type HttpRequest } from "./exchange.ts";
 import { upstreamFault } from "./fault.ts";
 import { sharesOf, type UpstreamLimits, type UpstreamOptions } from "./options.ts";
 
@@ -15,12 +15,19 @@ export interface Endpoint {
   readonly share: () => BufferShare;
   /** See {@link UpstreamOptions.credential}. */
   readonly credential: (() => string) | undefined;
+  /** See {@link UpstreamOptions.authorization}, with the origin that it is for. */
+  readonly authorization: { readonly origin: string; readonly by: RequestAuthorization } | undefined;
 }
 
 /** The MCP endpoint of a tool server. */
 export function endpointOf(options: UpstreamOptions): Endpoint {
-  const { url, credential } = options;
-  return { path: url.pathname + url.search, share: sharesOf(options), credential };
+  const { url, credential, authorization: by } = options;
+  return {
+    path: url.pathname + url.search,
+    share: sharesOf(options),
+    credential,
+    authorization: by === undefined ? undefined : { origin: url.origin, by },
+  };
 }
 
 /** A request, without what every request to the endpoint has. */
@@ -29,12 +36,16 @@ type EndpointRequest = Pick<HttpRequest, "method" | "body"> & { readonly headers
 /** HTTP exchanges with one endpoint of a tool server, bounded in number. */
 export class Exchanges {
   readonly limits: UpstreamLimits;
-  readonly #dispatcher: Dispatcher;
+  readonly #dispatcher: Dispatch;
   readonly #endpoint: Endpoint;
   #running = 0;
 
-  constructor(dispatcher: Dispatcher, endpoint: Endpoint, limits: UpstreamLimits) {
-    this.#dispatcher = dispatcher;
+  constructor(dispatcher: Dispatch, endpoint: Endpoint, limits: UpstreamLimits) {
+    const { authorization } = endpoint;
+    this.#dispatcher =
+      authorization === undefined
+        ? dispatcher
+        : new AuthorizedDispatch(dispatcher, authorization.origin, authorization.by);
     this.#endpoint = endpoint;
     this.limits = limits;
   }
@@ -48,12 +59,12 @@ export class Exchanges {
   post(
     headers: Readonly<Record<string, string>>,
     body: string,
-    signal: AbortSignal,
+    caller: ExchangeCaller,
     limits: UpstreamLimits = this.limits,
   ): HttpExchange {
     return this.#open(
       { method: "POST", headers: { ...headers, "content-type": "application/json" }, body },
-      signal,
+      caller,
       limits,
     );
   }
@@ -61,22 +72,22 @@ export class Exchanges {
   /** Opens an event stream of its own, or goes on with one that broke off. @throws CmcpError `OVERLOADED` beyond the limit. */
   get(
     headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    caller: ExchangeCaller,
     limits: UpstreamLimits = this.limits,
   ): HttpExchange {
     return this.#open(
       { method: "GET", headers: { ...headers, accept: "text/event-stream" }, body: null },
-      signal,
+      caller,
       limits,
     );
   }
 
   /** Asks for the end of a session. @throws CmcpError `OVERLOADED` beyond the limit. */
-  delete(headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpExchange {
-    return this.#open({ method: "DELETE", headers, body: null }, signal, this.limits);
+  delete(headers: Readonly<Record<string, string>>, caller: ExchangeCaller): HttpExchange {
+    return this.#open({ method: "DELETE", headers, body: null }, caller, this.limits);
   }
 
-  #open({ method, headers, body }: EndpointRequest, signal: AbortSignal, limits: UpstreamLimits): HttpExchange {
+  #open({ method, headers, body }: EndpointRequest, caller: ExchangeCaller, limits: UpstreamLimits): HttpExchange {
     if (this.#running >= this.limits.maxExchanges) {
       throw upstreamFault("OVERLOADED", "too many requests to this tool server", false);
     }
@@ -90,7 +101,7 @@ export class Exchanges {
     const exchange = new HttpExchange(
       this.#dispatcher,
       { method, path, headers: all, body },
-      { limits, signal, buffered: share() },
+      { limits, caller, buffered: share() },
     );
     this.#running += 1;
     void exchange.closed.then(() => (this.#running -= 1));

@@ -19,7 +19,10 @@ export function completed(answer: UpstreamAnswer): JsonObject {
   );
 }
 
-/** Reads a list page by page; each member has an identity of its own and is otherwise as it came. @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` */
+/**
+ * Reads a list page by page; each member has an identity of its own and is otherwise as it came.
+ * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR`
+ */
 export async function readList(
   kind: ListKind,
   ask: (method: string, params: JsonObject) => Promise<UpstreamAnswer>,

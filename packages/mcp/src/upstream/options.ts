@@ -1,14 +1,30 @@
 import type { Duplex } from "node:stream";
 import { BufferedBytes, type BufferShare } from "@cmcp/boundary";
+import type { RequestAuthorization } from "./authorization.ts";
+import type { ChainTrust } from "./chain.ts";
+import type { ClientIdentity } from "./trusted-roots.ts";
 
 /** Opens a byte stream to a host and port, by name; the only way anything here reaches a network. */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
+/** What every connection that ends in TLS here has. */
+interface TlsSettings {
+  /** The time that certificates' dates are held to, in milliseconds since 1970. */
+  readonly now: () => number;
+  /** For a server that asks for a certificate; without it none is shown. */
+  readonly client?: ClientIdentity;
+}
+
 /**
- * How the server is known. `pinned`: TLS ends here, and the key of the leaf certificate must have this
- * SHA-256 (32 bytes, over the DER SubjectPublicKeyInfo). `none`: plain HTTP, for development.
+ * How the server is known. `pinned`: the key of the leaf certificate must have this SHA-256 (32 bytes, over the DER
+ * SubjectPublicKeyInfo). `chain`: authorities under these roots vouch for the host name, and one of them has a pinned key
+ * where there are pins. With `spiffeId` they vouch for that SPIFFE ID instead of the host name. `none`: plain HTTP, for
+ * development.
  */
-export type UpstreamTls = { readonly mode: "pinned"; readonly spkiSha256: Uint8Array } | { readonly mode: "none" };
+export type UpstreamTls =
+  | (TlsSettings & { readonly mode: "pinned"; readonly spkiSha256: Uint8Array })
+  | (TlsSettings & { readonly mode: "chain" } & Omit<ChainTrust, "now">)
+  | { readonly mode: "none" };
 
 /** Bounds on a tool server. Times in milliseconds, sizes in bytes. */
 export interface UpstreamLimits {
@@ -28,7 +44,10 @@ export interface UpstreamLimits {
   readonly maxExchanges: number;
 }
 
-/** 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 512 connections: no exchange that may run waits for the connection of another. */
+/**
+ * 10 s to connect, 60 s to headers and between bytes, 2 min in all; 2 MiB; 512 connections: no exchange that may run
+ * waits for the connection of another.
+ */
 export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   connectMs: 10_000,
   headersMs: 60_000,
@@ -41,7 +60,7 @@ export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
 };
 
 export interface UpstreamOptions {
-  /** The MCP endpoint: `https:` with a pin, `http:` without TLS. Host and port are handed to `dial` as they stand. */
+  /** The MCP endpoint: `https:` with TLS, `http:` without. Host and port are handed to `dial` as they stand. */
   readonly url: URL;
   readonly dial: Dial;
   readonly tls: UpstreamTls;
@@ -53,6 +72,8 @@ export interface UpstreamOptions {
   readonly buffered?: BufferedBytes;
   /** The bearer token that every request to the server carries, as it is at that moment; it may throw where there is none yet. */
   readonly credential?: () => string;
+  /** What authorizes each request instead, where tokens are got and renewed. */
+  readonly authorization?: RequestAuthorization;
 }
 
 /** Makes the shares of a server's exchanges: all of them are the server's. */

@@ -18,7 +18,10 @@ export interface UpstreamLoad {
   readonly requests: number;
   /** Streams and connections that stay open. */
   readonly streams: number;
-  /** Log messages and questions of servers since the start that could have been about several requests, or about none, and so reached nobody. */
+  /**
+   * Log messages and questions of servers since the start that could have been about several requests, or about none,
+   * and so reached nobody.
+   */
   readonly unattributed: number;
 }
 
@@ -32,7 +35,10 @@ export interface Upstream {
   request(sessionKey: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer>;
   /** What the server lists now, all pages. */
   list(sessionKey: string, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]>;
-  /** Hears of changes until `signal` aborts, whatever becomes of connections; resolves then, or when the server cannot tell. Never throws. */
+  /**
+   * Hears of changes until `signal` aborts, whatever becomes of connections; resolves then, or when the server cannot
+   * tell. Never throws.
+   */
   listen(sessionKey: string, filter: ListenFilter, notified: NotificationHandler, signal: AbortSignal): Promise<void>;
   /** Gives up a subscription, where a server is not told of it when the last who listens has left. Never throws. */
   unsubscribe(sessionKey: string, uri: string): Promise<void>;

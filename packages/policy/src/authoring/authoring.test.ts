@@ -41,9 +41,31 @@ for (const [shape, cedar] of Object.entries({
   });
 }
 
+test("a rule that needs approvals is held to the configuration's approvers", () => {
+  const rules = (annotations: string) =>
+    bundleOf(
+      `permit (principal, action, resource); @id("ask") @aarm_decision("step_up") ${annotations} forbid (principal, action, resource) when { context.session_max_sensitivity == "mnpi" };`,
+    );
+  const bundle = rules('@approvers("alice,bob") @approvals("2")');
+  assert.deepEqual(lintBundle(bundle, NO_CATALOG, ["alice", "bob"]), []);
+  assert.deepEqual(lintBundle(bundle, NO_CATALOG), [], "nobody says who the approvers are");
+  assert.match(lintBundle(bundle, NO_CATALOG, ["alice"]).join(), /enclave\.approvers does not list bob/);
+  assert.match(lintBundle(rules('@approvals("2")'), NO_CATALOG, ["alice"]).join(), /can only deny: it needs 2/);
+});
+
+test("a rule that an owner's permission lifts is held to the configuration's approvers", () => {
+  const bundle = bundleOf(
+    'permit (principal, action, resource); @id("stay") @disclosure("alice,bob") forbid (principal, action, resource) ' +
+      'when { context.session_max_sensitivity == "mnpi" };',
+  );
+  assert.deepEqual(lintBundle(bundle, NO_CATALOG, ["alice", "bob"]), []);
+  assert.match(lintBundle(bundle, NO_CATALOG, ["alice"]).join(), /enclave\.approvers does not list bob/);
+});
+
 test("a bundle without anything odd lints clean, with and without tools", () => {
   const bundle = bundleOf(
-    '@id("a") permit (principal, action, resource == cMCP::Resource::"read_file"); @id("b") forbid (principal, action, resource) when { context.session_max_sensitivity == "mnpi" };',
+    '@id("a") permit (principal, action, resource == cMCP::Resource::"read_file"); @id("b") forbid (principal, ' +
+      'action, resource) when { context.session_max_sensitivity == "mnpi" };',
   );
   assert.deepEqual([lintBundle(bundle, CATALOG), lintBundle(bundle, NO_CATALOG)], [[], []]);
 });
@@ -69,7 +91,8 @@ test("each kind of useless rule is found, and nothing else", () => {
       /#1 never allows anything: rules\.cedar#2 forbids/,
     ],
     [
-      '@id("x") permit (principal, action, resource); @id("x") forbid (principal, action, resource) when { context.session_max_sensitivity == "a" };',
+      '@id("x") permit (principal, action, resource); @id("x") forbid (principal, action, resource) when { ' +
+        'context.session_max_sensitivity == "a" };',
       /#1, rules\.cedar#2 share the @id x/,
     ],
     [

@@ -43,20 +43,41 @@ function overruled(plan: CompilePlan, policies: readonly ParsedPolicy[], reach: 
   });
 }
 
+/** Rules that name approvers or owners whom the configuration does not, or need more than there are. Without any, such rules only deny. */
+function unapprovable(policies: readonly ParsedPolicy[], measured: readonly string[]): string[] {
+  return policies.flatMap(({ id, rule: { approval, disclosure } }) => {
+    const named = disclosure?.owners ?? approval?.approvers ?? [];
+    const unknown = named.filter((name) => !measured.includes(name));
+    if (unknown.length > 0) return [`${id}: enclave.approvers does not list ${unknown.join(", ")}`];
+    return approval !== undefined && approval.needed > measured.length
+      ? [`${id} can only deny: it needs ${approval.needed} approvals, and enclave.approvers lists ${measured.length}`]
+      : [];
+  });
+}
+
 /**
  * What is wrong with a bundle that loads: everything the gateway would warn of, and rules that can never
  * match or never allow. What rules are about is only judged against a catalog that has something.
  *
+ * @param approvers names of the configuration's approvers; `null` where it is not known
  * @throws CmcpError `POLICY_BUNDLE_INVALID` for a bundle that does not load.
  */
-export function lintBundle(bundle: PolicyBundle, catalog: PolicyCatalog): readonly string[] {
+export function lintBundle(
+  bundle: PolicyBundle,
+  catalog: PolicyCatalog,
+  approvers: readonly string[] | null = null,
+): readonly string[] {
   for (const [path, text] of [...bundle.cedarFiles, ["schema.cedarschema", bundle.schemaText] as const])
     checkNesting(path, text);
   const files = [...bundle.cedarFiles];
   const outline = outlineOf(catalog);
   const plan = planBundle({ files, schemaText: bundle.schemaText, catalog: outline, history: bundle.history });
   const policies = parsePolicies(files);
-  const findings = [...plan.warnings, ...sharedIds(policies)];
+  const findings = [
+    ...plan.warnings,
+    ...sharedIds(policies),
+    ...(approvers === null ? [] : unapprovable(policies, approvers)),
+  ];
   const reach = new Reach(plan, outline);
   return reach.isEmpty
     ? findings

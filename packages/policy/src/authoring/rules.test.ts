@@ -10,6 +10,8 @@ permit (principal, action, resource == cMCP::Resource::"read_file");
 // Another, twice the same.
 forbid (principal, action, resource) when { context.channel == "plain" && context.isolation == "none" };
 forbid (principal, action, resource) when { context.channel == "plain" && context.isolation == "none" };
+@id("asks") @aarm_decision("require_approval") @approvers("alice,bob") @approvals("2") @approval_reason("mail leaves")
+forbid (principal, action, resource == cMCP::Resource::"send_mail");
 `;
 
 test("rules are found where they stand, with what they read and whom they reach", () => {
@@ -20,6 +22,11 @@ test("rules are found where they stand, with what they read and whom they reach"
       ["reads", "permit", "files are open", 2, [], ["read_file"]],
       ["rules.cedar#2", "forbid", null, 6, ["context.channel", "context.isolation"], ["read_file", "send_mail"]],
       ["rules.cedar#3", "forbid", null, 7, ["context.channel", "context.isolation"], ["read_file", "send_mail"]],
+      ["asks", "forbid", null, 8, [], ["send_mail"]],
     ],
+  );
+  assert.deepEqual(
+    rules.map(({ approval }) => approval),
+    [null, null, null, { needed: 2, approvers: ["alice", "bob"], reason: "mail leaves" }],
   );
 });

@@ -1,6 +1,7 @@
 import type { PolicyBundle } from "../bundle/index.ts";
 import { checkNesting } from "../compile/nesting.ts";
 import { outlineOf, type PolicyCatalog } from "../compile/outline.ts";
+import type { ApprovalTerms } from "../verdict.ts";
 import { planBundle } from "../compile/plan.ts";
 import { parsePolicies, type ParsedPolicy } from "../compile/policies.ts";
 import { Reach } from "./reach.ts";
@@ -14,6 +15,8 @@ export interface RulePlace {
   readonly line: number;
   readonly effect: "permit" | "forbid";
   readonly reason: string | null;
+  /** What lifts a forbid that approvals lift; `null` for every other rule. */
+  readonly approval: ApprovalTerms | null;
   /** Attributes that its conditions read, such as `context.channel`; sorted, each once. */
   readonly reads: readonly string[];
   /** Tools whose calls its scope matches. */
@@ -53,6 +56,7 @@ export function rulesOf(bundle: PolicyBundle, catalog: PolicyCatalog): readonly 
       line: lines[index] ?? 1,
       effect: rule.effect,
       reason: rule.reason,
+      approval: rule.approval ?? null,
       reads: [...new Set(references.reads.map(({ variable, path }) => [variable, ...path].join(".")))].toSorted(),
       tools: reach.resourcesOf(id).flatMap(({ tool }) => tool ?? []),
     }));

@@ -13,9 +13,9 @@ import { describeSchema } from "../schema/describe.ts";
 import { parseSchema } from "../schema/parse.ts";
 
 /**
- * Text of a `schema.cedarschema` that declares what a bundle's rules read and nothing else, arguments with the
- * types that what was approved gives them, and the actions there is something in the catalog for. Declaring an
- * action puts it under the bundle's rules, those without a scope of their own among them.
+ * Text of a `schema.cedarschema` that declares what a bundle's rules read and nothing else. Arguments have the types
+ * of the approved definitions. It has the actions for which the catalog has something. Declaring an action puts it
+ * under the bundle's rules, those without a scope of their own among them.
  *
  * @throws CmcpError `POLICY_BUNDLE_INVALID`.
  */

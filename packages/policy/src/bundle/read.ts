@@ -26,7 +26,7 @@ function refuse(why: string): never {
   throw new CmcpError("POLICY_BUNDLE_INVALID", why);
 }
 
-function required(files: BundleFiles, path: string): string {
+function requireFile(files: BundleFiles, path: string): string {
   return (Object.hasOwn(files, path) ? files[path] : undefined) ?? refuse(`the bundle has no ${path}`);
 }
 
@@ -63,8 +63,8 @@ export function readBundle(files: BundleFiles): PolicyBundle {
     .filter((path) => path.endsWith(".cedar"))
     .toSorted();
   if (paths.length === 0) refuse("the bundle has no .cedar file");
-  const { manifest, version, history } = readManifest(required(files, "manifest.json"));
-  const schemaText = normalLines(required(files, "schema.cedarschema"));
-  const cedarFiles = new Map(paths.map((path) => [path, normalLines(required(files, path))]));
+  const { manifest, version, history } = readManifest(requireFile(files, "manifest.json"));
+  const schemaText = normalLines(requireFile(files, "schema.cedarschema"));
+  const cedarFiles = new Map(paths.map((path) => [path, normalLines(requireFile(files, path))]));
   return { hash: bundleHash(manifest, cedarFiles, schemaText), version, manifest, history, cedarFiles, schemaText };
 }

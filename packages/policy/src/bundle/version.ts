@@ -28,7 +28,10 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** @throws CmcpError `POLICY_VERSION_NOT_HIGHER` unless `next` is higher than `current`; `POLICY_BUNDLE_INVALID` for a version that cannot be compared. */
+/**
+ * @throws CmcpError `POLICY_VERSION_NOT_HIGHER` unless `next` is higher than `current`; `POLICY_BUNDLE_INVALID` for a
+ * version that cannot be compared.
+ */
 export function requireHigherVersion(next: string, current: string): void {
   if (compareVersions(next, current) <= 0)
     throw new CmcpError(

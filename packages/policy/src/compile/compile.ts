@@ -1,6 +1,6 @@
 import type { PolicyBundle } from "../bundle/index.ts";
 import type { CompiledPolicy } from "../compiled.ts";
-import { decideWith, redactionWith } from "../evaluate/decide.ts";
+import { decideByPermits, decideWith, redactionWith } from "../evaluate/decide.ts";
 import { couldAllowWith } from "../evaluate/partial.ts";
 import { loadEngine, prepare } from "../evaluate/engine.ts";
 import { wholePlan } from "../evaluate/slice.ts";
@@ -53,7 +53,8 @@ export async function compilePolicy(
     warnings: plan.warnings,
     reads: (variable, attribute) => plan.reads.has(`${variable}.${attribute}`) || plan.reads.has(variable),
     decidesDelivery: plan.decidesDelivery,
-    decide: (facts) => decideWith(plan, facts),
+    decide: (facts, onRequest) => decideWith(plan, facts, onRequest),
+    decidePermits: (facts, onRequest) => decideByPermits(plan, facts, onRequest),
     couldAllow: (facts, looking) => couldAllowWith(plan, facts, looking),
     redactionOf: (facts) => redactionWith(plan, facts),
   };

@@ -26,7 +26,10 @@ export function entityRequestOf(shape: BundleShape, facts: GovernedFacts): Entit
     : { action: facts.action, type: RESOURCE_ITEM, id: facts.resource.resource.id };
 }
 
-/** Everything a catalog has that rules of a shape can name: its Cedar type and id, and for a tool under per-tool actions the one action it has. */
+/**
+ * Everything a catalog has that rules of a shape can name: its Cedar type and id, and for a tool under per-tool
+ * actions the one action it has.
+ */
 export function resourcesOf(
   shape: BundleShape,
   { tools, resources, prompts }: CatalogOutline,

@@ -52,9 +52,9 @@ export function parsePolicies(files: readonly (readonly [path: string, text: str
       throw new CmcpError("POLICY_BUNDLE_INVALID", `the bundle has more than ${MAX_POLICIES} policies`);
     const order = sourceOrder(parts.policies.length);
     const placed = parts.policies
-      .map((source, index) => ({ place: order[index] ?? 0, source }))
-      .toSorted((left, right) => left.place - right.place);
-    for (const { place, source } of placed) all.push(readPolicy(`${path}#${place + 1}`, source));
+      .map((source, index) => ({ position: order[index] ?? 0, source }))
+      .toSorted((left, right) => left.position - right.position);
+    for (const { position, source } of placed) all.push(readPolicy(`${path}#${position + 1}`, source));
   }
   return all;
 }

@@ -12,8 +12,9 @@ export interface ResourceRules {
 }
 
 /**
- * Rules by what their scopes name. Whatever is not general, not of a request's action and not of its resource has a
- * scope that the request cannot match, so leaving it out changes neither decision nor determining rules nor errors.
+ * Rules by what their scopes name. Any other rule (not general, not of a request's action and not of its resource)
+ * has a scope that the request cannot match. Leaving it out changes neither decision nor determining rules nor
+ * errors.
  */
 export interface ScopeIndex {
   /** Rules whose scope names neither an action nor a resource by a literal: they belong to every request. */
@@ -64,7 +65,10 @@ function actionsNamed(constraint: Constraint, type: string): ReadonlySet<string>
   return entities === null ? null : new Set(entities.flatMap((entity) => (entity.type === type ? [entity.id] : [])));
 }
 
-/** Sorts rules by what their `==` and `in` scopes on resource and action name. Requests carry entities without parents, so `in` is `==` there. */
+/**
+ * Sorts rules by what their `==` and `in` scopes on resource and action name. Requests carry entities without
+ * parents, so `in` is `==` there.
+ */
 export function indexScopes(
   policies: readonly { readonly id: string; readonly json: PolicyJson }[],
   shape: BundleShape,
@@ -91,7 +95,10 @@ export function indexScopes(
   return { general, byAction, byResource };
 }
 
-/** The schema with no other action than `action`; validating a request costs time for every action the schema has. Action groups need all. */
+/**
+ * The schema with no other action than `action`; validating a request costs time for every action the schema has.
+ * Action groups need all.
+ */
 export function schemaOfAction(schema: SchemaJson<string>, action: string): SchemaJson<string> {
   if (hasActionGroups(schema)) return schema;
   return Object.fromEntries(

@@ -1,10 +1,11 @@
-import { entityRequestOf } from "../compile/governed.ts";
+import { entityRequestOf, type EntityRequest } from "../compile/governed.ts";
 import type { CompilePlan } from "../compile/plan.ts";
 import type { GovernedFacts } from "../facts.ts";
 import { fixedDeny, redactionOf, verdictOf, type EngineResponse, type Redaction, type Verdict } from "../verdict.ts";
 import { authorize } from "./engine.ts";
+import type { CedarRequest } from "./cedar-request.ts";
 import { projectRequest } from "./project.ts";
-import { redactingSlice, sliceFor } from "./slice.ts";
+import { permitSlice, redactingSlice, sliceFor, type Slice } from "./slice.ts";
 
 /** What became of answers that the engine's cache still holds: a verdict follows from its answer, under the plan it was asked with. */
 const verdicts = new WeakMap<EngineResponse, Verdict>();
@@ -17,15 +18,43 @@ function verdictUnder({ rules }: CompilePlan, response: EngineResponse): Verdict
   return verdict;
 }
 
-/** Decides one request under a compiled plan. Whatever goes wrong is a deny, and so is whatever the bundle says nothing about. */
-export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
+/**
+ * Decides one request under a compiled plan. Whatever goes wrong is a deny, and so is whatever the bundle says nothing about.
+ *
+ * @param onRequest called with the request to the engine, whether or not the engine has answered the same before
+ */
+export function decideWith(
+  plan: CompilePlan,
+  facts: GovernedFacts,
+  onRequest: (request: CedarRequest) => void = () => undefined,
+): Verdict {
+  return decideBy(plan, facts, { onRequest, sliceOf: sliceFor });
+}
+
+/** As {@link decideWith}, by the permits alone. */
+export function decideByPermits(
+  plan: CompilePlan,
+  facts: GovernedFacts,
+  onRequest: (request: CedarRequest) => void = () => undefined,
+): Verdict {
+  return decideBy(plan, facts, { onRequest, sliceOf: permitSlice });
+}
+
+/** Which rules are asked, and who hears of the request to them. */
+interface Asking {
+  readonly onRequest: (request: CedarRequest) => void;
+  readonly sliceOf: (plan: CompilePlan, asked: EntityRequest) => Slice;
+}
+
+function decideBy(plan: CompilePlan, facts: GovernedFacts, { onRequest, sliceOf }: Asking): Verdict {
   try {
     const asked = entityRequestOf(plan.shape, facts);
     if (asked === null) return fixedDeny("default-deny", "no-policy");
     const request = projectRequest(plan.shape, plan.projection, asked, facts);
     if (request === "not-declared") return fixedDeny("default-deny", "no-policy");
     if (request === "request-invalid" || request === "context-bound") return fixedDeny(request, request);
-    const answer = authorize(plan, sliceFor(plan, asked), request);
+    onRequest(request);
+    const answer = authorize(plan, sliceOf(plan, asked), request);
     return answer.type === "failure"
       ? fixedDeny("request-invalid", "request-invalid")
       : verdictUnder(plan, answer.response);
@@ -35,7 +64,10 @@ export function decideWith(plan: CompilePlan, facts: GovernedFacts): Verdict {
   }
 }
 
-/** What the permits that apply to a request want removed from its result and kept in it, whatever forbids it; all that any could remove and none would keep, when that cannot be told. */
+/**
+ * What the permits that apply to a request want removed from its result and kept in it, whatever forbids it. If that
+ * cannot be told, it is all that any could remove and none would keep.
+ */
 export function redactionWith(plan: CompilePlan, facts: GovernedFacts): Redaction {
   const asked = entityRequestOf(plan.shape, facts);
   const slice = asked === null ? null : redactingSlice(plan, asked);

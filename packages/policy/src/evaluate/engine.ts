@@ -1,7 +1,7 @@
 import type { AuthorizationAnswer, PartialAuthorizationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import { CmcpError } from "@cmcp/boundary";
 import type { CompilePlan } from "../compile/plan.ts";
-import type { ProjectedRequest } from "./project.ts";
+import type { CedarRequest } from "./cedar-request.ts";
 import { Answers } from "./answers.ts";
 import { MAX_PREPARED_POLICIES, MAX_PREPARED_SLICES } from "./bounds.ts";
 import type { Slice } from "./slice.ts";
@@ -38,7 +38,7 @@ export async function loadEngine(): Promise<void> {
 }
 
 /** Runs engine code; after a trap the instance's memory is in no known state and it is never asked again. */
-function guarded<T>(work: (engine: Cedar) => T): T {
+function runEngine<T>(work: (engine: Cedar) => T): T {
   if (trapped) throw new CmcpError("TEE_FAULT", "the policy engine has failed in this process; restart the gateway");
   if (cedar === undefined) throw new CmcpError("TEE_FAULT", "the policy engine is not loaded");
   try {
@@ -57,7 +57,7 @@ const NONE: EnginePlan = { policies: {}, schema: {} };
 function clear(slot: Slot): void {
   prepared -= slot.policies;
   Object.assign(slot, { plan: NONE, key: "", policies: 0, filling: 0, used: 0 });
-  guarded((engine) => engine.preparsePolicySet(slot.name, { staticPolicies: {} }));
+  runEngine((engine) => engine.preparsePolicySet(slot.name, { staticPolicies: {} }));
 }
 
 /** A slot with nothing in it, and room for `policies` more in the engine: what was not used for longest gives way. */
@@ -94,7 +94,7 @@ export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
     const ids = slice.rules();
     const free = freeSlot(ids.length);
     const staticPolicies = policiesOf(plan, ids);
-    const refused = guarded((engine) =>
+    const refused = runEngine((engine) =>
       [engine.preparseSchema(free.name, slice.schema()), engine.preparsePolicySet(free.name, { staticPolicies })].some(
         (answer) => answer.type === "failure",
       ),
@@ -109,9 +109,9 @@ export function prepare(plan: EnginePlan, slice: Slice): Readonly<Slot> {
 }
 
 /** Asks the engine about one request under a slice of a plan, validated against the plan's schema. @throws CmcpError `TEE_FAULT`. */
-export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequest): AuthorizationAnswer {
+export function authorize(plan: EnginePlan, slice: Slice, request: CedarRequest): AuthorizationAnswer {
   const { name, filling } = prepare(plan, slice);
-  return guarded((engine) => {
+  return runEngine((engine) => {
     // The engine itself reads a request as its JSON text, so this is all that it would be told.
     const asked = `${filling} ${JSON.stringify(request)}`;
     const before = answers.get(asked);
@@ -127,13 +127,16 @@ export function authorize(plan: EnginePlan, slice: Slice, request: ProjectedRequ
   });
 }
 
-/** Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown. @throws CmcpError `TEE_FAULT`. */
+/**
+ * Asks the engine about a request of which something is unknown. It is not validated: no schema knows an unknown.
+ * @throws CmcpError `TEE_FAULT`.
+ */
 export function authorizePartially(
   plan: EnginePlan,
   rules: readonly string[],
-  request: ProjectedRequest,
+  request: CedarRequest,
 ): PartialAuthorizationAnswer {
-  return guarded((engine) =>
+  return runEngine((engine) =>
     engine.isAuthorizedPartial({
       ...request,
       policies: { staticPolicies: policiesOf(plan, rules) },

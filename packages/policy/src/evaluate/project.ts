@@ -1,4 +1,4 @@
-import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
+import type { CedarValueJson, EntityJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { EntityRequest } from "../compile/governed.ts";
 import { CALL_TOOL } from "../actions.ts";
 import { SHAPE_TYPES } from "../compile/shape.ts";
@@ -7,16 +7,11 @@ import { argumentsOf, type GovernedFacts } from "../facts.ts";
 import type { FactTable } from "../fact.ts";
 import { CONTEXT_FACTS, PRINCIPAL_FACTS } from "../fact-tables.ts";
 import { FACTS_BY_TYPE, type PlannedAttribute, type ProjectedType, type Projection } from "../schema/projection.ts";
+import type { CedarRequest } from "./cedar-request.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_MEMBERS, MAX_SET_MEMBERS } from "./bounds.ts";
 
 /** Why there is no engine request: what is asked does not fit the schema, a value is over its bound, or the schema has no such action. */
 export type ProjectionFault = "request-invalid" | "context-bound" | "not-declared";
-
-/** The parts of an engine call that come from the call's facts. */
-export type ProjectedRequest = Pick<
-  StatefulAuthorizationCall,
-  "principal" | "action" | "resource" | "context" | "entities"
->;
 
 class Refused extends Error {
   readonly fault: ProjectionFault;
@@ -92,16 +87,16 @@ class Projector {
 }
 
 /**
- * The engine request for what is asked. Of the caller's arguments only those the projection names are looked at,
- * each must have its declared type, and objects are rebuilt member by member, so keys such as `__entity`
- * and `__extn` never reach the engine. Nothing is cut: what is too long is a fault.
+ * The engine request for what is asked. Of the caller's arguments only those that the projection names are looked at,
+ * and each must have its declared type. Objects are rebuilt member by member, so keys such as `__entity` and `__extn`
+ * never reach the engine. Nothing is cut: what is too long is a fault.
  */
 export function projectRequest(
   shape: BundleShape,
   projection: Projection,
   { action, type, id }: EntityRequest,
   facts: GovernedFacts,
-): ProjectedRequest | ProjectionFault {
+): CedarRequest | ProjectionFault {
   const types = SHAPE_TYPES[shape];
   const context = projection.contexts.get(action);
   const planned = projection.resources.get(type);

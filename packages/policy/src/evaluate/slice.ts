@@ -33,6 +33,13 @@ export function sliceFor(plan: CompilePlan, asked: EntityRequest): Slice {
   };
 }
 
+/** Of a request's slice, the permits. */
+export function permitSlice(plan: CompilePlan, asked: EntityRequest): Slice {
+  const slice = sliceFor(plan, asked);
+  const rules = (): readonly string[] => slice.rules().filter((id) => plan.rules.get(id)?.effect === "permit");
+  return { ...slice, key: `permits of ${slice.key}`, rules };
+}
+
 /** Of a request's slice, the permits that redact; `null` when there are none. */
 export function redactingSlice(plan: CompilePlan, asked: EntityRequest): Slice | null {
   const slice = sliceFor(plan, asked);

@@ -95,7 +95,8 @@ void test("the action of calls is needed, and a further one that joins other typ
 
 void test("an action per tool is checked against the catalog's, or the schema's own without a catalog", () => {
   const text =
-    "entity Agent; entity Resource; action ReadFile appliesTo { principal: Agent, resource: Resource }; action SendMail appliesTo { principal: Agent, resource: Resource };";
+    "entity Agent; entity Resource; action ReadFile appliesTo { principal: Agent, resource: Resource }; action " +
+    "SendMail appliesTo { principal: Agent, resource: Resource };";
   const shape = "per-tool-action";
   assert.deepEqual([...fit(text, shape).projection.contexts.keys()].toSorted(), ["ReadFile", "SendMail"]);
   const known = fit(text, shape, ["ReadFile", "Other"]);

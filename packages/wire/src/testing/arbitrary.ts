@@ -67,6 +67,7 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ t: fc.constant("range" as const), x, size: place }),
   fc.record({ t: fc.constant("prove" as const), x, index: place, size: place }),
   fc.record({ t: fc.constant("cosign" as const), x }),
+  fc.record({ t: fc.constant("tree" as const), x, tree: fc.stringMatching(/^\/[ -~ü]{1,40}$/) }),
   fc.record({ t: fc.constant("response" as const), x, status: fc.integer({ min: 200, max: 599 }), headers }),
   fc.record({
     t: fc.constant("body" as const),

@@ -6,8 +6,8 @@ import { HOST_CID, listenVsock, vsockDialer } from "./vsock.ts";
 import { loadVsockAddon } from "./vsock-addon.ts";
 
 /**
- * Addresses as text: an absolute path is a Unix socket, `vsock:<cid>:<port>` a port of a machine, `vsock:<port>` a port
- * of this one to listen on, `hybrid-vsock:<path>:<port>` a guest's port behind its VMM's Unix socket.
+ * Addresses as text. An absolute path is a Unix socket, `vsock:<cid>:<port>` a port of a machine, `vsock:<port>` a
+ * port of this one to listen on. `hybrid-vsock:<path>:<port>` is a guest's port behind its VMM's Unix socket.
  */
 const VSOCK = /^vsock:(?:(\d{1,10}):)?(\d{1,10})$/;
 const HYBRID = /^hybrid-vsock:(\/.+):(\d{1,10})$/;

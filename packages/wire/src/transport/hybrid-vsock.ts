@@ -18,8 +18,8 @@ const NEVER = new AbortController().signal;
  * `OK <port>\n` once the guest has accepted, and from then on the socket is the connection. How the other direction
  * arrives is the daemon's too: a guest that dials port N of its host comes in at the Unix socket `<path>_N`.
  *
- * A dial that is given up rejects at once, and its socket stays open until it is answered: where vhost-device-vsock
- * cannot write an answer, the thread ends that moves every byte of the guest, and nobody reaches it any more.
+ * A cancelled dial rejects at once, and its socket stays open until it is answered. Where vhost-device-vsock cannot
+ * write an answer, the thread that moves every byte of the guest ends, and nobody reaches the guest any more.
  */
 export function hybridVsockDialer(path: string, port: number): Dialer {
   const unix = unixDialer(path);
@@ -67,12 +67,12 @@ function shakeHands(socket: Socket, port: number): Promise<CmcpError | null> {
   socket.write(`CONNECT ${port}\n`);
   return new Promise((resolve) => {
     let line = Buffer.alloc(0);
-    const settle = (refusal: CmcpError | null): void => {
+    const finish = (refusal: CmcpError | null): void => {
       socket.off("readable", read).off("close", onClose);
       resolve(refusal);
     };
     const onClose = (): void => {
-      settle(new CmcpError("WIRE_UNREACHABLE", "nothing answers on the guest's vsock port"));
+      finish(new CmcpError("WIRE_UNREACHABLE", "nothing answers on the guest's vsock port"));
     };
     const read = (): void => {
       for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
@@ -80,10 +80,10 @@ function shakeHands(socket: Socket, port: number): Promise<CmcpError | null> {
         const end = line.indexOf("\n");
         if (end === -1 && line.length < MAX_ANSWER) continue;
         if (end === -1 || !/^OK \d{1,10}$/.test(line.toString("latin1", 0, end)))
-          settle(new CmcpError("WIRE_UNREACHABLE", "the hybrid vsock socket gave no valid answer"));
+          finish(new CmcpError("WIRE_UNREACHABLE", "the hybrid vsock socket gave no valid answer"));
         else {
           socket.unshift(line.subarray(end + 1));
-          settle(null);
+          finish(null);
         }
         return;
       }

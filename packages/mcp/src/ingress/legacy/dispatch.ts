@@ -58,6 +58,7 @@ export class LegacyDispatcher<Session extends object> {
     }
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
+    stream.openInTime(inbound.headers);
     const present = legacyPresenter(requestKind(message.method, params), inbound.opened !== undefined);
     const agent = { stream, gone: scope.signal, present };
     const handle = (): Promise<RpcBody> => this.#handle({ ...message, params }, context, inbound, agent);

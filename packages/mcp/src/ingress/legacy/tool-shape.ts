@@ -19,8 +19,11 @@ export function legacyResult(result: JsonObject): JsonObject {
   const { structuredContent, content, ...rest } = result;
   if (structuredContent === undefined || isJsonObject(structuredContent)) return result;
   const blocks = Array.isArray(content) ? content : [];
-  const told = blocks.some((block) => isJsonObject(block) && block.type === "text");
-  return { ...rest, content: told ? blocks : [...blocks, { type: "text", text: JSON.stringify(structuredContent) }] };
+  const hasText = blocks.some((block) => isJsonObject(block) && block.type === "text");
+  return {
+    ...rest,
+    content: hasText ? blocks : [...blocks, { type: "text", text: JSON.stringify(structuredContent) }],
+  };
 }
 
 const CACHING: readonly string[] = ["ttlMs", "cacheScope"];

@@ -81,6 +81,7 @@ export class ModernDispatcher<Session extends object> {
     if (message.kind !== "request") return { status: 202, headers: {}, body: null };
     const scope = new AbortScope(inbound.gone);
     const stream = new ReplyStream(() => scope.abort(), inbound.buffered);
+    stream.openInTime(inbound.headers);
     const present = modernPresenter(requestKind(message.method, message.params ?? {}), this.#ports.serverInfo);
     const agent = { headers: inbound.headers, stream, gone: scope.signal, present };
     void this.#handle(message, inbound, agent)

@@ -42,6 +42,7 @@ for (const [era, present] of IN_SESSION)
       const [text = ""] = (content as unknown as readonly { readonly text: string }[]).map((block) => block.text);
       const says = {
         retry: /try the same call again later/,
+        "wait-for-approval": /Tell whoever you work for that it waits/,
         "change-arguments": /Change the arguments/,
         "give-up": /Do not try/,
       };

@@ -1,4 +1,4 @@
-import { ERROR_CODES, type Advice, type ErrorCode, type JsonObject } from "@cmcp/boundary";
+import { ERROR_CODES, isJsonObject, type Advice, type ErrorCode, type JsonObject } from "@cmcp/boundary";
 import type { RequestKind } from "./request-kind.ts";
 import type { ErrorOutcome } from "./error-body.ts";
 
@@ -10,6 +10,7 @@ const PROTOCOL_ERRORS: readonly ErrorCode[] = ["REQUEST_CANCELLED", "REQUEST_STA
 
 const SENTENCES: Readonly<Record<Advice, string>> = {
   retry: "You can try the same call again later, if it does no harm when it runs twice.",
+  "wait-for-approval": "Tell whoever you work for that it waits. Until then the same call gets the same answer.",
   "change-arguments": "Change the arguments before you call it again.",
   "give-up": "Do not try this call again.",
 };
@@ -23,9 +24,21 @@ export function isForTheModel({ method, asTask }: RequestKind, { code, rpc }: Er
 }
 
 /** The result of a refused tool call (MCP, Tools, "Error Handling"): frameworks show its text to their model. */
-export function refusedCall({ code, message }: ErrorOutcome): JsonObject {
+export function refusedCall({ code, message, data }: ErrorOutcome): JsonObject {
   const { http, advice } = ERROR_CODES[code];
   const became = http !== null && http >= 500 ? "failed" : "was refused";
   const text = `This tool call ${became}: ${message.replace(/\.$/, "")}. ${SENTENCES[advice]}`;
-  return { content: [{ type: "text", text }], isError: true, _meta: { [ERROR_META_KEY]: { code, advice } } };
+  return {
+    content: [{ type: "text", text }],
+    isError: true,
+    _meta: { [ERROR_META_KEY]: { code, advice, ...askedOf(data) } },
+  };
+}
+
+/** What the gateway says of the approval that a call waits for, or of a permission that does not fit. Other data of a refusal is for programs that read errors. */
+function askedOf({ approval, disclosure }: JsonObject): JsonObject {
+  return {
+    ...(isJsonObject(approval) ? { approval } : {}),
+    ...(isJsonObject(disclosure) ? { disclosure } : {}),
+  };
 }

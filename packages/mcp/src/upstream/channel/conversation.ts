@@ -4,6 +4,7 @@ import type { RpcNotification, RpcMessage, RpcRequest } from "../../jsonrpc/mess
 import { silentPeer, type Peer } from "../../peer.ts";
 import { hasBatches } from "../../versions.ts";
 import { raceAbort } from "../abort.ts";
+import { authenticationOf } from "../cancellation.ts";
 import { CLIENT_METHODS } from "../client-methods.ts";
 import { ELICITATION_COMPLETE, notifyElicitationComplete } from "../elicitation.ts";
 import { upstreamFault, withSent } from "../fault.ts";
@@ -105,7 +106,7 @@ export class Conversation implements Receiver {
           method,
           params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
         }),
-        scope.signal,
+        { signal: scope.signal, ...authenticationOf(peer) },
       );
       sent = true;
       return await raceAbort(answer.promise, scope.signal);
@@ -180,7 +181,7 @@ export class Conversation implements Receiver {
       return {
         signal: this.#over.signal,
         capabilities: peer.capabilities,
-        ask: (asked, given, until) => peer.ask(asked, given, until),
+        ask: (question, params, until) => peer.ask(question, params, until),
       };
     if (Object.hasOwn(CLIENT_METHODS, method)) this.#unattributed.count += 1;
     return silentPeer(this.#over.signal);
@@ -189,7 +190,7 @@ export class Conversation implements Receiver {
   async #send(text: string, ms: number): Promise<void> {
     const giveUp = new AbortController();
     const timer = setTimeout(() => giveUp.abort(), ms);
-    await this.#channel?.send(text, giveUp.signal).catch(() => undefined);
+    await this.#channel?.send(text, { signal: giveUp.signal }).catch(() => undefined);
     clearTimeout(timer);
   }
 }

@@ -1,7 +1,8 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
 import { AbortScope } from "../../abort-scope.ts";
 import { raceAbort } from "../abort.ts";
-import type { HttpExchange } from "../exchange.ts";
+import type { ServerAuthentication } from "../authentication.ts";
+import type { ExchangeCaller, HttpExchange } from "../exchange.ts";
 import { Exchanges, endpointOf } from "../exchanges.ts";
 import { protocolFault, upstreamFault } from "../fault.ts";
 import { readEvents } from "../answer.ts";
@@ -65,10 +66,10 @@ async function postingPath({ endpoint }: ServerStream, signal: AbortSignal): Pro
 }
 
 /** Posts one message, and waits until the server has taken it. */
-async function post(posts: Exchanges, text: string, over: AbortSignal, giveUp: AbortSignal): Promise<void> {
-  const scope = new AbortScope(over, giveUp);
+async function post(posts: Exchanges, text: string, over: AbortSignal, caller: ExchangeCaller): Promise<void> {
+  const scope = new AbortScope(over, caller.signal);
   try {
-    const posted = posts.post({}, text, scope.signal);
+    const posted = posts.post({}, text, { ...caller, signal: scope.signal });
     const { status } = await posted.head();
     posted.release(posts.limits.idleMs);
     if (status >= 300) throw protocolFault(`the tool server answered a message with HTTP ${status}`, { status });
@@ -92,12 +93,23 @@ export function httpSse(options: UpstreamOptions, closing: AbortSignal): OpenCha
   return async (receiver, signal) => {
     const ending = new AbortController();
     const over = AbortSignal.any([closing, ending.signal]);
-    const stream = readStream(streams.get({}, over), receiver, options.url, limits.maxResponseBytes);
+    // Answers come on the stream, so its other end counts as the server of each request.
+    let streaming: ServerAuthentication | null = null;
+    const authenticated = (server: ServerAuthentication): void => void (streaming = server);
+    const stream = readStream(
+      streams.get({}, { signal: over, authenticated }),
+      receiver,
+      options.url,
+      limits.maxResponseBytes,
+    );
     try {
       const posts = new Exchanges(pool, { ...server, path: await postingPath(stream, signal) }, limits);
       return {
         closed: stream.closed,
-        send: (text, giveUp) => post(posts, text, over, giveUp),
+        send: async (text, caller) => {
+          if (streaming !== null) caller.authenticated?.(streaming);
+          await post(posts, text, over, caller);
+        },
         close: async () => ending.abort(new CmcpError("UPSTREAM_UNAVAILABLE", "the connection was closed")),
       };
     } catch (thrown) {

@@ -4,6 +4,7 @@ import { CmcpError } from "@cmcp/boundary";
 import type { ListenFilter } from "../../protocol/local-params.ts";
 import { ScriptedChannel, type Answering } from "../../testing/scripted-channel.ts";
 import { Conversation } from "./conversation.ts";
+import type { ExchangeCaller } from "../exchange.ts";
 import { SessionListeners } from "./session-listeners.ts";
 
 const SUBSCRIBE = "resources/subscribe";
@@ -102,10 +103,10 @@ test("what a server refuses is not asked for again, and what could not be sent i
   const { channel } = connect(followers, () => null);
   let full = true;
   const send = channel.send.bind(channel);
-  t.mock.method(channel, "send", async (text: string, signal: AbortSignal) => {
+  t.mock.method(channel, "send", async (text: string, caller: ExchangeCaller) => {
     if (full && text.includes("a:2"))
       throw new CmcpError("OVERLOADED", "the stdio server does not read what it is sent", { detail: { sent: 0 } });
-    await send(text, signal);
+    await send(text, caller);
   });
   followers.add(following("a:1", "a:2"), () => undefined);
   await settle();

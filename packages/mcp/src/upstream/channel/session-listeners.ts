@@ -30,7 +30,7 @@ export class SessionListeners {
   #conversation: Conversation | undefined;
   /** URIs that the server of this connection was asked to tell of. */
   #subscribed = new Set<string>();
-  #settling = false;
+  #isScheduled = false;
   /** What the last agent request that a connection was opened for declared: a connection opened for followers declares the same. */
   capabilities: ClientCapabilities = {};
 
@@ -47,9 +47,9 @@ export class SessionListeners {
       notified: rateLimited(changesOnly(notified)),
     };
     this.#listeners.add(listener);
-    this.#settle();
+    this.#schedule();
     return () => {
-      if (this.#listeners.delete(listener)) this.#settle();
+      if (this.#listeners.delete(listener)) this.#schedule();
     };
   }
 
@@ -58,7 +58,7 @@ export class SessionListeners {
     this.#conversation = conversation;
     this.#subscribed = new Set();
     conversation.listen((method, params) => this.#heard(method, params));
-    this.#settle();
+    this.#schedule();
   }
 
   closed(conversation: Conversation): void {
@@ -70,9 +70,9 @@ export class SessionListeners {
   }
 
   /** Tells the server what is followed now. What changes in one turn changes together: who listens anew at once has not left. */
-  #settle(): void {
-    if (this.#settling) return;
-    this.#settling = true;
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     queueMicrotask(() => void this.#reconcile());
   }
 
@@ -83,10 +83,10 @@ export class SessionListeners {
       if (conversation === undefined || changes.length === 0) break;
       const sent = await Promise.all(changes.map((change) => this.#tell(conversation, change)));
       if (conversation !== this.#conversation || sent.every(Boolean)) continue;
-      setTimeout(() => this.#settle(), RETRY_MS).unref();
+      setTimeout(() => this.#schedule(), RETRY_MS).unref();
       break;
     }
-    this.#settling = false;
+    this.#isScheduled = false;
   }
 
   /** The next of what the server has to be told. */

@@ -16,7 +16,10 @@ interface Listener {
   readonly notified: NotificationHandler;
 }
 
-/** Who hears of what changes at one server, whichever stream it says so on: of lists, which are the server's, in any session; of resources each in its own. */
+/**
+ * Who hears of what changes at one server, whichever stream it says so on: of lists, which are the server's, in any
+ * session; of resources each in its own.
+ */
 export class ChangeListeners {
   readonly #listeners = new Set<Listener>();
 

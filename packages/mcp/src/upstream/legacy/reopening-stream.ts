@@ -25,7 +25,10 @@ export class ReopeningStream {
   /** Why it is kept no longer; `absent` when the server offers none. */
   readonly ended: Promise<"stopped" | "absent" | SessionLost>;
 
-  /** @param opening called whenever the stream is opened; where a call needs it sooner, once it is there, so that calls repeat nothing that fails */
+  /**
+   * @param opening called whenever the stream is opened; where a call needs it sooner, once it is there, so that
+   * calls repeat nothing that fails
+   */
   constructor(listen: Listen, opening: () => void) {
     this.#listen = listen;
     this.#opening = opening;
@@ -43,7 +46,10 @@ export class ReopeningStream {
     this.#rest.abort();
   }
 
-  /** Resolves once the stream is there; when the server is slow to open it, and at once when it wants none now: it holds no call back for longer. */
+  /**
+   * Resolves once the stream is there; when the server is slow to open it, and at once when it wants none now: it
+   * holds no call back for longer.
+   */
   opened(): Promise<void> {
     if (this.#open || this.#restWanted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -96,7 +102,10 @@ export class ReopeningStream {
     }
   }
 
-  /** The server said how long there is to be no stream, and that is not over (MCP 2025-11-25, "Sending Messages to the Server": clients MUST respect it). */
+  /**
+   * The server said how long there is to be no stream, and that is not over (MCP 2025-11-25, "Sending Messages to the
+   * Server": clients MUST respect it).
+   */
   get #restWanted(): boolean {
     return this.#rest !== undefined && performance.now() - this.#restSince < (this.#position?.retryMs ?? 0);
   }

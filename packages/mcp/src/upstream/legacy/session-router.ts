@@ -84,7 +84,10 @@ export class SessionRouter {
     else this.#changed(method, params ?? {});
   }
 
-  /** Progress by its token, under the rules of the answer's own stream; whoever is slow to take it is waited for until its request is over. */
+  /**
+   * Progress by its token, under the rules of the answer's own stream; whoever is slow to take it is waited for until
+   * its request is over.
+   */
   async #progressed(notification: RpcNotification): Promise<void> {
     const token = notification.params?.progressToken;
     const running = typeof token === "number" ? this.#running.get(token) : undefined;

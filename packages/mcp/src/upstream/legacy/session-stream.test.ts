@@ -1,98 +1,23 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import type { JsonObject } from "@cmcp/boundary";
-import { silentPeer, type Peer } from "../../peer.ts";
+import { silentPeer } from "../../peer.ts";
+import { EVENT_STREAM, chunk, gone, http, json, reply } from "../../testing/scripted-server.ts";
+import { forever, start } from "../../testing/upstream.ts";
 import {
-  EVENT_STREAM,
-  chunk,
-  event,
-  gone,
-  http,
-  json,
-  reply,
-  type ScriptedRequest,
-} from "../../testing/scripted-server.ts";
-import { faultOf, forever, start } from "../../testing/upstream.ts";
-import type { UpstreamClient } from "../client.ts";
-
-const OK: JsonObject = { content: [] };
-const END = "0\r\n\r\n";
-const call = (name: string): { method: string; params: JsonObject } => ({
-  method: "tools/call",
-  params: { name, arguments: {} },
-});
-const note = (method: string, params: JsonObject): string =>
-  event({ jsonrpc: "2.0", method: `notifications/${method}`, params });
-const updated = note("resources/updated", { uri: "a:x" });
-const question = event({ jsonrpc: "2.0", id: "q", method: "elicitation/create", params: { message: "name?" } });
-const answers = ({ message }: ScriptedRequest): boolean => message.method === undefined && message.id !== undefined;
-const asks = ({ message }: ScriptedRequest, method: string): boolean => message.method === method;
-const tokenOf = ({ message }: ScriptedRequest): JsonObject[string] =>
-  ((message.params as JsonObject)._meta as JsonObject | undefined)?.progressToken ?? null;
-
-const askableParams = (ask: Peer["ask"] = async () => ({ action: "decline" })): Peer => ({
-  ...silentPeer(forever),
-  capabilities: { elicitation: {} },
-  input: "ask",
-  ask,
-});
-const router = (notify: (said: JsonObject) => unknown, signal = forever): Peer => ({
-  ...silentPeer(signal),
-  progressToken: 1,
-  notify: async (_, said) => void (await notify(said)),
-});
-
-/** Follows one resource on behalf of the session. */
-function follow(
-  t: TestContext,
-  client: UpstreamClient,
-): { readonly heard: string[]; readonly leave: () => Promise<void> } {
-  const heard: string[] = [];
-  const leaving = new AbortController();
-  const filter = {
-    toolsListChanged: false,
-    promptsListChanged: false,
-    resourcesListChanged: false,
-    resourceSubscriptions: ["a:x"],
-  };
-  const listening = client.listen("s", filter, (method) => void heard.push(method), leaving.signal);
-  const leave = (): Promise<void> => {
-    leaving.abort();
-    return listening;
-  };
-  t.after(leave);
-  return { heard, leave };
-}
-
-/** A server with one own stream a session, as official SDKs have it, that answers calls as the test says. */
-async function serve(
-  t: TestContext,
-  answer: (request: ScriptedRequest, socket: Socket, own: Socket) => void,
-): ReturnType<typeof start> {
-  let own = Promise.withResolvers<Socket>();
-  let taken = false;
-  return await start(t, (request, socket) => {
-    if (request.method === "GET" && taken) return void socket.write(http(409, {}, ""));
-    if (request.method === "GET") {
-      taken = true;
-      socket.write(EVENT_STREAM);
-      own.resolve(socket);
-      void gone(socket).then(() => {
-        taken = false;
-        own = Promise.withResolvers();
-      });
-      return;
-    }
-    if (answers(request)) return void socket.write(http(202, {}, ""));
-    if (!asks(request, "tools/call")) return void socket.write(json(reply(request, {})));
-    void own.promise.then((stream) => answer(request, socket, stream));
-  });
-}
-
-const gets = (requests: readonly ScriptedRequest[]): number => requests.filter(({ method }) => method === "GET").length;
-const subscribed = (requests: readonly ScriptedRequest[]): number =>
-  requests.filter((request) => asks(request, "resources/subscribe")).length;
+  askableParams,
+  asks,
+  call,
+  END,
+  follow,
+  gets,
+  OK,
+  question,
+  serve,
+  subscribed,
+  updated,
+} from "../../testing/own-stream.ts";
 
 for (const [first, order] of [
   ["a subscription", ["follow", "call"]],
@@ -160,149 +85,6 @@ test("a call goes on on the stream that a subscription has left", async (t) => {
   go.resolve();
   await calling;
   assert.equal(gets(server.requests), 1);
-});
-
-test("progress on the session's own stream reaches the call that was given its token, and no other", async (t) => {
-  const tokens = new Map<unknown, JsonObject[string]>();
-  const { client } = await serve(t, (request, _, own) => {
-    tokens.set((request.message.params as JsonObject).name, tokenOf(request));
-    const [first = null, second = null] = [tokens.get("first"), tokens.get("second")];
-    const say = (progressToken: JsonObject[string], progress: JsonObject[string]): string =>
-      note("progress", { progressToken, progress });
-    if (tokens.size === 2)
-      own.write(say(first, 1) + say(second, 2) + say("none", 3) + say(second, "four") + say(second, 5));
-  });
-  const leaving = new AbortController();
-  const heard: unknown[] = [];
-  const done = Promise.withResolvers<void>();
-  const first = faultOf(
-    client.request(
-      "s",
-      call("first"),
-      router((said) => heard.push(["first", said]), leaving.signal),
-    ),
-  );
-  const second = faultOf(
-    client.request(
-      "s",
-      call("second"),
-      router((said) => {
-        heard.push(["second", said]);
-        if (said.progress === 5) done.resolve();
-      }, leaving.signal),
-    ),
-  );
-  await done.promise;
-  leaving.abort();
-  await Promise.all([first, second]);
-  assert.deepEqual(heard, [
-    ["first", { progress: 1 }],
-    ["second", { progress: 2 }],
-    ["second", { progress: 5 }],
-  ]);
-});
-
-test("progress of another session's call is not that call's, though its token is known", async (t) => {
-  const sessions = new Map<unknown, Socket>();
-  let token: JsonObject[string] = null;
-  const { client, server } = await start(t, (request, socket) => {
-    const session = request.headers.get("mcp-session-id");
-    if (request.method === "GET") {
-      socket.write(EVENT_STREAM);
-      sessions.set(session, socket);
-    } else if (answers(request)) {
-      socket.write(http(202, {}, ""));
-    } else if ((request.message.params as JsonObject).name === "waits") {
-      token = tokenOf(request);
-    } else {
-      // Said in the other session first; what is asked there, after it, shows that it was read.
-      sessions.get(session)?.write(note("progress", { progressToken: token, progress: 1 }) + question);
-      void server.arrival(answers).then(() => socket.write(json(reply(request, OK))));
-    }
-  });
-  const leaving = new AbortController();
-  const heard: unknown[] = [];
-  const waits = faultOf(
-    client.request(
-      "s",
-      call("waits"),
-      router((said) => heard.push(said), leaving.signal),
-    ),
-  );
-  await server.arrival((request) => asks(request, "tools/call"));
-  await client.request("t", call("other"), askableParams());
-  leaving.abort();
-  await waits;
-  assert.deepEqual(heard, []);
-});
-
-test("a flood of progress on the session's own stream ends the call, as on the call's own, and no other", async (t) => {
-  const tokens: JsonObject[string][] = [];
-  const release = Promise.withResolvers<void>();
-  const { client, server } = await serve(t, (request, socket, own) => {
-    tokens.push(tokenOf(request));
-    if (tokens.length < 2) return;
-    own.write(
-      Array.from({ length: 10_001 }, (_, progress) =>
-        note("progress", { progressToken: tokens[0] ?? null, progress }),
-      ).join(""),
-    );
-    void release.promise.then(() => socket.write(json(reply(request, OK))));
-  });
-  const flooded = faultOf(
-    client.request(
-      "s",
-      call("flooded"),
-      router(() => undefined),
-    ),
-  );
-  await server.arrival((request) => asks(request, "tools/call"));
-  const other = client.request(
-    "s",
-    call("other"),
-    router(() => undefined),
-  );
-  assert.deepEqual(((fault) => [fault.code, fault.detail.sent])(await flooded), ["UPSTREAM_PROTOCOL_ERROR", 1]);
-  release.resolve();
-  assert.deepEqual(await other, { kind: "complete", result: OK });
-});
-
-test("an agent that takes no progress holds the session's own stream until its call is over, and no longer", async (t) => {
-  const stuck = Promise.withResolvers<void>();
-  const { client, server } = await serve(t, (request, socket, own) => {
-    const { name } = request.message.params as JsonObject;
-    if (name === "stuck") own.write(note("progress", { progressToken: tokenOf(request), progress: 1 }) + question);
-    if (name === "stuck") void stuck.promise.then(() => socket.write(json(reply(request, OK))));
-    else void server.arrival(answers).then(() => socket.write(json(reply(request, OK))));
-  });
-  const asking = client.request("s", call("asks"), askableParams());
-  await server.arrival((request) => asks(request, "tools/call"));
-  await client.request(
-    "s",
-    call("stuck"),
-    router(() => {
-      stuck.resolve();
-      return new Promise(() => undefined);
-    }),
-  );
-  await asking;
-});
-
-test("a call that wants progress alone does not wait for the session's own stream", async (t) => {
-  let call_: { request: ScriptedRequest; socket: Socket } | undefined;
-  const { client } = await start(t, (request, socket) => {
-    // Never answered.
-    if (request.method === "GET") return;
-    call_ = { request, socket };
-    socket.write(json(reply(request, OK)));
-  });
-  const waited = AbortSignal.timeout(1_500);
-  await client.request(
-    "s",
-    call("tool"),
-    router(() => undefined),
-  );
-  assert.deepEqual([call_ !== undefined, waited.aborted], [true, false]);
 });
 
 test("a server that offers no stream of its own is not asked for it by the session's next call", async (t) => {

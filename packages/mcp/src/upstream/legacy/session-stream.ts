@@ -10,15 +10,15 @@ interface Need {
 }
 
 /**
- * The one stream on which a server says what belongs to no answer (MCP 2025-11-25, "Listening for Messages from the Server").
- * It is open while anybody needs it: who follows resources; and calls, as servers may ask there for what they need to answer
- * one, and log or tell of progress there.
+ * The one stream on which a server says what belongs to no answer (MCP 2025-11-25, "Listening for Messages from the
+ * Server"). It is open while a follower of resources or a call needs it. Servers may ask there for what they need to
+ * answer a call, and log or tell of progress there.
  */
 export class SessionStream {
   readonly #router: SessionRouter;
   readonly #listen: Listen;
   readonly #needs = new Set<Need>();
-  #kept: ReopeningStream | undefined;
+  #stream: ReopeningStream | undefined;
   /** The server said that it offers none: calls of this session ask no more. */
   #absent = false;
 
@@ -35,10 +35,10 @@ export class SessionStream {
    */
   async follow(opening: () => void, signal: AbortSignal): Promise<boolean> {
     const need = { opening };
-    if (this.#kept !== undefined) opening();
-    const kept = this.#needed(need);
+    if (this.#stream !== undefined) opening();
+    const stream = this.#needed(need);
     try {
-      const ended = await raceAbort(kept.ended, signal);
+      const ended = await raceAbort(stream.ended, signal);
       if (ended instanceof SessionLost) throw ended;
       return ended !== "absent";
     } finally {
@@ -46,7 +46,10 @@ export class SessionStream {
     }
   }
 
-  /** Runs `call` with the stream open, when its caller can be asked, or has said what it wants to hear of logs; and beside it, when it wants progress. */
+  /**
+   * Runs `call` with the stream open, when its caller can be asked, or has said what it wants to hear of logs; and
+   * beside it, when it wants progress.
+   */
   async during<T>(peer: Peer, call: () => Promise<T>): Promise<T> {
     const attends =
       (peer.input === "ask" && Object.keys(peer.capabilities).length > 0) || (peer.wantsLog && peer.logLevel !== null);
@@ -54,11 +57,11 @@ export class SessionStream {
     const over = new AbortController();
     const leave = attends ? this.#router.attend({ peer, over: over.signal }) : undefined;
     const need = { opening: () => undefined };
-    const kept = this.#needed(need);
-    kept.hurry();
+    const stream = this.#needed(need);
+    stream.hurry();
     try {
       // A question that nobody hears fails the call; progress is not worth that every call waits.
-      if (attends) await kept.opened();
+      if (attends) await stream.opened();
       return await call();
     } finally {
       leave?.();
@@ -69,26 +72,26 @@ export class SessionStream {
 
   #needed(need: Need): ReopeningStream {
     this.#needs.add(need);
-    return (this.#kept ??= this.#keep());
+    return (this.#stream ??= this.#keep());
   }
 
   #keep(): ReopeningStream {
-    const kept = new ReopeningStream(this.#listen, () => this.#needs.forEach(({ opening }) => opening()));
-    kept.ended.then(
+    const stream = new ReopeningStream(this.#listen, () => this.#needs.forEach(({ opening }) => opening()));
+    stream.ended.then(
       (ended) => {
-        if (this.#kept === kept) this.#kept = undefined;
+        if (this.#stream === stream) this.#stream = undefined;
         this.#absent = ended === "absent";
       },
       // Whoever follows has it, too.
       () => undefined,
     );
-    return kept;
+    return stream;
   }
 
   #release(need: Need): void {
     this.#needs.delete(need);
     if (this.#needs.size > 0) return;
-    this.#kept?.stop();
-    this.#kept = undefined;
+    this.#stream?.stop();
+    this.#stream = undefined;
   }
 }

@@ -2,7 +2,8 @@ import { CmcpError, asCmcpError, type JsonObject } from "@cmcp/boundary";
 import type { RpcRequest } from "../../jsonrpc/message.ts";
 import { hasBatches } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
-import type { HttpExchange } from "../exchange.ts";
+import type { ExchangeCaller, HttpExchange } from "../exchange.ts";
+import { authenticationOf } from "../cancellation.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, withSent } from "../fault.ts";
 import { silentPeer, type Peer } from "../../peer.ts";
@@ -50,6 +51,11 @@ interface ServerRequestCount {
   /** All so far. */
   count: number;
   readonly answering: Set<Promise<void>>;
+}
+
+/** Who the exchanges of a request are for. */
+function callerOf({ signal, peer }: PendingRequest): ExchangeCaller {
+  return { ...authenticationOf(peer), signal };
 }
 
 /** The headers that name a session. */
@@ -113,7 +119,7 @@ export class LegacyTransport {
         method,
         params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
       });
-      exchange = this.#exchanges.post(sessionHeaders(session), body, scope.signal);
+      exchange = this.#exchanges.post(sessionHeaders(session), body, callerOf(pending));
       const answered = await this.#answered(exchange, pending);
       unanswered = false;
       return answered;
@@ -155,7 +161,7 @@ export class LegacyTransport {
       const lastEventId = await resumption.due(lost, this.#exchanges.limits.idleMs, pending.signal);
       exchange = this.#exchanges.get(
         { ...sessionHeaders(pending.session), "last-event-id": lastEventId },
-        pending.signal,
+        callerOf(pending),
       );
       for (const answering of pending.own?.answering ?? []) void exchange.hold(answering);
     }
@@ -175,7 +181,7 @@ export class LegacyTransport {
     position: StreamPosition,
   ): Promise<boolean> {
     const limits = listeningLimits(this.#exchanges.limits);
-    const exchange = this.#streams.get(sessionHeaders(session), signal, limits);
+    const exchange = this.#streams.get(sessionHeaders(session), { signal }, limits);
     try {
       const { status, headers } = await exchange.head();
       if (status === 404 && session.id !== null) throw new SessionLost();
@@ -203,7 +209,11 @@ export class LegacyTransport {
     }
   }
 
-  /** Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer no stream. @throws SessionLost */
+  /**
+   * Whether the server still knows a session: some answer HTTP 400 both for one they have lost and where they offer
+   * no stream.
+   * @throws SessionLost
+   */
   async #knowsSession(session: UpstreamSession, signal: AbortSignal): Promise<boolean> {
     if (session.id === null) return true;
     try {
@@ -218,7 +228,7 @@ export class LegacyTransport {
 
   /** Sends a message that has no result and waits until the server has taken it. */
   async send(session: UpstreamSession, body: string, signal: AbortSignal): Promise<void> {
-    const status = await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, signal));
+    const status = await this.#delivered(this.#exchanges.post(sessionHeaders(session), body, { signal }));
     if (status >= 300) throw protocolFault(`the tool server answered a notification with HTTP ${status}`, { status });
   }
 
@@ -236,7 +246,8 @@ export class LegacyTransport {
   /** Tells the server that a session is over. It forgets sessions by itself too, so a failure changes nothing. Never throws. */
   async end(session: UpstreamSession): Promise<void> {
     if (session.id === null) return;
-    await this.#sendQuietly(() => this.#exchanges.delete(sessionHeaders(session), AbortSignal.timeout(COURTESY_MS)));
+    const signal = AbortSignal.timeout(COURTESY_MS);
+    await this.#sendQuietly(() => this.#exchanges.delete(sessionHeaders(session), { signal }));
   }
 
   /** Waits for the messages nobody else waits for. */
@@ -253,7 +264,10 @@ export class LegacyTransport {
     );
   }
 
-  /** The reply, or `null` when the stream ended before it. @param resumed whether the request itself was taken before, so that no status says that it was not */
+  /**
+   * The reply, or `null` when the stream ended before it.
+   * @param resumed whether the request itself was taken before, so that no status says that it was not
+   */
   async #answer(
     exchange: HttpExchange,
     pending: PendingRequest,
@@ -309,7 +323,7 @@ export class LegacyTransport {
     { peer, over }: ActiveCaller,
   ): Promise<void> {
     const answering = session.requests.answer(request, peer, over, (answer) =>
-      this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer.signal)),
+      this.#delivered(this.#exchanges.post(sessionHeaders(session), answer, peer)),
     );
     void exchange.hold(answering);
     this.#background.add(answering);
@@ -325,10 +339,10 @@ export class LegacyTransport {
   /** MCP "Cancellation". Nobody waits for it, and a server that cannot be told changes nothing here. */
   #sendCancellation(session: UpstreamSession, id: number): void {
     const body = JSON.stringify({ jsonrpc: "2.0", method: CANCELLED, params: { requestId: id } });
-    const told = this.#sendQuietly(() =>
-      this.#exchanges.post(sessionHeaders(session), body, AbortSignal.timeout(COURTESY_MS)),
+    const notification = this.#sendQuietly(() =>
+      this.#exchanges.post(sessionHeaders(session), body, { signal: AbortSignal.timeout(COURTESY_MS) }),
     );
-    this.#background.add(told);
-    void told.then(() => this.#background.delete(told));
+    this.#background.add(notification);
+    void notification.then(() => this.#background.delete(notification));
   }
 }

@@ -11,7 +11,7 @@ import { MODERN_VERSION } from "../../versions.ts";
 import { readAnswer, readRefusal, type StreamPosition } from "../answer.ts";
 import { isCancellation } from "../cancellation.ts";
 import { askableParams } from "../client-methods.ts";
-import type { HttpExchange } from "../exchange.ts";
+import type { ExchangeCaller, HttpExchange } from "../exchange.ts";
 import { DRAIN_MS, type Exchanges } from "../exchanges.ts";
 import { protocolFault, upstreamFault, withSent } from "../fault.ts";
 import { SUBSCRIPTION_ACKNOWLEDGED, listeningLimits, type NotificationHandler } from "../listening.ts";
@@ -75,7 +75,7 @@ export class ModernTransport {
     const name = params[NAMED_BY.get(method) ?? ""];
     const named = typeof name === "string" ? { "mcp-name": encodeHeaderValue(name) } : {};
     const standard = { "mcp-protocol-version": MODERN_VERSION, "mcp-method": method, ...named };
-    const exchange = this.#exchanges.post({ ...headers, ...standard }, body, peer.signal, limits);
+    const exchange = this.#exchanges.post({ ...headers, ...standard }, body, peer, limits);
     try {
       const result = await this.#result(
         exchange,
@@ -85,7 +85,7 @@ export class ModernTransport {
       );
       exchange.release(DRAIN_MS);
       return result.kind === "input_required" && peer.input !== "none"
-        ? { ...result, inputRequests: offered(result.inputRequests, peer.capabilities) }
+        ? { ...result, inputRequests: askableRequests(result.inputRequests, peer.capabilities) }
         : result;
     } catch (thrown) {
       exchange.abandon();
@@ -106,7 +106,7 @@ export class ModernTransport {
     position: StreamPosition,
   ): Promise<boolean> {
     const limits = listeningLimits(this.#streams.limits);
-    const { id, exchange } = this.#subscribe(this.#streams, filter, signal, limits);
+    const { id, exchange } = this.#subscribe(this.#streams, filter, { signal }, limits);
     try {
       const { status, headers } = await exchange.head();
       if (NOT_OFFERED.includes(status)) return false;
@@ -129,8 +129,8 @@ export class ModernTransport {
    * Asks what of a filter the server would honour: by a subscription that ends once the server has acknowledged it.
    * @throws CmcpError `UPSTREAM_CALL_REFUSED` as {@link UpstreamRefusal} for a server that refuses it; as {@link request}
    */
-  async honoured(filter: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    const { id, exchange } = this.#subscribe(this.#exchanges, filter, signal, this.#exchanges.limits);
+  async honoured(filter: JsonObject, caller: ExchangeCaller): Promise<JsonObject> {
+    const { id, exchange } = this.#subscribe(this.#exchanges, filter, caller, this.#exchanges.limits);
     try {
       const { status, headers } = await exchange.head();
       const { maxResponseBytes } = this.#exchanges.limits;
@@ -153,7 +153,7 @@ export class ModernTransport {
   #subscribe(
     exchanges: Exchanges,
     filter: JsonObject,
-    signal: AbortSignal,
+    caller: ExchangeCaller,
     limits: UpstreamLimits,
   ): { readonly id: number; readonly exchange: HttpExchange } {
     const id = this.#nextId++;
@@ -173,7 +173,7 @@ export class ModernTransport {
       exchange: exchanges.post(
         { "mcp-protocol-version": MODERN_VERSION, "mcp-method": "subscriptions/listen" },
         body,
-        signal,
+        caller,
         limits,
       ),
     };
@@ -199,8 +199,11 @@ export class ModernTransport {
   }
 }
 
-/** What input a server requires, as the caller can be asked for it. @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for what it did not declare */
-function offered(inputRequests: JsonObject | null, capabilities: ClientCapabilities): JsonObject | null {
+/**
+ * What input a server requires, as the caller can be asked for it.
+ * @throws CmcpError `UPSTREAM_INPUT_REQUIRED` for what it did not declare
+ */
+function askableRequests(inputRequests: JsonObject | null, capabilities: ClientCapabilities): JsonObject | null {
   if (inputRequests === null) return null;
   const asked = Object.entries(inputRequests).map(([key, request]) => {
     const { method, params = {} } = isJsonObject(request) ? request : {};

@@ -6,6 +6,14 @@ import {
   type PeerIdentity,
 } from "@cmcp/identity";
 import type { RequestFacts } from "@cmcp/policy";
+import type { Channel } from "@cmcp/session";
+
+/** The provisioned token that a caller showed. */
+export interface CallerToken {
+  /** Lowercase hex SHA-256 of its bytes. */
+  readonly sha256: string;
+  readonly workflows: readonly string[] | null;
+}
 
 /** The authenticated caller of one request. */
 export class Caller {
@@ -17,17 +25,23 @@ export class Caller {
   readonly asserted: HostAsserted<PeerIdentity> | null;
   /** Hex SHA-256 of the provisioned token; `null` without one. It is never recorded. */
   readonly tokenHash: string | null;
+  /** Of its principal's workflows, those that its credential is for; `null` for all. */
+  readonly workflows: readonly string[] | null;
+  /** How its request came. */
+  readonly channel: Channel;
 
   constructor(
     who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | AuthenticatedCaller,
     asserted: HostAsserted<PeerIdentity> | null,
-    tokenHash: string | null = null,
+    { token = null, channel = "plain" }: { readonly token?: CallerToken | null; readonly channel?: Channel } = {},
   ) {
     this.principalId = who.principalId;
     this.source = who.source;
     this.jwtIdentity = who.source === "jwt" ? who : null;
     this.asserted = asserted;
-    this.tokenHash = tokenHash;
+    this.tokenHash = token?.sha256 ?? null;
+    this.workflows = this.jwtIdentity?.workflows ?? token?.workflows ?? null;
+    this.channel = channel;
   }
 }
 
@@ -53,7 +67,17 @@ function claimTexts({ claims }: AuthenticatedCaller): readonly string[] {
 export function callerDetail({ source, jwtIdentity, asserted }: Caller): Readonly<Record<string, string>> {
   return {
     identity_source: source,
-    ...(jwtIdentity === null ? {} : { identity_issuer: jwtIdentity.issuer, identity_subject: jwtIdentity.subject }),
+    ...(jwtIdentity === null ? {} : jwtDetail(jwtIdentity)),
     ...(asserted === null ? {} : hostAssertedLabels(asserted)),
+  };
+}
+
+/** Issuer and subject of a JWT, the key whose possession its sender proved, and the fetched set that verified it. */
+function jwtDetail({ issuer, subject, thumbprint, keySet }: AuthenticatedCaller): Readonly<Record<string, string>> {
+  return {
+    identity_issuer: issuer,
+    identity_subject: subject,
+    ...(thumbprint === null ? {} : { identity_key: thumbprint }),
+    ...(keySet === null ? {} : { identity_issuer_keys: keySet }),
   };
 }

@@ -1,32 +1,20 @@
-import { createPublicKey, verify, type KeyObject } from "node:crypto";
-import { CmcpError, fromBase64Url } from "@cmcp/boundary";
+import { CmcpError } from "@cmcp/boundary";
 import { operatorSigningInput, type OperatorStatement } from "@cmcp/audit";
-
-/** Whether an Ed25519 key, base64url of 32 bytes, signed a statement in the operators' domain. */
-export function verifiesStatement(key: string, statement: object, signature: string): boolean {
-  const bytes = fromBase64Url(key);
-  if (bytes?.length !== 32) return false;
-  const publicKey = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: key }, format: "jwk" });
-  return verify(null, operatorSigningInput(statement), publicKey, fromBase64Url(signature) ?? new Uint8Array());
-}
+import { MeasuredKeys } from "./measured-keys.ts";
 
 /** The operators of the measured configuration, and the latest sequence number of each. */
 export class Operators {
-  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #keys: MeasuredKeys;
   readonly #lastSequence = new Map<string, number>();
 
   /** @param keys Ed25519 public keys, base64url of 32 bytes */
   constructor(keys: readonly string[]) {
-    this.#keys = new Map(
-      keys.map((x) => [x, createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })]),
-    );
+    this.#keys = new MeasuredKeys(keys);
   }
 
   /** Whether a measured key signed the statement. */
   hasSigned({ key, signature, statement }: OperatorStatement): boolean {
-    const publicKey = this.#keys.get(key);
-    if (publicKey === undefined) return false;
-    return verify(null, operatorSigningInput(statement), publicKey, fromBase64Url(signature) ?? new Uint8Array());
+    return this.#keys.hasSigned(key, operatorSigningInput(statement), signature);
   }
 
   /** @throws CmcpError `OPERATOR_STATEMENT_INVALID` unless a measured key signed the statement */

@@ -46,6 +46,7 @@ async function launchOn(swtpm: Swtpm, text: string, log: object = {}): Promise<L
     bytes,
     platform,
     witnesses: null,
+    lostStore: null,
   };
 }
 
@@ -56,8 +57,10 @@ async function written(launch: Launch, key = new SigningKey()): Promise<HandOver
     bundle: { hash: `sha256:${"0".repeat(64)}` },
     catalog: { hash: `sha256:${"1".repeat(64)}` },
     instance: { clock: new Clock(), identity: null, collect },
+    sealKeys: { name: "A".repeat(43) },
     key,
     past: { history: { state: "complete" }, predecessor: null },
+    servers: { surface: `sha256:${"5".repeat(64)}` },
   });
 }
 
@@ -96,6 +99,7 @@ describe("an earlier instance of the log", () => {
     const swtpm = await tpm(t);
     if (swtpm === null) return;
     const earlier = await written(await launchOn(swtpm, "one"));
+    assert.equal(earlier.seal_keys, "A".repeat(43));
     await swtpm.cutPower();
     const launch = await launchOn(swtpm, "one");
     assert.equal(await refusal(launch, earlier), null);

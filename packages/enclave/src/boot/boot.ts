@@ -1,13 +1,18 @@
 import process from "node:process";
+import { verifiesStatement } from "@cmcp/audit";
 import { fromBase64Url, toBase64Url, type BufferedBytes, type Untrusted } from "@cmcp/boundary";
 import { instanceKeyName, readWitnessPolicy, SIGNATURE_TYPE, verifierKey } from "@cmcp/log";
+import { makeSigningPair, type SigningPair } from "@cmcp/oauth";
 import type { Session } from "@cmcp/session";
-import { verifiesStatement } from "../access/operators.ts";
 import { Listeners } from "../access/listeners.ts";
 import { ContentFindings } from "../call/content-findings.ts";
+import { HeldAnswers } from "../call/held-answers.ts";
+import { Disclosures } from "../call/disclosures.ts";
+import { PendingApprovals } from "../call/pending-approvals.ts";
 import { RequestStates } from "../call/request-state.ts";
 import { Tasks } from "../call/tasks.ts";
-import type { Handler, HandlerPorts } from "../http/router.ts";
+import type { Handler } from "../http/router.ts";
+import { ClientCertificate } from "../instance/client-certificate.ts";
 import { Clock } from "../instance/clock.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { gatewayReport, ReportRefresher } from "../instance/report-refresher.ts";
@@ -24,6 +29,7 @@ import { composeAccess } from "./compose-access.ts";
 import { composeCall, type ComposedParts, type CallState } from "./compose-call.ts";
 import { composeHttp } from "./compose-http.ts";
 import { composeInstance, reportsOf, type InstanceParts } from "./compose-instance.ts";
+import { composeNotices } from "./compose-notices.ts";
 import { composeRecord, type RecordParts } from "./compose-record.ts";
 import { composeServers, type ServerParts } from "./compose-servers.ts";
 import { ControlOperations } from "./control.ts";
@@ -34,6 +40,9 @@ import {
   type LaunchContents,
   type Environment,
 } from "./launch.ts";
+import type { PhaseMachine } from "./phases.ts";
+import { Provisioning } from "./provisioning.ts";
+import { needsClientCertificate, needsClientKey } from "./server-needs.ts";
 
 /** A launched enclave: the handler of requests, and the operations of the host's control messages. */
 export interface RunningEnclave {
@@ -46,7 +55,7 @@ export interface RunningEnclave {
 export async function boot(
   received: Untrusted<Uint8Array>,
   environment: Environment,
-  phases: HandlerPorts["phases"],
+  phases: PhaseMachine,
 ): Promise<RunningEnclave> {
   const launch = await acceptLaunch(received, environment);
   const key = new SigningKey();
@@ -60,45 +69,68 @@ export async function boot(
     refused: reportUnbelieved,
   });
   // Runs while the policy compiles. Its result, or its error, is awaited below.
-  const reading = readLog({ journal, origin: launch.config.log.origin, believes });
+  const reading = readLog({ journal, origin: launch.config.log.origin, lostStore: launch.lostStore, believes });
   reading.catch(() => undefined);
   const contents = await loadLaunchContents(launch);
   const listeners = new Listeners();
-  const servers = await composeServers(launch, contents, environment, listeners);
-  const instance = await composeInstance(launch, contents, { environment, key, clock, reports, past: reading });
+  const clientCertificate = clientCertificateFor(contents, name);
+  const keys = { key, clientCertificate, clientKey: await clientKeyFor(contents) };
+  const servers = await composeServers(launch, contents, { environment, clock, ...keys, listeners });
+  const instance = await composeInstance(launch, contents, { environment, ...keys, clock, reports, past: reading });
   const past = await reading;
-  const access = await composeAccess(launch, instance, listeners, past.state.tokens);
+  const access = await composeAccess(launch, { ...instance, name, roots: servers.roots }, listeners, past.state.tokens);
+  const pending = new PendingApprovals(instance.monotonic);
   const callState = {
     tasks: new Tasks(instance.monotonic),
     states: new RequestStates(instance.monotonic),
     content: new ContentFindings(contents.detectors),
+    held: new HeldAnswers(),
+    pending,
+    notices: composeNotices(launch, { instance, key, pending }),
+    disclosures: new Disclosures(() => clock.now().getTime()),
   };
   const forget = sessionForgetter(servers, callState);
-  const witnesses = witnessesOf(launch, past, environment);
-  const record = composeRecord(launch, contents, { parts: instance, key, name, journal, past, witnesses, forget });
+  const witnesses = witnessesOf(launch, past, { environment, clock });
+  const approvers = access.approvers.named;
+  const inputs = { parts: instance, key, name, journal, past, witnesses, forget, approvers };
+  const record = composeRecord(launch, contents, inputs);
   const from = { instance, access, servers, record, ...callState };
-  const call = composeCall(launch, contents, from);
+  const call = composeCall(launch, contents, { ...from, key, name });
   const stopping = new AbortController();
+  const provisioning = new Provisioning(launch, { access, servers, record, phases });
   const { buildDigest } = environment;
-  const { history } = past;
-  const handle = composeHttp(launch, contents, { ...from, phases, key, name, buildDigest, call, history, stopping });
+  const { clientKey } = keys;
+  const served = { phases, key, clientKey, name, buildDigest, call, history: past.history, provisioning, stopping };
+  const handle = composeHttp(launch, { ...from, ...served });
   await startInstance(launch, contents, { from, key, name, past }).catch((thrown: unknown) => {
     witnesses?.stop();
     throw thrown;
   });
   return {
     handle,
-    control: new ControlOperations(launch, contents, { ...from, stopping }),
+    control: new ControlOperations({ ...from, provisioning, stopping }),
     buffered: servers.buffered,
   };
 }
 
+/** What the instance shows to tool servers that authenticate it; `null` where the catalog has none. */
+function clientCertificateFor({ catalog }: LaunchContents, name: string): ClientCertificate | null {
+  return needsClientCertificate(catalog) ? new ClientCertificate(name) : null;
+}
+
+/** What the instance proves itself by to authorization servers that know no secret of it; `null` where the catalog has none. */
+async function clientKeyFor({ catalog }: LaunchContents): Promise<SigningPair | null> {
+  return needsClientKey(catalog) ? await makeSigningPair() : null;
+}
+
 /** Drops the data of a session that is over, here and at its servers. */
-function sessionForgetter({ subscriptions, upstreams }: ServerParts, { states, tasks }: CallState) {
+function sessionForgetter({ subscriptions, upstreams }: ServerParts, { states, tasks, held, pending }: CallState) {
   return async (session: Session): Promise<void> => {
     subscriptions.forget(session.id);
     states.forget(session.id);
     tasks.forget(session.id);
+    held.forget(session);
+    pending.forget(session.id);
     await upstreams.closeSession(session);
   };
 }
@@ -116,13 +148,14 @@ async function startInstance(
   { catalog, vocabulary, bundle }: LaunchContents,
   { from, key, name, past }: StartInputs,
 ): Promise<void> {
-  const { instance, record } = from;
+  const { instance, record, servers } = from;
   const { journal, sessions, closing, root, killSwitch } = record;
   const { operators } = from.access;
   const { clock } = instance;
   const { state } = past;
   journal.begin(past, record.witnesses);
-  const handOver = await handOverOf(launch, { bundle, catalog, instance, key, past });
+  const { sealKeys } = instance;
+  const handOver = await handOverOf(launch, { bundle, catalog, instance, sealKeys, key, past, servers });
   // No other instance can continue the log from an earlier record from here on.
   await journal.appendCosigned(name, { kind: "hand-over", body: handOver });
   const floorMs = launch.config.enclave.sensitivity_floor_seconds * 1000;
@@ -130,7 +163,7 @@ async function startInstance(
   const hasSigned = operators.hasSigned.bind(operators);
   state.dropPrincipals(now() - floorMs);
   await recoverInterrupted({ journal, sessions, vocabulary, root, now, floorMs, killSwitch }, state);
-  restorePolicyKeys({ keys: instance.activePolicy.keys, verifies: verifiesStatement }, state, hasSigned);
+  restorePolicyKeys({ keys: instance.rules.keys, verifies: verifiesStatement }, state, hasSigned);
   closing.startSweeping();
   refresherOf(launch, instance, record).start();
 }
@@ -148,17 +181,25 @@ function journalOf({ config }: AcceptedLaunch, key: SigningKey, { host }: Enviro
   });
 }
 
-/** The witnesses of the log; `null` for none. Where the hand-over before names others, their quorum is needed beside. */
+/**
+ * The witnesses of the log; `null` for none. Where the hand-over before names others, their quorum is needed beside. The clock is never
+ * before the time that they have reached.
+ */
 function witnessesOf(
   { witnesses }: AcceptedLaunch,
   { state }: Pick<LogPast, "state">,
-  { host }: Environment,
+  { environment, clock }: { readonly environment: Environment; readonly clock: Clock },
 ): Witnesses | null {
   if (witnesses === null) return null;
   const { policy, text, waitMs } = witnesses;
   const before = state.handOver?.witnesses;
   const policies = before === undefined || before === text ? [policy] : [policy, readWitnessPolicy(before)];
-  return new Witnesses({ policies, waitMs, cosign: hostCosign(host) });
+  return new Witnesses({
+    policies,
+    waitMs,
+    cosign: hostCosign(environment.host),
+    timeOver: (seconds) => clock.raise(seconds * 1000),
+  });
 }
 
 function refresherOf(
@@ -166,11 +207,16 @@ function refresherOf(
   instance: InstanceParts,
   { recorder, sessions }: RecordParts,
 ): ReportRefresher {
-  const { freshness, activePolicy, commitments, collect, monotonic } = instance;
+  const { freshness, presentReport, sealKeys, rules, commitments, collect, monotonic } = instance;
   return new ReportRefresher({
     freshness,
     stalenessPolicy: config.attestation.staleness_policy,
-    report: async () => await gatewayReport(commitments, activePolicy.current.bundle.hash, collect),
+    namesSealKeys: () => presentReport.current.binding.keys.seal === sealKeys.name,
+    report: async () => {
+      const report = await gatewayReport(commitments, rules.hashes, collect);
+      presentReport.replace(report);
+      return report;
+    },
     note: (fields) => void recorder.noteInAll(sessions.openSessions(), fields),
     now: monotonic,
   });

@@ -1,13 +1,22 @@
+import { DEFAULT_DEFER_SECONDS } from "@cmcp/launch";
 import { History, SinkCeilings, WindowLimits } from "@cmcp/limits";
 import { CallRunner } from "../call/call-runner.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
+import type { WorkflowPorts } from "../call/check-workflow.ts";
 import type { ContentFindings } from "../call/content-findings.ts";
 import { Decider } from "../call/decide.ts";
+import type { Disclosures } from "../call/disclosures.ts";
 import { FindingLabels } from "../call/finding-labels.ts";
+import type { HeldAnswers } from "../call/held-answers.ts";
 import { CallPipeline, type PipelinePorts } from "../call/pipeline.ts";
-import type { RequestStates } from "../call/request-state.ts";
+import type { PendingApprovals } from "../call/pending-approvals.ts";
+import { RequestStates } from "../call/request-state.ts";
+import { RunOnce } from "../call/run-once.ts";
+import type { ApprovalNotices } from "../servers/approval-notices.ts";
 import { subscriber } from "../call/subscribe.ts";
 import type { Tasks } from "../call/tasks.ts";
+import { Deferrals } from "../call/wait-deferred.ts";
+import type { SigningKey } from "../instance/signing-key.ts";
 import { reportAdvisory } from "../instance/stderr-events.ts";
 import type { AccessParts } from "./compose-access.ts";
 import type { InstanceParts } from "./compose-instance.ts";
@@ -22,6 +31,14 @@ export interface CallState {
   /** States of requests that wait for input. */
   readonly states: RequestStates;
   readonly content: ContentFindings;
+  /** Answers of calls with idempotency keys. */
+  readonly held: HeldAnswers;
+  /** Calls that wait for approvals. */
+  readonly pending: PendingApprovals;
+  /** Say that calls wait; `null` where nobody is told. */
+  readonly notices: ApprovalNotices | null;
+  /** Owners' permissions. */
+  readonly disclosures: Disclosures;
 }
 
 /** The parts that the pipeline is composed from. */
@@ -32,33 +49,42 @@ export interface ComposedParts extends CallState {
   readonly record: RecordParts;
 }
 
+/** The parts, and who signs. */
+export interface CallInputs extends ComposedParts {
+  readonly key: Pick<SigningKey, "sign">;
+  /** RFC 7638 thumbprint of the key, base64url. */
+  readonly name: string;
+}
+
 /** Composes the pipeline of stages, each with its own ports. */
 export function composeCall(
   launch: AcceptedLaunch,
   contents: LaunchContents,
-  from: ComposedParts,
+  from: CallInputs,
 ): { readonly decider: Decider; readonly calls: CallRunner } {
   const decider = deciderOf(launch, contents, from);
   const line = new CallPipeline(linePorts(launch, contents, from, decider));
-  const { access, servers } = from;
-  const { catalog } = contents;
-  const calls = new CallRunner({ line, admission: access.admission, catalog, subscriptions: servers.subscriptions });
+  const { access, servers, record } = from;
+  const calls = new CallRunner({
+    line,
+    once: new RunOnce({ keyed: record.keyed, held: from.held, turns: access.turns }),
+    admission: access.admission,
+    rules: () => from.instance.rules.current,
+    subscriptions: servers.subscriptions,
+    sessions: record.sessions,
+  });
   return { decider, calls };
 }
 
 function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: ComposedParts): Decider {
   const { config, platform, isolation } = launch;
-  const { catalog, vocabulary } = contents;
-  const { access } = from;
+  const { vocabulary } = contents;
   return new Decider({
-    catalog,
     gateway: {
       vocabulary,
       enforcementMode: config.attestation.enforcement_mode,
-      catalogHash: catalog.hash,
       platform: platform.launch.platform,
       isolation,
-      tools: [...catalog.tools.keys()],
       workflowTools: config.enclave.workflow_tools,
       history: new History(contents.bundle.history, {
         now: from.instance.monotonic,
@@ -67,10 +93,29 @@ function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: Compo
       content: from.content,
     },
     workflows: {
-      mayUse: (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow),
+      mayUse: mayUseOf(from),
       isLabel: (label) => vocabulary.has(label),
     },
     limits: limitsOf(launch, contents, from),
+    manifests: from.record.manifests,
+    approvers: from.access.approvers,
+    defers: deferMs(launch) > 0,
+  });
+}
+
+/** How long a call may wait that a rule defers. */
+function deferMs({ config: { enclave } }: AcceptedLaunch): number {
+  return (enclave.defer_seconds ?? DEFAULT_DEFER_SECONDS) * 1000;
+}
+
+function deferralsOf(launch: AcceptedLaunch, { instance }: ComposedParts): Deferrals {
+  return new Deferrals({
+    ms: deferMs(launch),
+    now: instance.monotonic,
+    later: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
   });
 }
 
@@ -93,7 +138,7 @@ function limitsOf(
   }));
   return {
     holdOf: (principal) => record.stops.holdOf(principal),
-    isPolicyTrusted: () => instance.activePolicy.isTrusted,
+    isPolicyTrusted: () => instance.rules.isTrusted,
     windows: new WindowLimits(limits, instance.monotonic),
     sinks:
       sinks === undefined
@@ -106,15 +151,16 @@ function limitsOf(
 }
 
 function linePorts(
-  { config }: AcceptedLaunch,
-  { catalog, vocabulary }: LaunchContents,
-  from: ComposedParts,
+  launch: AcceptedLaunch,
+  contents: LaunchContents,
+  from: CallInputs,
   decider: Decider,
 ): PipelinePorts {
+  const [{ config }, { vocabulary }] = [launch, contents];
   const { instance, servers, record, tasks, states, content } = from;
   const labels = new FindingLabels(config.enclave.finding_labels ?? {}, vocabulary);
   const { upstreams, subscriptions, drift } = servers;
-  const { recorder, sessions, journal, claims } = record;
+  const { recorder, sessions, journal } = record;
   const advises = config.attestation.enforcement_mode === "advisory";
   return {
     vocabulary,
@@ -123,38 +169,29 @@ function linePorts(
     tasks,
     questions: {
       decider,
-      policy: () => instance.activePolicy.current,
+      rules: () => instance.rules.current,
       advisory: (callId, code) => {
         if (advises) reportAdvisory(callId, code);
       },
     },
     drift: {
-      drift,
+      monitorOf: (catalog) => drift.of(catalog),
       recordDrift: async ({ recorded }, target, found) => await recorder.drift(recorded, target, found),
       policy: config.catalog.drift_policy,
     },
     intent: {
       vocabulary,
       labels,
+      namesCatalog: namesCatalog(launch),
       recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent),
       hasWitnesses: record.witnesses !== null,
     },
     send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
     delivery: { decider, content, labels },
+    ...waitingPorts(launch, from),
     inspection: { maxBytes: config.max_response_size_bytes, states, tasks },
-    cancel: { catalog, tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },
-    record: {
-      vocabulary,
-      recordDecision: async (recorded, fields) => {
-        const receipt = recorder.decision(recorded, fields);
-        // The entry is in the chain. It is counted before anything else is decided.
-        record.stops.count(recorded, fields);
-        return await receipt;
-      },
-      refusalReceipt: (recorded) => record.stops.receiptFor(recorded),
-      evidenceOf: (server) => upstreams.evidenceOf(server),
-      claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
-    },
+    cancel: { tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },
+    record: recordPorts(launch, contents, from),
     unnamedWorkflow: (caller) => from.access.principals.unnamedWorkflow(caller),
     start: async (recorded) => {
       journal.assertWritable();
@@ -162,4 +199,77 @@ function linePorts(
       await recorder.ensureStarted(recorded);
     },
   };
+}
+
+/** What calls wait for: people, or a later decision. */
+function waitingPorts(
+  launch: AcceptedLaunch,
+  from: CallInputs,
+): Pick<PipelinePorts, "approvals" | "deferrals" | "disclosures"> {
+  const approvals = approvalPorts(launch, from);
+  return { approvals, disclosures: disclosurePorts(from), deferrals: deferralsOf(launch, from) };
+}
+
+function disclosurePorts({
+  access: { approvers },
+  record: { recorder },
+  instance: { clock },
+  disclosures,
+  name,
+}: CallInputs): PipelinePorts["disclosures"] {
+  return { approvers, disclosures, recorder, instance: name, now: () => clock.now().getTime() };
+}
+
+function recordPorts(
+  { config }: AcceptedLaunch,
+  { vocabulary }: LaunchContents,
+  { servers: { upstreams }, record, ...from }: CallInputs,
+): PipelinePorts["record"] {
+  const { recorder, claims } = record;
+  return {
+    vocabulary,
+    namesCatalog: namesCatalog({ config }),
+    recordDecision: async (recorded, fields, payloads) => {
+      const receipt = recorder.decision(recorded, fields, payloads);
+      // The entry is in the chain. It is counted before anything else is decided.
+      record.stops.count(recorded, fields);
+      return await receipt;
+    },
+    refusalReceipt: (recorded) => record.stops.receiptFor(recorded),
+    mayUse: mayUseOf(from),
+    evidenceOf: (server) => upstreams.evidenceOf(server),
+    grantOf: (server, session) => upstreams.grantOf(server, session),
+    claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
+  };
+}
+
+function approvalPorts(
+  { config }: AcceptedLaunch,
+  { instance, access, content, pending, notices, key, name }: CallInputs,
+): PipelinePorts["approvals"] {
+  const { approval_seconds: seconds = 0, approval_url: url = null } = config.enclave;
+  return {
+    approvers: access.approvers,
+    pending,
+    content,
+    states: new RequestStates(instance.monotonic),
+    sign: (message) => key.sign(message),
+    origin: config.log.origin,
+    instance: name,
+    seconds,
+    url,
+    notify: (request) => notices?.send(request),
+    now: () => instance.clock.now().getTime(),
+    monotonic: instance.monotonic,
+  };
+}
+
+/** Whether the record says under which catalog a call was decided: where another may come into force. */
+function namesCatalog({ config: { enclave } }: Pick<AcceptedLaunch, "config">): boolean {
+  return enclave.catalog_keys !== undefined;
+}
+
+/** Whether a workflow is one of a caller's. */
+function mayUseOf({ access }: Pick<ComposedParts, "access">): WorkflowPorts["mayUse"] {
+  return (caller, workflow) => access.principals.workflowsOf(caller).includes(workflow);
 }

@@ -1,20 +1,23 @@
+import { auditorOf, verifiesStatement, type Auditor } from "@cmcp/audit";
+import { fromBase64Url } from "@cmcp/boundary";
 import type { Config } from "@cmcp/launch";
 import { KillSwitch } from "@cmcp/limits";
 import { SessionTable, type Session } from "@cmcp/session";
-import { verifiesStatement } from "../access/operators.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
+import { Manifests } from "../access/manifests.ts";
 import { Claims, type ClaimSettings } from "../record/claims.ts";
 import { SessionCloser } from "../record/session-closer.ts";
 import type { Journal } from "../record/journal.ts";
+import { KeyedCalls } from "../record/keyed-calls.ts";
 import { PolicyKeys } from "../record/policy-keys.ts";
 import { PrincipalStops } from "../record/principal-stops.ts";
-import { Provisions, tokenCommitment } from "../record/provisions.ts";
+import { Provisions, tokenCommitment, type ProvisionPorts } from "../record/provisions.ts";
 import type { LogPast } from "../record/read-log.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import { Recorder } from "../record/recorder.ts";
 import type { RootFacts } from "../record/root-detail.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
-import { Sessions } from "../record/sessions.ts";
+import { Sessions, type SessionSources } from "../record/sessions.ts";
 import type { Witnesses } from "../record/witnesses.ts";
 import { StoredSessions } from "../record/stored-sessions.ts";
 import type { InstanceParts } from "./compose-instance.ts";
@@ -25,6 +28,8 @@ export interface RecordParts {
   readonly journal: Journal;
   /** `null` where the log has no witnesses. */
   readonly witnesses: Witnesses | null;
+  /** `null` where the configuration asks for no agent manifests. */
+  readonly manifests: Manifests | null;
   readonly sessions: Sessions;
   readonly recorder: Recorder;
   readonly provisions: Provisions;
@@ -35,9 +40,12 @@ export interface RecordParts {
   readonly stops: PrincipalStops;
   readonly policyKeys: PolicyKeys;
   readonly lookup: SessionLookup;
+  readonly stored: StoredSessions;
+  /** Calls with idempotency keys. */
+  readonly keyed: KeyedCalls;
   /** The facts for a root entry that is written now. */
   readonly root: () => RootFacts;
-  /** Whether the log has no records of an earlier instance. */
+  /** Whether no instance was before this one. */
   readonly first: boolean;
 }
 
@@ -49,6 +57,8 @@ export interface RecordInputs {
   readonly journal: Journal;
   readonly past: LogPast;
   readonly witnesses: Witnesses | null;
+  /** Who approves, as root entries say it. */
+  readonly approvers: string | null;
   /** Drops the session's data in other rooms. */
   readonly forget: (session: Session) => Promise<void>;
 }
@@ -56,27 +66,30 @@ export interface RecordInputs {
 /** Composes the record. */
 export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, from: RecordInputs): RecordParts {
   const { parts, key, name: instance, journal } = from;
-  const sessions = sessionsOf(launch, contents, parts);
-  const root = (): RootFacts => rootOf(launch, contents, from, provisions.inForce);
+  const auditors = auditorsOf(launch);
+  const manifests = manifestsOf(launch, parts);
+  const sessions = sessionsOf(launch, contents, parts, {
+    auditors,
+    manifestOf: (caller) => manifests?.of(caller) ?? null,
+  });
+  const root = (): RootFacts => ({
+    ...rootOf(launch, from, provisions.inForce),
+    auditors: auditors.map(({ id }) => id),
+    approvers: from.approvers,
+  });
   const onBroken = (recorded: RecordedSession): void => sessions.scheduleClose(recorded);
   const driftPolicy = launch.config.catalog.drift_policy;
   const onFull = (recorded: RecordedSession): void => closing.retire(recorded);
   const recorder = new Recorder(journal, { instance, driftPolicy, root, onBroken, onFull });
-  const provisions: Provisions = new Provisions({
-    journal,
-    instance,
-    sequence: from.past.state.provision,
-    commit: (sha256) => tokenCommitment(launch.config.log.origin, sha256),
-    sessions,
-    recorder,
-  });
-  const claims = claimsOf(launch, contents, from, recorder);
+  const believedFrom = (): number => from.past.state.believedFrom;
+  const provisions: Provisions = provisionsOf(launch, from, { sessions, recorder, believedFrom });
+  const claims = claimsOf(launch, from, recorder);
   const closing: SessionCloser = new SessionCloser({
     sessions,
     recorder,
     claims,
     journal,
-    policyHash: () => parts.activePolicy.current.bundle.hash,
+    policyHash: () => parts.rules.hashes.policy,
     forget: from.forget,
   });
   const killSwitch = killSwitchOf(launch, parts);
@@ -84,14 +97,14 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
   const windowSeconds = launch.config.kill_switch?.window_seconds ?? 0;
   const switched = killSwitch === null ? null : { state: killSwitch, windowSeconds };
   const stops = new PrincipalStops({ killSwitch: switched, recorder, sessions, closing, key, journal, root, now });
-  const { keys } = parts.activePolicy;
+  const { keys } = parts.rules;
   const policyKeys = new PolicyKeys({ keys, recorder, sessions, journal, root, now, verifies: verifiesStatement });
-  const believedFrom = (): number => from.past.state.believedFrom;
   const stored = new StoredSessions({ journal, instance, jwk: key.jwk, believedFrom });
   const lookup = new SessionLookup({ sessions, stored, x: key.jwk.x });
   return {
     journal,
     witnesses: from.witnesses,
+    manifests,
     sessions,
     recorder,
     provisions,
@@ -101,9 +114,49 @@ export function composeRecord(launch: AcceptedLaunch, contents: LaunchContents, 
     stops,
     policyKeys,
     lookup,
+    stored,
+    keyed: keyedCallsOf(launch, from, believedFrom),
     root,
-    first: from.past.predecessor === null,
+    first: from.past.predecessor === null && from.past.history.state === "complete",
   };
+}
+
+function provisionsOf(
+  { config }: AcceptedLaunch,
+  { name: instance, journal, past: { state } }: RecordInputs,
+  parts: Pick<ProvisionPorts, "sessions" | "recorder" | "believedFrom">,
+): Provisions {
+  const { origin } = config.log;
+  return new Provisions({
+    ...parts,
+    journal,
+    instance,
+    origin,
+    sequence: state.provision,
+    statementSequence: state.provisionStatement,
+    storedSet: () => state.storedSet,
+    commit: (sha256) => tokenCommitment(origin, sha256),
+  });
+}
+
+function keyedCallsOf(
+  { config }: AcceptedLaunch,
+  { journal, past }: RecordInputs,
+  believedFrom: () => number,
+): KeyedCalls {
+  return new KeyedCalls({
+    journal,
+    believedFrom,
+    origin: config.log.origin,
+    used: past.state.keys,
+    // The hand-over is this instance's first record.
+    firstSize: past.range.size + 1,
+  });
+}
+
+/** Who can open commitments. @throws CmcpError `USAGE` for a key to which nothing can be sealed, `SEAL_SUITE_UNSUPPORTED` */
+function auditorsOf({ config }: AcceptedLaunch): Auditor[] {
+  return (config.log.auditors ?? []).map((key) => auditorOf(fromBase64Url(key) ?? new Uint8Array()));
 }
 
 function killSwitchTerms({ kill_switch: settings }: Config): ClaimSettings["killSwitch"] {
@@ -121,14 +174,27 @@ function killSwitchOf({ config }: AcceptedLaunch, { monotonic }: InstanceParts):
   );
 }
 
+function manifestsOf({ config }: AcceptedLaunch, { rules, clock }: InstanceParts): Manifests | null {
+  if (config.agent_manifest === undefined) return null;
+  return new Manifests(config.agent_manifest, {
+    policyHash: () => rules.hashes.policy,
+    catalogHash: () => rules.hashes.catalog,
+    mode: config.attestation.enforcement_mode,
+    now: () => clock.now().getTime(),
+  });
+}
+
 function sessionsOf(
   { config }: AcceptedLaunch,
   { vocabulary, catalog }: LaunchContents,
   { clock }: InstanceParts,
+  sources: SessionSources,
 ): Sessions {
   const { enclave } = config;
   const integrityScope = enclave.integrity?.scope ?? "session";
-  const hasConsequential = [...catalog.tools.values()].some(({ consequential }) => consequential);
+  // A later catalog may have one.
+  const hasConsequential =
+    enclave.catalog_keys !== undefined || [...catalog.tools.values()].some(({ consequential }) => consequential);
   const limits = { max: enclave.max_sessions, maxPerPrincipal: enclave.max_sessions_per_principal };
   const tableOf = (evicted: (session: Session) => void): SessionTable =>
     new SessionTable({
@@ -142,34 +208,31 @@ function sessionsOf(
       evicted,
       now: () => clock.now().getTime(),
     });
-  return new Sessions(tableOf, limits, clock);
+  return new Sessions(tableOf, limits, clock, sources);
 }
 
 function rootOf(
-  { config, digest, platform, isolation }: AcceptedLaunch,
-  { catalog }: LaunchContents,
+  { config, digest, platform, isolation, lostStore }: AcceptedLaunch,
   { name, parts, past }: RecordInputs,
   provision: Provisions["inForce"],
-): RootFacts {
+): Omit<RootFacts, "auditors" | "approvers"> {
   return {
     instance: name,
-    policy: parts.activePolicy.current.bundle,
-    catalogHash: catalog.hash,
+    policy: parts.rules.current.policy.bundle,
+    catalogHash: parts.rules.hashes.catalog,
     enforcementMode: config.attestation.enforcement_mode,
     launchDigest: digest,
     platform: platform.launch.platform,
     isolation,
     history: past.history,
+    sealKeys: parts.sealKeys.name,
+    lostStore: lostStore?.statement.origin ?? null,
     provision,
+    profile: config.conformance_profile ?? null,
   };
 }
 
-function claimsOf(
-  { config, isolation }: AcceptedLaunch,
-  { catalog }: LaunchContents,
-  from: RecordInputs,
-  recorder: Recorder,
-): Claims {
+function claimsOf({ config, isolation }: AcceptedLaunch, from: RecordInputs, recorder: Recorder): Claims {
   const { parts, key, journal } = from;
   return new Claims({
     journal,
@@ -180,7 +243,6 @@ function claimsOf(
     settings: {
       eatProfile: config.enclave.eat_profile,
       mode: config.attestation.enforcement_mode,
-      catalogHash: catalog.hash,
       validitySeconds: config.attestation.validity_seconds,
       isolation,
       killSwitch: killSwitchTerms(config),

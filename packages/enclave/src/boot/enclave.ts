@@ -1,5 +1,6 @@
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
-import { MAX_LAUNCH_DOCUMENT, parseProvision } from "@cmcp/launch";
+import { MAX_LAUNCH_DOCUMENT } from "@cmcp/launch";
+import { parseProvision } from "@cmcp/provision";
 import type { IncomingExchange } from "@cmcp/wire";
 import { answer, readWhole } from "../http/exchange.ts";
 import { reportFault } from "../instance/stderr-events.ts";
@@ -55,6 +56,7 @@ export class Enclave {
       case "range":
       case "prove":
       case "cosign":
+      case "tree":
         throw new CmcpError("WIRE_UNEXPECTED_FRAME", `the enclave does not serve ${opening.t}`);
     }
   }
@@ -72,7 +74,7 @@ export class Enclave {
 
   async #provision(exchange: IncomingExchange): Promise<void> {
     const message = parseProvision(await readWhole(exchange, MAX_PROVISION_BYTES));
-    await this.#required("provision").control.provision(message, () => void this.#phases.step("provision"));
+    await this.#required("provision").control.provision(message);
     await acknowledge(exchange);
   }
 

@@ -3,7 +3,9 @@ import { reportDataOf } from "@cmcp/attestation";
 import { handOverBinding, type HandOver } from "@cmcp/audit";
 import { toBase64Url, type JsonObject } from "@cmcp/boundary";
 import type { InstanceParts } from "./compose-instance.ts";
+import type { ServerParts } from "./compose-servers.ts";
 import type { AcceptedLaunch, LaunchContents } from "./launch.ts";
+import type { SealKeys } from "../instance/seal-keys.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { LogPast } from "../record/read-log.ts";
@@ -13,8 +15,10 @@ export interface HandOverInputs {
   readonly bundle: Pick<LaunchContents["bundle"], "hash">;
   readonly catalog: Pick<LaunchContents["catalog"], "hash">;
   readonly instance: Pick<InstanceParts, "clock" | "identity" | "collect">;
+  readonly sealKeys: Pick<SealKeys, "name">;
   readonly key: SigningKey;
   readonly past: Pick<LogPast, "history" | "predecessor">;
+  readonly servers: Pick<ServerParts, "surface">;
 }
 
 /**
@@ -22,10 +26,10 @@ export interface HandOverInputs {
  * @throws CmcpError `ATTESTATION_REPORT_UNAVAILABLE`
  */
 export async function handOverOf(
-  launch: Pick<AcceptedLaunch, "digest" | "platform" | "witnesses">,
+  launch: Pick<AcceptedLaunch, "digest" | "platform" | "witnesses" | "lostStore">,
   from: HandOverInputs,
 ): Promise<HandOver> {
-  const { bundle, catalog, instance, key, past } = from;
+  const { bundle, catalog, instance, sealKeys, key, past, servers } = from;
   const { clock, identity, collect } = instance;
   const { platform, measurement } = launch.platform.launch;
   const said: HandOver = {
@@ -36,10 +40,13 @@ export async function handOverOf(
     launch_digest: launch.digest,
     platform,
     measurement,
+    seal_keys: sealKeys.name,
     boot_time: clock.now().toISOString(),
     history: past.history,
     predecessor: past.predecessor,
+    ...(launch.lostStore === null ? {} : { lost_store: launch.lostStore }),
     ...(launch.witnesses === null ? {} : { witnesses: launch.witnesses.text }),
+    ...(servers.surface === null ? {} : { stdio_tools: servers.surface }),
     ...(identity === null ? {} : { sealed_identity: toBase64Url(identity.sealed) }),
   };
   if (platform === "software-only") return said;

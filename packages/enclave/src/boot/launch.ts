@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { networkInterfaces } from "node:os";
-import { CmcpError, examine, type Untrusted } from "@cmcp/boundary";
-import { loadCatalog, requireCatalogHash, type Catalog } from "@cmcp/catalog";
+import { openedEpoch, type SignedLostStore } from "@cmcp/audit";
+import { CmcpError, examine, type JsonValue, type Untrusted } from "@cmcp/boundary";
+import { loadCatalog, requireCatalogHash, requireProvenance, type Catalog } from "@cmcp/catalog";
 import { carriedDetectors, type Detectors } from "@cmcp/findings";
 import { prepareSchemas } from "@cmcp/inspection";
 import { requireKnownNames } from "@cmcp/limits";
@@ -38,6 +39,8 @@ export interface Environment {
   readonly monotonic: () => number;
   /** Socket of the spawner of stdio servers; `null` if none runs. */
   readonly spawner: string | null;
+  /** Requests that a key opens before another takes its place; those of the sealed channel's SPEC unless it is there. */
+  readonly requestsOfKey?: number;
 }
 
 /** An accepted launch document. */
@@ -51,10 +54,14 @@ export interface AcceptedLaunch {
   /** The same as `sha256:` and hex. */
   readonly digest: string;
   readonly platform: BoundPlatform;
+  /** Whether this is the published image, and not a process of a host. */
+  readonly inImage: boolean;
   readonly isolation: Isolation;
   readonly dial: Dial;
   /** `null` where the log has no witnesses. */
   readonly witnesses: WitnessSettings | null;
+  /** The operator's statement that opened the log's epoch; `null` in the first one. */
+  readonly lostStore: SignedLostStore | null;
 }
 
 /** Policy and catalog of the document, checked against the hashes that it pins. */
@@ -79,14 +86,19 @@ export async function acceptLaunch(received: Untrusted<Uint8Array>, environment:
   // In an image, compared with the launch digest of the hardware, also before anything parses them.
   const image = await bindImage(digests, reached);
   const document = parseLaunchDocument(received);
-  const witnesses = witnessSettings(document.config.log);
+  const { log, enclave } = document.config;
+  const witnesses = witnessSettings(log);
+  const { origin, lost_store } = log;
+  const lostStore = openedEpoch({ origin, lostStore: lost_store, operatorKeys: enclave.operator_keys });
   const isolation = observeIsolation();
   if (isolation === "none" && !document.development)
     throw new CmcpError("ISOLATION_UNAVAILABLE", "this process can reach a network; that needs development mode");
   const platform = await establishPlatform(document, image, digests, reached);
   const digest = `sha256:${digests.sha256.toString("hex")}`;
   const { config } = document;
-  return { document, config, bytes, sha256: digests.sha256, digest, platform, isolation, dial, witnesses };
+  const { sha256 } = digests;
+  const inImage = image !== null;
+  return { document, config, bytes, sha256, digest, platform, inImage, isolation, dial, witnesses, lostStore };
 }
 
 /** Loads policy bundle and catalog, and checks both against the hashes that the document pins. */
@@ -106,11 +118,25 @@ export async function loadLaunchContents({ document, config }: AcceptedLaunch): 
       "DETECTOR_DATA_REFUSED",
       "enclave.finding_labels needs detectors, and this build carries no data for them",
     );
-  const catalog = loadCatalog(document.catalog, { developmentMode: document.development, vocabulary, detectors });
+  const catalog = loadHeldCatalog({ document, config }, { vocabulary, detectors }, document.catalog);
   requireCatalogHash(catalog.hash, document.pins.catalog_hash ?? null);
-  requireKnownNames(config, catalog, (label) => vocabulary.has(label));
-  for (const tool of catalog.tools.values()) prepareSchemas(tool);
   return { bundle, catalog, vocabulary, detectors };
+}
+
+/**
+ * Loads a catalog, holds it to the configuration, and prepares the schemas of its tools.
+ * @throws CmcpError as `loadCatalog` and `requireKnownNames`
+ */
+export function loadHeldCatalog(
+  { document, config }: Pick<AcceptedLaunch, "document" | "config">,
+  { vocabulary, detectors }: Pick<LaunchContents, "vocabulary" | "detectors">,
+  raw: JsonValue,
+): Catalog {
+  const catalog = loadCatalog(raw, { developmentMode: document.development, vocabulary, detectors });
+  requireKnownNames(config, catalog, (label) => vocabulary.has(label));
+  requireProvenance(catalog.servers, config.attestation.required_provenance_kind);
+  for (const tool of catalog.tools.values()) prepareSchemas(tool);
+  return catalog;
 }
 
 /** @throws CmcpError `CONFIG_INVALID` for a label that is not known */

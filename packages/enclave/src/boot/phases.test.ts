@@ -21,7 +21,6 @@ test("a second launch, and provisioning, requests and reloads before their time 
     [["ready"], "provision"],
     [["ready", "launch"], "launch"],
     [["ready"], "reload"],
-    [["ready", "launch"], "reload"],
     [["ready", "launch", "provision", "drain"], "reload"],
     [["ready", "launch", "provision", "drain"], "request"],
     [["ready", "failed"], "launch"],

@@ -13,9 +13,10 @@ export type Event = "ready" | "failed";
 const TABLE: Readonly<Record<Phase, Partial<Record<Message | Event, Phase>>>> = {
   Booting: { ready: "AwaitingLaunch", failed: "Fatal" },
   AwaitingLaunch: { launch: "Measured", drain: "Draining", failed: "Fatal" },
-  // Before provisioning the router refuses each request with NOT_PROVISIONED.
-  Measured: { provision: "Serving", request: "Measured", drain: "Draining", failed: "Fatal" },
-  // A later provisioning replaces the tokens.
+  // Before provisioning a request with a token is refused with NOT_PROVISIONED. One may be the statement that provisions.
+  // The policy in force may be a later one than the document's, and is put in force before anybody is served.
+  Measured: { provision: "Serving", request: "Measured", reload: "Measured", drain: "Draining", failed: "Fatal" },
+  // A later provisioning replaces tokens and credentials.
   Serving: { provision: "Serving", request: "Serving", reload: "Serving", drain: "Draining", failed: "Fatal" },
   Draining: { failed: "Fatal" },
   Fatal: {},

@@ -14,7 +14,7 @@ export interface WitnessSettings {
 /**
  * The witnesses that a configuration names; `null` for none.
  *
- * @throws CmcpError `CONFIG_INVALID` for a policy that is none, that has quorums without a witness in common, or that
+ * @throws CmcpError `CONFIG_INVALID` for a policy that is not valid, that has quorums without a witness in common, or that
  *   says what is the host's to say: the log's key, and where witnesses are
  */
 export function witnessSettings({ witnesses: text, witness_wait_ms: waitMs }: Config["log"]): WitnessSettings | null {

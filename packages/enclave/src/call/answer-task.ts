@@ -99,7 +99,10 @@ function taskEnding(
   return hasNoQuestions(questions) ? {} : { inputRequests: toInputRequests(questions) };
 }
 
-/** A task without status text that imitates the gateway's. Where fields are redacted there is no status text at all, as it could repeat them. */
+/**
+ * A task without status text that imitates the gateway's. Where fields are redacted there is no status text at all,
+ * as it could repeat them.
+ */
 function withoutUnsafeText({ redactFields }: Permit, state: TaskState): TaskState {
   const { statusMessage: words } = state;
   if (words === null) return state;

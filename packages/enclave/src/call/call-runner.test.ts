@@ -2,29 +2,42 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentPeer, type AgentRequest, type Peer, type RpcBody } from "@cmcp/mcp";
 import { Admission } from "../access/admission.ts";
-import { callCatalog } from "../testing/call-catalog.ts";
-import { agentPeer, requestFor, sessionOf } from "../testing/calls.ts";
+import { agentPeer, requestFor, rulesStub, sessionOf } from "../testing/calls.ts";
 import { callerOf } from "../testing/record-room.ts";
 import { CallRunner } from "./call-runner.ts";
+import type { WhileWaiting } from "./wait-deferred.ts";
 
 const caller = callerOf("alice");
 const DONE: RpcBody = { result: {} };
 const { signal } = new AbortController();
 
 /** Calls over a line that a test runs, where so many run at a time. */
-function start(run: (request: AgentRequest, peer: Peer) => Promise<RpcBody>, maxRunning = 1) {
+function start(
+  run: (request: AgentRequest, peer: Peer, whileWaiting: WhileWaiting) => Promise<RpcBody>,
+  maxRunning = 1,
+) {
   const admission = new Admission({ maxRunning });
   const handed: string[] = [];
+  const guarded: string[] = [];
   const calls = new CallRunner({
-    line: { run: async ({ request }, peer) => await run(request, peer) },
+    line: {
+      run: async ({ request }, peer, whileWaiting) => await run(request, peer, whileWaiting),
+    },
+    once: {
+      run: async ({ request: { name } }, _peer, work) => {
+        guarded.push(name);
+        return await work(null);
+      },
+    },
     admission,
-    catalog: callCatalog(),
+    rules: () => rulesStub(),
     subscriptions: { assignToStream: (_session, { uri }) => void handed.push(uri) },
+    sessions: { currentOf: () => undefined },
   });
   const recorded = sessionOf();
   const call = async (rest: Partial<AgentRequest> = {}, peer: Peer = silentPeer(signal)) =>
     await calls.run({ recorded, caller, request: requestFor(rest) }, peer);
-  return { calls, admission, recorded, call, handed };
+  return { calls, admission, recorded, call, handed, guarded };
 }
 
 test("a call runs when it is its principal's turn, and in its session", async () => {
@@ -42,12 +55,26 @@ test("a call runs when it is its principal's turn, and in its session", async ()
   assert.deepEqual([ran, admission.running, recorded.session.inUse], [["a", "b"], 0, 0]);
 });
 
+test("a call that waits for a later decision takes no slot of another's", async () => {
+  const held = Promise.withResolvers<undefined>();
+  const { call, admission } = start(async ({ name }, _peer, whileWaiting) => {
+    if (name === "a") await whileWaiting(() => held.promise);
+    return DONE;
+  });
+  const first = call({ name: "a" });
+  await new Promise(setImmediate);
+  assert.deepEqual([await call({ name: "b" }), admission.running], [DONE, 0]);
+  held.resolve(undefined);
+  assert.deepEqual(await first, DONE);
+});
+
 test("a cancellation runs at once", async () => {
   const held = Promise.withResolvers<RpcBody>();
-  const { call } = start(async ({ method }) => (method === "tools/call" ? await held.promise : DONE));
+  const { call, guarded } = start(async ({ method }) => (method === "tools/call" ? await held.promise : DONE));
   const running = call();
   for (const method of ["tasks/cancel", "resources/unsubscribe"] as const)
     assert.deepEqual(await call({ method }), DONE, method);
+  assert.deepEqual(guarded, ["lookup"], "its key is not looked at: cancelling is always allowed");
   held.resolve(DONE);
   await running;
 });

@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "@cmcp/boundary";
 import { governedMethod, type AgentRequest } from "@cmcp/mcp";
 import * as fc from "fast-check";
-import { makeCall, policyStub, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { makeCall, rulesStub, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { SessionCommitments } from "../record/session-commitments.ts";
 import { createCall, workflowOf } from "./call.ts";
 import { Tasks } from "./tasks.ts";
 import { callerOf } from "../testing/record-room.ts";
 
-const recorded = sessionOf();
-const terms = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => "default" };
+/** A session in which every call has the salts of one call, so that equal requests have equal commitments. */
+const salts = new SessionCommitments(randomUUID()).ofCall("call");
+const recorded = Object.assign(sessionOf(), { commitments: { ofCall: () => salts } });
+const terms = { tasks: new Tasks(() => 0), rules: rulesStub(), unnamedWorkflow: () => "default" };
 const caller = callerOf("alice");
 const hashOf = (request: AgentRequest): string => createCall(recorded, caller, request, terms).requestHash;
 
@@ -120,7 +124,7 @@ test("a request about a task is decided as the call that made the task, in its o
 
 test("a request that names no workflow has its caller's, and stays without one where the caller must name it", () => {
   const workflow = (named: string | null, unnamed: string | null): string | null => {
-    const ports = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => unnamed };
+    const ports = { tasks: new Tasks(() => 0), rules: rulesStub(), unnamedWorkflow: () => unnamed };
     return createCall(recorded, callerOf("alice"), requestFor({ workflowId: named }), ports).policyRequest.workflowId;
   };
   assert.deepEqual([workflow(null, "billing"), workflow(null, null), workflow("w", "billing")], ["billing", null, "w"]);
@@ -129,7 +133,7 @@ test("a request that names no workflow has its caller's, and stays without one w
 
 test("a task's call keeps the workflow it was made under", () => {
   const tasks = new Tasks(() => 0);
-  const ports = { tasks, policy: policyStub(), unnamedWorkflow: () => "billing" };
+  const ports = { tasks, rules: rulesStub(), unnamedWorkflow: () => "billing" };
   const { request } = createCall(recorded, callerOf("alice"), requestFor(), ports);
   const { id } = tasks.reserve(recorded.session, request).commit(taskState());
   const about = createCall(recorded, callerOf("alice"), requestFor({ method: "tasks/get", name: id }), {

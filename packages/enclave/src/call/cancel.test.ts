@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
 import { UpstreamRefusal, type AgentRequest, type Peer, type UpstreamAnswer, type UpstreamRequest } from "@cmcp/mcp";
-import { callCatalog } from "../testing/call-catalog.ts";
 import { makeCall, requestFor, sessionOf, taskState, upstreamStub } from "../testing/calls.ts";
 import { cancel, type CancelPorts } from "./cancel.ts";
 import { fail, proceed, type Ending, type Step } from "./ending.ts";
 import { Tasks } from "./tasks.ts";
 
-const catalog = callCatalog();
 const ANSWER: UpstreamAnswer = {
   kind: "complete",
   result: { taskId: "theirs", status: "cancelled", statusMessage: "SECRET" },
@@ -31,7 +29,7 @@ function start({ answer = () => ANSWER, journalIntent = async () => proceed(null
   const upstreams = upstreamStub(answer);
   const removed: string[] = [];
   const subscriptions = { remove: (_: unknown, __: unknown, uri: string) => void removed.push(uri) };
-  const ports: CancelPorts = { catalog, tasks, subscriptions, upstreams, journalIntent, now: () => 86_400_000 };
+  const ports: CancelPorts = { tasks, subscriptions, upstreams, journalIntent, now: () => 86_400_000 };
   const give = async (rest: Partial<AgentRequest> = {}, by = recorded): Promise<Ending> =>
     await cancel(
       makeCall(requestFor({ method: "tasks/cancel", name: task.id, ...rest }), { recorded: by, tasks }),
@@ -45,6 +43,25 @@ function told({ outcome }: Ending) {
   assert.ok(outcome.kind === "task");
   return outcome;
 }
+
+test("a cancellation's entry names the server that it went to", async () => {
+  const server = { trust: "private-ca", key: "SHA256:a", issuerKey: "SHA256:i" } as const;
+  const found = { server_authentication: "private-ca", server_key: "SHA256:a", server_issuer_key: "SHA256:i" };
+  const answering = (after: () => UpstreamAnswer) => (_: UpstreamRequest, peer: Peer) => {
+    peer.authenticated?.(server);
+    return after();
+  };
+  const refuse = (): never => {
+    throw new CmcpError("UPSTREAM_TIMEOUT", "late", { detail: { sent: 1 } });
+  };
+  for (const [answer, outcome] of [
+    [() => ANSWER, { outcome: "cancel_requested" }],
+    [refuse, { outcome: "unknown", error_code: "UPSTREAM_TIMEOUT" }],
+  ] as const) {
+    const { detail } = await start({ answer: answering(answer) }).give();
+    assert.deepEqual(detail, { ...outcome, ...found });
+  }
+});
 
 test("a cancellation sends only the server's task id, and returns nothing of the server's", async () => {
   let peer: Peer | undefined;

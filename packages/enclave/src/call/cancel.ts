@@ -1,5 +1,5 @@
 import { approvedOf, type Target } from "@cmcp/catalog";
-import { governedMethod, isFinal, silentPeer, type TaskState } from "@cmcp/mcp";
+import { governedMethod, isFinal, silentPeer, type Peer, type TaskState } from "@cmcp/mcp";
 import type { Subscriptions } from "../servers/subscriptions.ts";
 import type { Upstreams } from "../servers/upstreams.ts";
 import type { Call } from "./call.ts";
@@ -7,6 +7,8 @@ import { fail, refuse, type Ending, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 import { findTarget } from "./resolve-target.ts";
 import { deliver } from "./result-ending.ts";
+import { received } from "./send-upstream.ts";
+import { ServerAuthentications } from "./server-authentications.ts";
 import type { Task, Tasks } from "./tasks.ts";
 
 const RULE = "cancellation";
@@ -15,7 +17,6 @@ const CANCEL_MS = 10_000;
 
 /** What cancelling needs. */
 export interface CancelPorts {
-  readonly catalog: Parameters<typeof findTarget>[0];
   readonly tasks: Pick<Tasks, "setCancelled">;
   readonly subscriptions: Pick<Subscriptions, "remove">;
   readonly upstreams: Pick<Upstreams, "request">;
@@ -29,7 +30,7 @@ export interface CancelPorts {
  * the server's messages are dropped, and the gateway writes the reply. A task is cancelled at its server once.
  */
 export async function cancel(call: Call, ports: CancelPorts): Promise<Ending> {
-  const target = findTarget(ports.catalog, call.policyRequest);
+  const target = findTarget(call.catalog, call.policyRequest);
   if (call.request.method === "resources/unsubscribe") return unsubscribe(call, target, ports);
   if (call.task === null || target === undefined)
     return refuse(null, { rule: "not-in-catalog", code: "TASK_UNKNOWN", message: "there is no such task" });
@@ -73,18 +74,21 @@ async function cancelAtServer(call: Call, permit: Permit, task: Task, ports: Can
     taskId: task.upstreamId,
     input: null,
   });
+  const servers = new ServerAuthentications();
   try {
     const { server } = approvedOf(permit.target);
-    await ports.upstreams.request(
-      server,
-      session,
-      { method: "tasks/cancel", params },
-      silentPeer(AbortSignal.timeout(CANCEL_MS)),
+    const peer: Peer = {
+      ...silentPeer(AbortSignal.timeout(CANCEL_MS)),
+      authenticated: (found) => servers.add(found),
+    };
+    await received(
+      call,
+      async () => await ports.upstreams.request(server, session, { method: "tasks/cancel", params }, peer),
     );
-    return reply;
+    return { ...reply, detail: { ...reply.detail, ...servers.detail } };
   } catch (thrown) {
     ports.tasks.setCancelled(session.id, task, false);
-    return withoutServerWords(fail(permit, thrown));
+    return withoutServerWords(fail(permit, thrown, servers.detail));
   }
 }
 

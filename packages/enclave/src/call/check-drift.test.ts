@@ -24,13 +24,13 @@ async function checked(found: Found, rest: Partial<AgentRequest> = {}) {
   const request = requestFor(rest);
   const target = targetOf(catalog, request);
   const step = await checkDrift(makeCall(request), permitFor(target), {
-    drift: {
+    monitorOf: () => ({
       driftOf: async () => {
         if (drift instanceof CmcpError) throw drift;
         return drift;
       },
       taskSupport: () => support,
-    },
+    }),
     recordDrift: async (_call, about, how) => {
       recorded.push([about, how]);
       if (recording !== undefined) throw recording;
@@ -92,7 +92,7 @@ test("a request about a task is not checked for its form", async () => {
   const target = targetOf(catalog, requestFor());
   const call = makeCall(requestFor({ method: "tasks/get", name: "t" }));
   const step = await checkDrift(call, permitFor(target), {
-    drift: { driftOf: async () => null, taskSupport: () => "required" },
+    monitorOf: () => ({ driftOf: async () => null, taskSupport: () => "required" }),
     recordDrift: async () => undefined,
     policy: "fail_closed",
   });

@@ -1,32 +1,41 @@
-import type { Drift, Target } from "@cmcp/catalog";
+import type { Catalog, Drift, Target } from "@cmcp/catalog";
 import type { DriftMonitor } from "../servers/drift.ts";
-import type { Call } from "./call.ts";
+import { sessionOf, type Call } from "./call.ts";
 import { fail, proceed, refuse, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 
 /** What checking for drift needs. */
 export interface DriftPorts {
-  readonly drift: Pick<DriftMonitor, "driftOf" | "taskSupport">;
+  /** The monitor of the catalog that a call is decided under. */
+  readonly monitorOf: (catalog: Catalog) => Pick<DriftMonitor, "driftOf" | "taskSupport">;
   /** Records the drift, once in a session. */
   readonly recordDrift: (call: Call, target: Target, drift: Drift) => Promise<void>;
   readonly policy: "fail_closed" | "warn_only";
 }
 
-/** Compares the approved definition with the server's live one. Also checks that the tool can be called in this form: as a task, or plainly. */
+/**
+ * Compares the approved definition with the server's live one. Also checks that the tool can be called in this form:
+ * as a task, or plainly.
+ */
 export async function checkDrift(call: Call, permit: Permit, ports: DriftPorts): Promise<Step<null>> {
   const { target } = permit;
+  const monitor = ports.monitorOf(call.catalog);
   try {
-    const drift = await ports.drift.driftOf(target);
+    const drift = await monitor.driftOf(target, sessionOf(call));
     if (drift !== null) {
       await ports.recordDrift(call, target, drift);
-      const message = "the server offers another definition than the approved one";
-      if (ports.policy === "fail_closed")
+      const isOther = drift === "other-provenance";
+      const message = isOther
+        ? "the server lists other tools than the record of its provenance describes"
+        : "the server offers another definition than the approved one";
+      // Under either policy: another server is not what was approved.
+      if (isOther || ports.policy === "fail_closed")
         return refuse(target, { rule: "catalog-drift", code: "CATALOG_DRIFT_DETECTED", message });
     }
   } catch (thrown) {
     return fail(permit, thrown);
   }
-  const message = taskMismatch(call, target, ports.drift);
+  const message = taskMismatch(call, target, monitor);
   return message === null
     ? proceed(null)
     : refuse(target, { rule: "task-support", code: "TASK_NOT_SUPPORTED", message });

@@ -2,24 +2,22 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SinkCeilings, WindowLimits, type WindowLimit } from "@cmcp/limits";
 import { Vocabulary } from "@cmcp/session";
-import { callCatalog } from "../testing/call-catalog.ts";
-import { deciderOver, makeCall, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import { deciderOf, makeCall, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
 import type { LimitPorts } from "./check-limits.ts";
 import { labelOf } from "../testing/labels.ts";
 
-const catalog = callCatalog();
 const vocabulary = new Vocabulary();
 const LIMIT: WindowLimit = { principal: null, tool: null, windowMs: 1_000, of: "calls", max: 1 };
 
 function codeOf(limits: Partial<LimitPorts>, call = makeCall()): string {
-  const step = deciderOver(catalog, "advisory", limits).decide(call);
+  const step = deciderOf("advisory", limits).decide(call);
   if (step.kind === "continue") return "permitted";
   assert.equal(step.sent, false);
   return `${String(step.detail["error_code"])} ${step.rule}`;
 }
 
 function messageOf(limits: Partial<LimitPorts>, call = makeCall()): string {
-  const step = deciderOver(catalog, "enforcing", limits).decide(call);
+  const step = deciderOf("enforcing", limits).decide(call);
   assert.ok(step.kind === "ending" && step.outcome.kind === "error");
   return step.outcome.message;
 }
@@ -49,7 +47,7 @@ describe("limits of a call", () => {
 
   test("a call that policy permits is counted, and one that it refuses is not", () => {
     const windows = new WindowLimits([LIMIT], () => 0);
-    const decider = deciderOver(catalog, "enforcing", { windows });
+    const decider = deciderOf("enforcing", { windows });
     const denied = policyStub(() => ({ decision: "deny" }));
     assert.equal(decider.decide(makeCall(requestFor(), { policy: denied })).kind, "ending");
     assert.equal(decider.decide(makeCall()).kind, "continue");

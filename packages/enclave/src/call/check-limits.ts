@@ -53,7 +53,10 @@ export function checkLimits(call: LimitedInput, target: Target, ports: LimitPort
   return checkSinks(call, target, ports) ?? proceed(limited);
 }
 
-/** The ceilings are held against all that the call could carry out: what the session saw, what the tool can return, and the declared label. */
+/**
+ * The ceilings are held against all that the call could carry out: what the session saw, what the tool can return,
+ * and the declared label.
+ */
 function checkSinks(
   { recorded: { session }, policyRequest }: DecisionInput,
   target: Target,

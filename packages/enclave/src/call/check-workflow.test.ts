@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentRequest } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import { rulesStub, requestFor, sessionOf } from "../testing/calls.ts";
 import { callerOf } from "../testing/record-room.ts";
 import { createCall } from "./call.ts";
 import { checkWorkflow } from "./check-workflow.ts";
@@ -17,7 +17,7 @@ const terms = {
 
 /** The rule and code of a refusal; `null` where the call goes on. */
 function checked(rest: Partial<AgentRequest>, unnamed: string | null = "default"): unknown {
-  const ports = { tasks: new Tasks(() => 0), policy: policyStub(), unnamedWorkflow: () => unnamed };
+  const ports = { tasks: new Tasks(() => 0), rules: rulesStub(), unnamedWorkflow: () => unnamed };
   const call = createCall(sessionOf(), callerOf("alice"), requestFor(rest), ports);
   const step = checkWorkflow(call, target, terms);
   if (step.kind === "continue") return null;

@@ -40,11 +40,10 @@ function policyRequest(q: string, { tool = "lookup", seen = "public", mode = "en
   const recorded = sessionOf();
   recorded.session.raise(labelOf(seen));
   const request = requestFor({ name: tool, arguments: { q } });
-  return decideByPolicy(
-    makeCall(request, { recorded, policy: by }),
-    targetOf(catalog, request),
-    gatewayWith(catalog, mode),
-  );
+  return decideByPolicy(makeCall(request, { recorded, policy: by }), targetOf(catalog, request), {
+    gateway: gatewayWith(mode),
+    lifted: new Set(),
+  });
 }
 
 function permitted(step: Step<Permit>): Permit {

@@ -4,7 +4,7 @@ import { loadDetectors, type Detectors } from "@cmcp/findings";
 import type { GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
 import type { Outcome } from "@cmcp/mcp";
-import { deciderOver, makeCall, permitFor, policyStub, requestFor, sessionOf, taskState } from "../testing/calls.ts";
+import { deciderOf, makeCall, permitFor, policyStub, requestFor, sessionOf, taskState } from "../testing/calls.ts";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { ContentFindings } from "./content-findings.ts";
 import { DeliveryDecider } from "./decide-delivery.ts";
@@ -37,7 +37,7 @@ function scene({ decide = noCards, decidesDelivery = true, labels = {}, mode = "
   const content = new ContentFindings(detectors);
   const recorded = sessionOf();
   const call = makeCall(requestFor({ arguments: args }), { policy: policyStub(decide, { decidesDelivery }), recorded });
-  const decider = deciderOver(catalog, mode);
+  const decider = deciderOf(mode);
   const ports = { decider, content, labels: new FindingLabels(labels, new Vocabulary()) };
   return { delivery: new DeliveryDecider(ports, call, target), recorded };
 }

@@ -74,18 +74,35 @@ export class DeliveryDecider {
    * The ending as policy lets it be delivered. A withheld result is recorded as denied; the call was sent, and its data counts as seen.
    *
    * @param inspectAs inspects the answer again, under a permit that redacts more
+   * @param lifted refusals that approvals lift
    */
-  endingOf(ending: Ending, permit: Permit, inspectAs: (permit: Permit) => Ending): Ending {
+  endingOf(
+    ending: Ending,
+    permit: Permit,
+    inspectAs: (permit: Permit) => Ending,
+    lifted: ReadonlySet<string> = new Set(),
+  ): Ending {
     const message = contentOf(ending.outcome);
     if (message === null) return ending;
-    const decision = this.#decide(message, (found) => (this.#result = found));
-    if (!decision.delivers) return this.#withhold(ending, decision.rule);
+    const decision = this.#decide(message, (found) => (this.#result = found), lifted);
+    if (!decision.delivers) {
+      const withheld = this.#withhold(ending, decision.rule);
+      const { approval: terms, rule } = decision;
+      const result = resultIn(ending.outcome);
+      if (terms === undefined || result === null) return withheld;
+      const held = { ending, permit, result, inspectAs };
+      return { ...withheld, approvable: { rule, terms }, held };
+    }
     if (decision.redactFields.length === 0) return ending;
-    if (!hasResult(ending.outcome)) return this.#withhold(ending, decision.rule);
+    if (resultIn(ending.outcome) === null) return this.#withhold(ending, decision.rule);
     return inspectAs({ ...permit, decision: redactedDecision(permit), ...redactionOfBoth(permit, decision) });
   }
 
-  #decide(message: JsonValue, seen: (found: Findings) => void): DeliveryDecision {
+  #decide(
+    message: JsonValue,
+    seen: (found: Findings) => void,
+    lifted: ReadonlySet<string> = new Set(),
+  ): DeliveryDecision {
     const { decider, labels, content } = this.#ports;
     let found: Findings | undefined;
     const look = (): Findings => {
@@ -96,7 +113,7 @@ export class DeliveryDecider {
     if (labels.isConfigured) this.#raise(look());
     if (!this.#call.policy.decidesDelivery) return DELIVERED;
     const bytes = Buffer.byteLength(canonicalText(message));
-    const decision = decider.decideDelivery(this.#call, this.#target, { bytes, findings: look });
+    const decision = decider.decideDelivery(this.#call, this.#target, { bytes, findings: look }, lifted);
     if (!decision.delivers || decision.advisory !== null) this.#rule = decision.rule;
     this.#advisory = decision.advisory ?? this.#advisory;
     return decision;
@@ -156,9 +173,11 @@ function contentOf(outcome: Outcome): JsonObject | null {
   }
 }
 
-/** Whether there is a result to redact. */
-function hasResult(outcome: Outcome): boolean {
-  return outcome.kind === "result" || (outcome.kind === "task" && isJsonObject(outcome.ending.result));
+/** The result of a call, or of the task that it became; `null` where there is none. */
+function resultIn(outcome: Outcome): JsonObject | null {
+  if (outcome.kind === "result") return outcome.result;
+  const result = outcome.kind === "task" ? outcome.ending.result : undefined;
+  return isJsonObject(result) ? result : null;
 }
 
 function redactedDecision({ decision }: Permit): Permit["decision"] {

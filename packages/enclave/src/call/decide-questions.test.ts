@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { makeCall, deciderOver, policyStub, requestFor } from "../testing/calls.ts";
+import { makeCall, deciderOf, policyStub, requestFor } from "../testing/calls.ts";
 import type { GatewayFacts } from "./policy-facts.ts";
 import { QuestionDecider } from "./decide-questions.ts";
 
@@ -26,10 +26,10 @@ function scene({ forbidden = [], mode = "enforcing", call = () => ({}) }: Scene 
     return forbidden.includes(requestMethod) ? { decision: "deny", rule: "no" } : {};
   };
   let policy: CompiledPolicy = policyStub(verdictOf);
-  const decider = deciderOver(catalog, mode);
+  const decider = deciderOf(mode);
   const made = makeCall(requestFor(), { policy });
   const questions = new QuestionDecider(
-    { decider, policy: () => policy, advisory: (id, code) => void lines.push([id, code]) },
+    { decider, rules: () => ({ policy, catalog }), advisory: (id, code) => void lines.push([id, code]) },
     made,
     target,
   );

@@ -1,10 +1,10 @@
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import type { Target } from "@cmcp/catalog";
-import type { CompiledPolicy } from "@cmcp/policy";
 import type { Call } from "./call.ts";
 import type { Decider } from "./decide.ts";
 import type { Detail, Refusal } from "./ending.ts";
 import type { Question } from "./policy-facts.ts";
+import type { Rules } from "./rules.ts";
 
 /** A question that policy allows. */
 export interface PermittedQuestion {
@@ -15,8 +15,8 @@ export interface PermittedQuestion {
 /** What deciding questions needs. */
 export interface QuestionDeciderPorts {
   readonly decider: Pick<Decider, "decide" | "decideQuestion">;
-  /** The policy in force now, which may be newer than the call's. */
-  readonly policy: () => CompiledPolicy;
+  /** The rules in force now, which may be newer than the call's. */
+  readonly rules: () => Rules;
   /** Called for each question that policy refuses and the enforcement mode lets through. */
   readonly advisory: (callId: string, code: Refusal["code"]) => void;
 }
@@ -52,7 +52,7 @@ export class QuestionDecider {
           this.#decide({ method, answer }, letThrough),
           "policy does not allow the answer to go to the server, after the data seen since",
         );
-        const decision = this.#ports.decider.decide(this.#callUnderCurrentPolicy(answer));
+        const decision = this.#ports.decider.decide(this.#callUnderCurrentRules(answer));
         if (decision.kind === "continue" || decision.outcome.kind !== "error") return;
         const { code } = decision.outcome;
         requireAllowed(
@@ -82,15 +82,15 @@ export class QuestionDecider {
   }
 
   /** The call is counted already: deciding it again adds nothing to limits and history. */
-  #callUnderCurrentPolicy(answer?: JsonObject): Call {
-    const call = { ...this.#call, policy: this.#ports.policy(), requestBytes: 0, isFollowUp: true };
+  #callUnderCurrentRules(answer?: JsonObject): Call {
+    const call = { ...this.#call, ...this.#ports.rules(), requestBytes: 0, isFollowUp: true };
     return answer === undefined ? call : { ...call, answer };
   }
 
   /** @param counted whether this question was already counted as let through by the mode */
   #decide(question: Question, counted: boolean): QuestionOutcome {
     const { allowed, refusal } = this.#ports.decider.decideQuestion(
-      this.#callUnderCurrentPolicy(question.answer ?? undefined),
+      this.#callUnderCurrentRules(question.answer ?? undefined),
       this.#target,
       question,
     );

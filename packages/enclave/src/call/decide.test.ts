@@ -4,7 +4,7 @@ import type { AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy, GovernedFacts, Verdict } from "@cmcp/policy";
 import { Vocabulary } from "@cmcp/session";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { makeCall, deciderOver, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import { makeCall, deciderOf, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
 import type { GatewayFacts } from "./policy-facts.ts";
 
 const catalog = callCatalog();
@@ -13,7 +13,7 @@ const deny = (cause: Verdict["cause"] = "policy"): CompiledPolicy => policyStub(
 
 /** The rule of the stage that ends a call; `null` where it goes on. */
 function stage(rest: Partial<AgentRequest>, policy: CompiledPolicy): string | null {
-  const step = deciderOver(catalog).decide(makeCall(requestFor(rest), { policy }));
+  const step = deciderOf().decide(makeCall(requestFor(rest), { policy }));
   return step.kind === "ending" ? step.rule : null;
 }
 
@@ -47,7 +47,7 @@ test("a question has a decision of its own, under the same mode as the call", ()
     return { decision: "deny" };
   });
   const judged = (mode: GatewayFacts["enforcementMode"], by = policy) =>
-    deciderOver(catalog, mode).decideQuestion(makeCall(requestFor(), { policy: by }), lookup, {
+    deciderOf(mode).decideQuestion(makeCall(requestFor(), { policy: by }), lookup, {
       method: "roots/list",
       answer: null,
     });
@@ -69,7 +69,7 @@ function listed(policy: CompiledPolicy, { mode = "enforcing", name = "lookup" }:
   const recorded = sessionOf();
   recorded.session.raise(new Vocabulary().highest);
   const target = targetOf(catalog, requestFor({ name }));
-  return deciderOver(catalog, mode).isListed(makeCall(requestFor(), { recorded, policy }), target).listed;
+  return deciderOf(mode).isListed(makeCall(requestFor(), { recorded, policy }), target).listed;
 }
 
 test("a session's sensitivity removes nothing from lists, and a tool that no session may call is not listed", () => {
@@ -80,6 +80,35 @@ test("a session's sensitivity removes nothing from lists, and a tool that no ses
   assert.equal(listed(deny()), false);
   assert.equal(listed(policyStub(() => ({ decision: "redact" }))), true);
   assert.equal(listed(policyStub(() => ({ decision: "step_up" }))), false);
+});
+
+test("a tool that waits for approvals is listed where enough people can give them", () => {
+  const asking = policyStub(() => ({
+    decision: "step_up",
+    approval: { needed: 2, approvers: null, reason: null },
+  }));
+  const call = makeCall(requestFor(), { policy: asking });
+  const withApprovers = (count: number): boolean => {
+    const approvers = { eligible: ({ needed }: { needed: number }) => (needed <= count ? ["a", "b"] : null) };
+    return deciderOf("enforcing", {}, { approvers }).isListed(call, lookup).listed;
+  };
+  assert.deepEqual([withApprovers(2), withApprovers(1), listed(asking)], [true, false, false]);
+});
+
+test("a held result is for a caller that may still call: not stopped, under a manifest that counts, in its workflow", () => {
+  const ruleOf = (
+    limits: Parameters<typeof deciderOf>[1],
+    { problem = null, workflowId = "default" }: { problem?: "revoked" | null; workflowId?: string } = {},
+  ): string | null => {
+    const recorded = Object.assign(sessionOf(), { manifest: {} });
+    const decider = deciderOf("enforcing", limits, { manifests: { problemOf: () => problem } });
+    const step = decider.checkHeld(makeCall(requestFor({ workflowId }), { recorded }), lookup);
+    return step.kind === "ending" ? step.rule : null;
+  };
+  assert.equal(ruleOf({}), null);
+  assert.equal(ruleOf({ holdOf: () => ({ kind: "blocked", trigger: "operator" }) }), "kill_switch");
+  assert.equal(ruleOf({}, { problem: "revoked" }), "agent_manifest:revoked");
+  assert.equal(ruleOf({}, { workflowId: "other" }), "workflow-not-allowed");
 });
 
 test("a tool is listed if some arguments would be allowed, or only arguments could decide", () => {

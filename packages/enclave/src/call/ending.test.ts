@@ -51,6 +51,21 @@ test("a failed call is a fault that says how far the call came", () => {
   }
 });
 
+test("a fault says why a server was not taken for the approved one, and no other fault says a reason", () => {
+  const detail = { sent: 0, reason: "wrong-issuer" };
+  const mismatch = fail(permit, new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "no", { detail }));
+  assert.deepEqual(mismatch.detail, {
+    error_code: "UPSTREAM_IDENTITY_MISMATCH",
+    outcome: "not-sent",
+    identity_fault: "wrong-issuer",
+  });
+  for (const thrown of [
+    new CmcpError("UPSTREAM_UNAVAILABLE", "no", { detail }),
+    new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "no", { detail: { sent: 0 } }),
+  ])
+    assert.equal("identity_fault" in fail(permit, thrown).detail, false);
+});
+
 test("an unexpected error reaches the agent with a fixed message", () => {
   const { outcome } = fail(permit, new Error("SECRET"));
   assert.ok(outcome.kind === "error");

@@ -1,13 +1,19 @@
+import type { ApprovalRequest } from "@cmcp/approval";
 import { CmcpError, asCmcpError, type ErrorCode, type JsonObject } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit";
 import type { Target } from "@cmcp/catalog";
 import { inspectError } from "@cmcp/inspection";
 import { UpstreamRefusal, refused as refusalOutcome, type Outcome } from "@cmcp/mcp";
+import type { Flows } from "@cmcp/flows";
+import type { ApprovalTerms, DisclosureTerms } from "@cmcp/policy";
 import type { CallDecision, Compartments } from "@cmcp/session";
 import type { Permit } from "./permit.ts";
 
 /** Members of an entry's `detail`. */
 export type Detail = Readonly<Record<string, string | number>>;
+
+/** Answers to a server's questions, by the question's id. */
+export type Answers = NonNullable<ApprovalRequest["answers"]>;
 
 /** How a call ended: what the entry says, and what the agent gets. */
 export interface Ending {
@@ -22,10 +28,32 @@ export interface Ending {
   readonly outcome: Outcome;
   readonly inspection: AuditEntry["response_inspection_result"];
   readonly detail: Detail;
+  /** What lifts the refusal; absent where no approval does. */
+  readonly approvable?: { readonly rule: string; readonly terms: ApprovalTerms };
+  /** Whose permission lifts the refusal; absent where nobody's does. */
+  readonly disclosable?: { readonly rule: string; readonly owners: readonly string[] };
+  /** The result that a refused delivery holds back; absent where there is none that approvals could deliver. */
+  readonly held?: HeldResult;
+  /** Earlier results that stand in what a refused call would send; absent where no rule reads them. */
+  readonly flows?: Flows;
   /** Compartments that findings add to those of the target. */
   readonly compartments?: Compartments;
+  /** Where a person has to consent before the call can be sent; absent where none has to. */
+  readonly consentUrl?: string;
   /** Hash of the request as sent, if that differs from the request as received. */
   readonly requestHash?: string;
+  /** What of the agent's answers is in that request; `null` for none. */
+  readonly inputResponses?: JsonObject | null;
+  /** The agent's answers, each with its question; absent for a request without any. */
+  readonly answers?: Answers;
+}
+
+/** An inspected result that was not delivered, and how to inspect it again under a permit that redacts more. */
+export interface HeldResult {
+  readonly ending: Ending;
+  readonly permit: Permit;
+  readonly result: JsonObject;
+  readonly inspectAs: (permit: Permit) => Ending;
 }
 
 /** What a stage returns: a value for the next stage, or an ending. */
@@ -43,12 +71,19 @@ export interface Refusal {
   readonly message: string;
   /** `step_up`: a person could allow it. `defer`: a later decision could. */
   readonly decision?: "deny" | "step_up" | "defer";
+  /** What lifts it; absent where no approval does. */
+  readonly approval?: ApprovalTerms;
+  /** Whose permission lifts it; absent where nobody's does. */
+  readonly disclosure?: DisclosureTerms;
   /** More data for the agent, from its own request alone. */
   readonly data?: JsonObject;
 }
 
 /** The ending of a call that was not sent. */
-export function refuse(target: Target | null, { rule, code, message, decision = "deny", data = {} }: Refusal): Ending {
+export function refuse(
+  target: Target | null,
+  { rule, code, message, decision = "deny", approval, disclosure, data = {} }: Refusal,
+): Ending {
   const outcome = refusalOutcome(code, message);
   return {
     kind: "ending",
@@ -60,6 +95,8 @@ export function refuse(target: Target | null, { rule, code, message, decision = 
     outcome: { ...outcome, data: { ...outcome.data, ...data } },
     inspection: "n/a",
     detail: { error_code: code },
+    ...(approval === undefined ? {} : { approvable: { rule, terms: approval } }),
+    ...(disclosure === undefined ? {} : { disclosable: { rule, owners: disclosure.owners } }),
   };
 }
 
@@ -76,8 +113,19 @@ export function fail(permit: Permit, thrown: unknown, counts: Detail = {}): Endi
     hasServerText: error instanceof UpstreamRefusal,
     outcome: faultOutcome(error, permit.redactFields.length > 0),
     inspection: "n/a",
-    detail: { error_code: error.code, outcome, ...counts },
+    detail: { error_code: error.code, outcome, ...identityFault(error), ...counts },
+    ...consentOf(error),
   };
+}
+
+/** Where a person has to consent. It is no part of the entry: the state in it is for that person's browser. */
+function consentOf({ code, detail: { consent_url: url } }: CmcpError): Pick<Ending, "consentUrl"> {
+  return code === "CONSENT_REQUIRED" && typeof url === "string" ? { consentUrl: url } : {};
+}
+
+/** Why the server was not taken for the approved one; empty for another fault. */
+function identityFault({ code, detail: { reason } }: CmcpError): Detail {
+  return code !== "UPSTREAM_IDENTITY_MISMATCH" || reason === undefined ? {} : { identity_fault: reason };
 }
 
 /** The outcome that the agent gets for a fault. A server's own JSON-RPC error is inspected first. */

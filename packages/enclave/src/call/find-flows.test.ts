@@ -4,7 +4,7 @@ import type { AgentRequest } from "@cmcp/mcp";
 import type { CompiledPolicy, FlowFacts, GovernedFacts } from "@cmcp/policy";
 import type { Flow } from "@cmcp/flows";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
-import { deciderOver, makeCall, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
+import { deciderOf, makeCall, policyStub, requestFor, sessionOf } from "../testing/calls.ts";
 import type { Call } from "./call.ts";
 import { findFlows, flowDetail, flowFacts, keepDelivered } from "./find-flows.ts";
 import { labelOf } from "../testing/labels.ts";
@@ -92,7 +92,7 @@ test("what a call sent is no flow from its own result", () => {
 
 test("rules get the flows of a call, a refusal has them in its detail, and so has a permit", () => {
   const { call, asked } = readingSession();
-  const refused = deciderOver(catalog).decide(call({ arguments: { q: TEXT } }));
+  const refused = deciderOf().decide(call({ arguments: { q: TEXT } }));
   assert.ok(refused.kind === "ending");
   assert.equal(refused.detail["flow_edges"], 2);
   assert.match(String(refused.detail["flow_from"]), /^notes\/person:exact:100,notes\/person:fingerprint:\d+$/);
@@ -104,17 +104,17 @@ test("rules get the flows of a call, a refusal has them in its detail, and so ha
     path: "/arguments/q",
     coverage: 100,
   });
-  const permitted = deciderOver(catalog).decide(call({ arguments: { q: "hello" } }));
+  const permitted = deciderOf().decide(call({ arguments: { q: "hello" } }));
   assert.ok(permitted.kind === "continue");
   assert.deepEqual(permitted.value.detail, {});
-  const advised = deciderOver(catalog, "silent").decide(call({ arguments: { q: TEXT } }));
+  const advised = deciderOf("silent").decide(call({ arguments: { q: TEXT } }));
   assert.ok(advised.kind === "continue");
   assert.equal(advised.value.detail?.["flow_edges"], 2);
 });
 
 test("a question is decided with the flows of its call, and with those of its answer", () => {
   const { call, asked } = readingSession();
-  const decider = deciderOver(catalog);
+  const decider = deciderOf();
   decider.decideQuestion(call({ arguments: { q: TEXT } }), person, { method: "roots/list", answer: null });
   decider.decideQuestion({ ...call(), answer: { q: TEXT } }, person, { method: "roots/list", answer: null });
   decider.decideQuestion(call(), person, { method: "roots/list", answer: null });
@@ -127,7 +127,7 @@ test("a question is decided with the flows of its call, and with those of its an
 test("lists are made as for a session that was handed nothing", () => {
   const { recorded, call, asked } = readingSession();
   recorded.flows.skip();
-  assert.ok(deciderOver(catalog).isListed(call({ arguments: { q: TEXT } }), person).listed);
+  assert.ok(deciderOf().isListed(call({ arguments: { q: TEXT } }), person).listed);
   assert.deepEqual(asked, [{ flows: [], complete: true }]);
 });
 

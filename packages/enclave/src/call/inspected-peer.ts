@@ -14,13 +14,15 @@ import {
   type Outcome,
   type Peer,
   type RpcBody,
+  type ServerAuthentication,
 } from "@cmcp/mcp";
 import { methodsOf, toInputRequests, type PendingQuestions } from "./pending-questions.ts";
+import { ServerAuthentications } from "./server-authentications.ts";
 import { UrlElicitations } from "./url-elicitations.ts";
+import type { CallCommitments } from "../record/session-commitments.ts";
 import type { Detail } from "./ending.ts";
 import { questionWithheld, type DeliveryDecider } from "./decide-delivery.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
-import { Transcript } from "./transcript.ts";
 
 /** Most questions that one request or task can have open: as many as an agent can answer in one request. */
 const MAX_QUESTIONS = 16;
@@ -44,8 +46,8 @@ export interface InspectedPeerOptions {
   readonly questions: Pick<QuestionDecider, "permit" | "detail">;
   /** Decides each message that the agent is to get. */
   readonly delivery: Pick<DeliveryDecider, "permits">;
-  /** Hashes every message that the agent gets. */
-  readonly transcript: Transcript;
+  /** Get every message of the server, every message that the agent gets, and the agent's answers. */
+  readonly commitments: Pick<CallCommitments, "response" | "upstream" | "answers">;
   /** Called with each message before the agent gets it. */
   readonly onMessage: (message: JsonObject) => void;
   /** Called before an answer of the agent goes to the server. @throws CmcpError if it may not leave */
@@ -60,8 +62,7 @@ export class InspectedPeer implements Peer {
   readonly #options: InspectedPeerOptions;
   readonly #scope: AbortScope;
   readonly #elicitations = new UrlElicitations();
-  /** Hashes the agent's answers. */
-  readonly #answers = new Transcript();
+  readonly #servers = new ServerAuthentications();
   #bytes = 0;
   #violation: CmcpError | null = null;
   #hasSent = false;
@@ -111,22 +112,29 @@ export class InspectedPeer implements Peer {
     return this.#peer.present(outcome);
   }
 
+  authenticated(server: ServerAuthentication): void {
+    this.#servers.add(server);
+  }
+
   /** Why this peer aborted the call; `null` if it did not. */
   get violation(): CmcpError | null {
     return this.#violation;
   }
 
-  /** Counts and hash of the messages between server and agent, for the call's entry; empty if there were none. */
+  /** Who the requests went to, and counts and hash of the messages between server and agent, for the call's entry. */
   get detail(): Detail {
+    const { answers } = this.#options.commitments;
     return {
+      ...this.#servers.detail,
       ...(this.#deliveredCount === 0 ? {} : { events_delivered: this.#deliveredCount }),
       ...(this.#askedCount === 0 ? {} : { questions_asked: this.#askedCount }),
-      ...(this.#answers.length === 0 ? {} : { answers_payload_hash: this.#answers.digest() }),
+      ...(answers.length === 0 ? {} : { answers_payload_hash: answers.digest() }),
       ...this.#options.questions.detail,
     };
   }
 
   async notify(method: string, params: JsonObject): Promise<void> {
+    this.#options.commitments.upstream.add({ method, params });
     const message = this.#inspectNotification(method, params);
     if (message === null || !this.#options.delivery.permits(message)) return;
     if (this.#options.mode === "async") {
@@ -157,6 +165,7 @@ export class InspectedPeer implements Peer {
   }
 
   async ask(method: string, params: JsonObject, until?: AbortSignal): Promise<JsonObject> {
+    this.#options.commitments.upstream.add({ method, params });
     this.#count(params);
     this.#reportFirstMessage();
     const permitted = this.#options.questions.permit(method);
@@ -164,14 +173,19 @@ export class InspectedPeer implements Peer {
     if (inspected === null) throw questionNotAllowed(this.#options.withholdText);
     const question = relatedTo(askableParams(this.#peer.capabilities, method, inspected), this.#options.taskId);
     if (!this.#options.delivery.permits(question)) throw questionWithheld();
-    this.#askedCount += 1;
     this.#elicitations.add(method, question);
     this.#options.onMessage(question);
-    this.#options.transcript.add({ method, params: question });
-    const answer = await this.#answerTo(method, question, until);
+    const takeBack = this.#options.commitments.response.add({ method, params: question });
+    this.#askedCount += 1;
+    const answer = await this.#answerTo(method, question, until).catch((thrown: unknown) => {
+      if (!isForLackOfRoom(thrown)) throw thrown;
+      takeBack();
+      this.#askedCount -= 1;
+      throw thrown;
+    });
     permitted.permitAnswer(answer);
     await this.#options.beforeAnswer();
-    this.#answers.add({ method, answer });
+    this.#options.commitments.answers.add({ method, answer });
     return answer;
   }
 
@@ -224,8 +238,11 @@ export class InspectedPeer implements Peer {
   async #deliver(method: string, params: JsonObject): Promise<void> {
     this.#reportFirstMessage();
     this.#options.onMessage(params);
-    this.#options.transcript.add({ method, params });
-    await this.#peer.notify(method, params);
+    const takeBack = this.#options.commitments.response.add({ method, params });
+    await this.#peer.notify(method, params).catch((thrown: unknown) => {
+      if (isForLackOfRoom(thrown)) takeBack();
+      throw thrown;
+    });
     this.#deliveredCount += 1;
   }
 
@@ -240,6 +257,11 @@ export class InspectedPeer implements Peer {
     this.#scope.abort(this.#violation);
     throw this.#violation;
   }
+}
+
+/** Whether a message was not handed over, as there was no room for it. The agent never gets it. */
+function isForLackOfRoom(thrown: unknown): boolean {
+  return thrown instanceof CmcpError && thrown.code === "OVERLOADED";
 }
 
 function inputNotSupported(): CmcpError {

@@ -28,6 +28,7 @@ test("the intent names the request, the policy and the sensitivity that the sess
     labels: NO_LABELS,
     recordIntent,
     hasWitnesses: false,
+    namesCatalog: false,
   });
   assert.deepEqual(step, { kind: "continue", value: null });
   assert.deepEqual(intents, [
@@ -60,6 +61,7 @@ test("a label of the caller or of the session counts if it is higher", async () 
       labels: NO_LABELS,
       recordIntent,
       hasWitnesses: false,
+      namesCatalog: false,
     });
   };
   await journal(null);
@@ -78,6 +80,7 @@ for (const code of ["AUDIT_STORE_UNAVAILABLE", "WITNESS_UNAVAILABLE"] as const)
       labels: NO_LABELS,
       recordIntent,
       hasWitnesses: false,
+      namesCatalog: false,
     });
     assert.ok(step.kind === "ending" && step.outcome.kind === "error");
     assert.deepEqual([step.decision, step.sent, step.outcome.code], ["fault", false, code]);
@@ -93,6 +96,7 @@ test("an answer needs an intent of its own where the log has witnesses, and leav
     labels: NO_LABELS,
     recordIntent: async (_, { call_id: id }) => void intents.push(id),
     hasWitnesses: false,
+    namesCatalog: false,
   };
   await journalAnswer(call, permit, ports);
   assert.deepEqual(intents, []);
@@ -131,7 +135,7 @@ test("whatever findings on an answer raise is in the intent, which is cosigned b
       let intended = "";
       const recordIntent: IntentPorts["recordIntent"] = async (_, intent) =>
         void (intended = `${intent.session_sensitivity},${intent.compartments ?? ""}`);
-      const ports = { vocabulary, labels, recordIntent, hasWitnesses: true };
+      const ports = { vocabulary, labels, recordIntent, hasWitnesses: true, namesCatalog: false };
       await journalIntent(makeCall(), permitFor(target), ports);
       for (const compartment of labels.of(found)) assert.ok(intended.split(",").includes(compartment), intended);
     }),

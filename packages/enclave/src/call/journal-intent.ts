@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { approvedOf, nameOf } from "@cmcp/catalog";
-import { sessionLabelDetail } from "@cmcp/audit";
+import { callKeyDetail, sessionLabelDetail } from "@cmcp/audit";
 import { joinLabels, type Vocabulary } from "@cmcp/session";
 import type { CallIntent } from "../record/recorder.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
@@ -15,6 +15,8 @@ export interface IntentPorts {
   readonly vocabulary: Vocabulary;
   readonly labels: Pick<FindingLabels, "all">;
   readonly recordIntent: (recorded: RecordedSession, intent: CallIntent) => Promise<void>;
+  /** Whether the catalog can change, so that the record says under which one a call was decided. */
+  readonly namesCatalog: boolean;
   /** Whether the log has witnesses. */
   readonly hasWitnesses: boolean;
 }
@@ -37,8 +39,10 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
       workflow_id: workflowOf(policyRequest),
       request_hash: call.requestHash,
       policy_hash: call.policy.bundle.hash,
+      ...(ports.namesCatalog ? { catalog_hash: call.catalog.hash } : {}),
       session_sensitivity: ports.vocabulary.linear(compartments),
       ...sessionLabelDetail({ compartments, integrity }),
+      ...callKeyDetail(call.keyed),
     });
     return proceed(null);
   } catch (thrown) {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "@cmcp/boundary";
 import type { Target } from "@cmcp/catalog";
+import type { CallApproval } from "./tasks.ts";
 
 /** The permission for one call. `decideByPolicy` makes it once, and it goes unchanged to the entry and the receipt. */
 export interface Permit {
@@ -12,6 +13,8 @@ export interface Permit {
   readonly keepFields: readonly string[];
   /** What was found while deciding, for the entry. */
   readonly detail?: Readonly<Record<string, string | number>>;
+  /** What approvals lifted for it, for the task that it may become; absent without approvals. */
+  readonly approval?: CallApproval;
   /** With `advisory_deny`: the refusal that an enforcing mode would give. */
   readonly advisory: { readonly decision: "deny" | "step_up" | "defer"; readonly code: ErrorCode } | null;
 }

@@ -7,7 +7,7 @@ import { policyFacts, listingFacts, questionFacts, type GatewayFacts } from "./p
 import { labelOf } from "../testing/labels.ts";
 
 const catalog = callCatalog();
-const gateway = gatewayWith(catalog);
+const gateway = gatewayWith();
 const argument = { name: "who", value: "A" };
 
 const factsFor = (rest: Partial<AgentRequest>, from = gateway) => {
@@ -71,7 +71,7 @@ test("rules see the session's labels, caller, workflow and gateway", () => {
 test("rules see the tools of a workflow: every tool if none are configured, none for an unknown workflow", () => {
   const found = (workflowId: string | null, workflowTools: GatewayFacts["workflowTools"]) =>
     factsFor({ workflowId }, { ...gateway, workflowTools }).workflowAllowedTools;
-  assert.deepEqual(found("any", undefined), ["lookup", "person", "unpinned"]);
+  assert.deepEqual(found("any", undefined), ["lookup", "person", "transfer", "unpinned"]);
   const tools = { billing: ["pay", "lookup"], default: [] };
   assert.deepEqual(found("billing", tools), ["pay", "lookup"]);
   for (const workflow of [null, "other", "constructor", "__proto__"])

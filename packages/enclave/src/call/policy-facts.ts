@@ -1,5 +1,5 @@
 import { canonicalText, type JsonObject } from "@cmcp/boundary";
-import { approvedOf, nameOf, type CatalogTool, type Target } from "@cmcp/catalog";
+import { approvedOf, nameOf, type Catalog, type CatalogTool, type Target } from "@cmcp/catalog";
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
@@ -14,25 +14,31 @@ import { invokedToolOf } from "./invoked-tool.ts";
 export interface GatewayFacts {
   readonly vocabulary: Vocabulary;
   readonly enforcementMode: "enforcing" | "advisory" | "silent";
-  readonly catalogHash: string;
   readonly platform: string;
   readonly isolation: string;
-  /** Names of every tool of the catalog. */
-  readonly tools: readonly string[];
   /** The tools of each workflow; `undefined` if the configuration does not list tools by workflow. */
   readonly workflowTools: Readonly<Record<string, readonly string[]>> | undefined;
   readonly history: Pick<History, "facts" | "count">;
   readonly content: ContentFindings;
 }
 
-function toolsOf({ tools, workflowTools }: GatewayFacts, workflowId: string): readonly string[] {
-  if (workflowTools === undefined) return tools;
+/** Names of the tools of each catalog. */
+const toolNames = new WeakMap<Catalog["tools"], readonly string[]>();
+
+function namesOf({ tools }: Catalog): readonly string[] {
+  const known = toolNames.get(tools) ?? [...tools.keys()];
+  toolNames.set(tools, known);
+  return known;
+}
+
+function toolsOf({ workflowTools }: GatewayFacts, catalog: Catalog, workflowId: string): readonly string[] {
+  if (workflowTools === undefined) return namesOf(catalog);
   return Object.hasOwn(workflowTools, workflowId) ? (workflowTools[workflowId] ?? []) : [];
 }
 
 function requestFacts(
   gateway: GatewayFacts,
-  { caller, recorded, policyRequest, flows = UNKNOWN_FLOWS }: DecisionInput,
+  { caller, recorded, policyRequest, catalog, flows = UNKNOWN_FLOWS }: DecisionInput,
   target: Target,
   history: HistoryFacts,
 ): RequestFacts {
@@ -40,9 +46,9 @@ function requestFacts(
   const workflowId = workflowOf(policyRequest);
   return {
     principal: principalFacts(caller),
-    sessionId: session.id,
+    sessionId: recorded.id,
     workflowId,
-    workflowAllowedTools: toolsOf(gateway, workflowId),
+    workflowAllowedTools: toolsOf(gateway, catalog, workflowId),
     sessionSensitivity: session.sensitivity,
     sessionMaxSensitivity: session.maxSensitivity,
     sensitivityLevelInt: gateway.vocabulary.rank(session.maxSensitivity),
@@ -51,9 +57,9 @@ function requestFacts(
     flows,
     dataCompartments: compartmentsOfCall(gateway.vocabulary, invokedToolOf(target), null),
     enforcementMode: gateway.enforcementMode,
-    catalogHash: gateway.catalogHash,
+    catalogHash: catalog.hash,
     attestationPlatform: gateway.platform,
-    channel: "plain",
+    channel: caller.channel,
     isolation: gateway.isolation,
     sessionIsolation: "gateway",
     history: history.values,
@@ -126,7 +132,10 @@ export interface Question {
   readonly answer: JsonObject | null;
 }
 
-/** What policy rules can read about a question. The findings are those of the answer, and before there is one those of the call's arguments. */
+/**
+ * What policy rules can read about a question. The findings are those of the answer, and before there is one those of
+ * the call's arguments.
+ */
 export function questionFacts(
   gateway: GatewayFacts,
   call: LimitedInput,

@@ -1,34 +1,40 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RECEIPT_META_KEY } from "@cmcp/audit";
-import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import { commitmentTo, receiptSchema, RECEIPT_META_KEY, SALTS_META_KEY, type Receipt } from "@cmcp/audit";
+import { canonicalText, fromHex, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
-import { silentPeer, type AgentRequest, type Outcome } from "@cmcp/mcp";
+import { silentPeer, type AgentRequest, type Outcome, type RpcBody } from "@cmcp/mcp";
+import { Caller } from "../access/caller.ts";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
+import { messagesCommitment } from "../testing/commitments.ts";
 import { callEntriesOf } from "../testing/entries.ts";
-import { HostStore, callerOf, recordRoom } from "../testing/record-room.ts";
+import { HostStore, recordRoom } from "../testing/record-room.ts";
 import { refuse, type Ending } from "./ending.ts";
-import { canonicalHash } from "./canonical-hash.ts";
 import { recordAndReply, type RecordPorts } from "./record-and-reply.ts";
 import { deliver } from "./result-ending.ts";
-import { Transcript } from "./transcript.ts";
 
 const catalog = callCatalog();
 const peer = silentPeer(new AbortController().signal);
 const RESULT: Outcome = { kind: "result", result: { content: [] } };
 
 /** A record room with one session, and how calls in it are recorded and told. */
-async function start({ claims = false } = {}) {
+async function start({ claims = false, channel = "plain" }: { claims?: boolean; channel?: "plain" | "sealed" } = {}) {
   const made: Claim[] = [];
   const store = new HostStore();
   const room = recordRoom(store);
-  const recorded = await room.sessions.openOrJoin(callerOf("alice"), null);
+  const recorded = await room.sessions.openOrJoin(
+    new Caller({ principalId: "alice", source: "bearer" }, null, { channel }),
+    null,
+  );
   await room.recorder.ensureStarted(recorded);
   const ports: RecordPorts = {
     vocabulary: room.vocabulary,
-    recordDecision: async (session, fields) => await room.recorder.decision(session, fields),
+    recordDecision: async (session, fields, texts) => await room.recorder.decision(session, fields, texts),
+    namesCatalog: false,
+    mayUse: (_, workflow) => ["default", "billing"].includes(workflow),
     evidenceOf: () => "hash-only",
+    grantOf: () => ({}),
     refusalReceipt: () => ({ type: "refusal" }),
     claim: claims
       ? async (session) => {
@@ -45,9 +51,8 @@ async function start({ claims = false } = {}) {
   ) => {
     const request = requestFor(rest);
     const call = makeCall(request, { recorded });
-    const transcript = new Transcript();
-    for (const message of said) transcript.add(message);
-    const body = await recordAndReply(call, { ending: endingOf(request), peer, transcript }, ports);
+    for (const message of said) call.commitments.response.add(message);
+    const body = await recordAndReply(call, { ending: endingOf(request), peer }, ports);
     const entry = callEntriesOf(store, recorded.session.id).at(-1);
     assert.ok(entry !== undefined);
     return { body, entry, call };
@@ -86,29 +91,90 @@ test("the entry says what was requested, decided and returned, and the receipt c
 });
 
 test("the response hash covers all messages and the result, without the gateway's members", async () => {
-  const { reply } = await start();
+  const { reply, recorded } = await start();
+  const handed = (id: string | null, ...messages: JsonObject[]): string =>
+    messagesCommitment(recorded, id ?? "", "response", messages);
   const said = [
     { method: "notifications/message", params: { level: "info", data: "x" } },
     { method: "roots/list", params: {} },
   ];
   const { entry } = await reply({}, found, said);
-  assert.equal(entry.response_payload_hash, canonicalHash([...said, { result: { content: [] } }]));
+  assert.equal(entry.response_payload_hash, handed(entry.call_id, ...said, { result: { content: [] } }));
   const { entry: alone } = await reply({}, found);
-  assert.equal(alone.response_payload_hash, canonicalHash([{ result: { content: [] } }]));
+  assert.equal(alone.response_payload_hash, handed(alone.call_id, { result: { content: [] } }));
 });
 
 test("the response hash covers an error, and the receipt is in its data", async () => {
-  const { reply } = await start();
+  const { reply, recorded } = await start();
   const { body, entry, call } = await reply({}, denied);
   assert.ok("error" in body);
   const { code, message, data } = body.error;
   assert.equal(
     entry.response_payload_hash,
-    canonicalHash([{ error: { code, message, data: { error_code: "POLICY_DENY" } } }]),
+    messagesCommitment(recorded, call.id, "response", [
+      { error: { code, message, data: { error_code: "POLICY_DENY" } } },
+    ]),
   );
   assert.deepEqual([data?.["error_code"], data?.["call_id"]], ["POLICY_DENY", call.id]);
   assert.ok(isJsonObject(data?.["receipt"]));
   assert.equal(JSON.stringify(body).includes("the-rule"), false);
+});
+
+/** The receipt and the salts of an answer; without salts `null`. */
+function openingOf(body: RpcBody): { readonly receipt: Receipt; readonly salts: JsonObject | null } {
+  const meta = "result" in body ? body.result["_meta"] : body.error.data;
+  assert.ok(isJsonObject(meta));
+  const [receipt, salts] =
+    "result" in body ? [meta[RECEIPT_META_KEY], meta[SALTS_META_KEY]] : [meta["receipt"], meta["salts"]];
+  return { receipt: receiptSchema.parse(receipt), salts: isJsonObject(salts) ? salts : null };
+}
+
+function saltIn(salts: JsonObject | null, field: "request" | "response"): Uint8Array {
+  const salt = salts?.[field];
+  return (typeof salt === "string" ? fromHex(salt) : undefined) ?? assert.fail(`no salt of ${field}`);
+}
+
+test("the salts of a sealed call open what its receipt commits to, in a result and in an error, and a plain answer has none", async () => {
+  const sealed = await start({ channel: "sealed" });
+  const plain = await start();
+  for (const endingOf of [found, denied]) {
+    const { body, entry } = await sealed.reply({ arguments: { q: "a" } }, endingOf);
+    const { receipt, salts } = openingOf(body);
+    assert.deepEqual(
+      [receipt.request_payload_hash, receipt.response_payload_hash],
+      [entry.request_payload_hash, entry.response_payload_hash],
+    );
+    const request = { method: "tools/call", params: { name: "lookup", arguments: { q: "a" } } };
+    const last: JsonValue =
+      endingOf === found
+        ? { result: { content: [] } }
+        : { error: { code: -32000, message: "no", data: { error_code: "POLICY_DENY" } } };
+    for (const [field, value] of [
+      ["request", request],
+      ["response", [last]],
+    ] as const)
+      assert.equal(
+        commitmentTo(field, saltIn(salts, field), canonicalText(value)),
+        entry[`${field}_payload_hash`],
+        field,
+      );
+    const { body: clear, entry: recorded } = await plain.reply({}, endingOf);
+    const opening = openingOf(clear);
+    assert.deepEqual([opening.salts, opening.receipt.request_payload_hash], [null, undefined]);
+    assert.ok(recorded.request_payload_hash !== null);
+  }
+});
+
+test("beside the salts stands what went on of the agent's answers, where that is not what it wrote", async () => {
+  const { reply } = await start({ channel: "sealed" });
+  const told = async (requestHash?: string, inputResponses: JsonObject | null = null): Promise<unknown> => {
+    const resent = requestHash === undefined ? {} : { requestHash, inputResponses };
+    return openingOf((await reply({}, (request) => ({ ...found(request), ...resent }))).body).salts?.["inputResponses"];
+  };
+  const other = `sha256:${"a".repeat(64)}`;
+  assert.equal(await told(), undefined);
+  assert.deepEqual(await told(other, { q: { action: "accept" } }), { q: { action: "accept" } });
+  assert.deepEqual(await told(other), {});
 });
 
 test("a sent call raises the session to the label of target and caller; a call that was not sent does not", async () => {
@@ -130,14 +196,23 @@ test("an unknown label is not recorded for the call that it refuses", async () =
   assert.equal(entry.effective_data_class, "pii");
 });
 
-test("an unknown name is recorded as the agent wrote it, without a target", async () => {
+test("a name that the catalog does not have is not recorded: the host reads what is", async () => {
   const { reply } = await start();
   const ending = refuse(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
   const { entry } = await reply({ name: "invented" }, () => ending);
   assert.deepEqual(
     [entry.tool_name, entry.server_identity, entry.effective_data_class, entry.evidence_class],
-    ["invented", null, null, "hash-only"],
+    ["(unknown)", null, null, "hash-only"],
   );
+});
+
+test("a workflow that is not the caller's is not recorded, whatever else the call is refused for", async () => {
+  const { reply } = await start();
+  const elsewhere = refuse(null, { rule: "not-in-catalog", code: "TOOL_NOT_IN_CATALOG", message: "no" });
+  for (const ending of [denied, () => elsewhere]) {
+    const { entry } = await reply({ workflowId: "what the caller typed" }, ending);
+    assert.equal(entry.workflow_id, "(unknown)");
+  }
 });
 
 test("a method other than tools/call is named in the entry", async () => {
@@ -166,10 +241,13 @@ test("an agent gets no answer before its entry is stored", async () => {
   const ports: RecordPorts = {
     vocabulary: recordRoom(new HostStore()).vocabulary,
     recordDecision: () => Promise.reject(new Error("the store is lost")),
+    namesCatalog: false,
+    mayUse: (_, workflow) => ["default", "billing"].includes(workflow),
     evidenceOf: () => "hash-only",
+    grantOf: () => ({}),
     refusalReceipt: () => ({ type: "refusal" }),
     claim: null,
   };
-  const reply = { ending: found(requestFor()), peer, transcript: new Transcript() };
+  const reply = { ending: found(requestFor()), peer };
   await assert.rejects(recordAndReply(makeCall(requestFor(), { recorded }), reply, ports), /lost/);
 });

@@ -55,6 +55,21 @@ test("a state is for one principal, session, method and set of parameters", () =
   assert.equal(states.open(context, sealed).serverState, "state", "what was refused did not use it up");
 });
 
+test("a state that is read can still be opened, for as long as it is needed", () => {
+  let now = 0;
+  const states = new RequestStates(() => now);
+  const [kept, left] = [states.seal(context, waitingFor("kept")), states.seal(context, waitingFor("left"))];
+  assert.equal(states.peek(context, kept, 2_000_000).serverState, "kept");
+  assert.equal(states.peek(context, left, 1).serverState, "left", "no shorter than before");
+  assert.throws(() => states.peek({ ...context, session: "t" }, kept, 1), INVALID);
+  now = 899_999;
+  assert.equal(states.peek(context, left, 1).serverState, "left");
+  now = 2_000_000;
+  assert.throws(() => states.open(context, left), INVALID);
+  assert.equal(states.open(context, kept).serverState, "kept");
+  assert.throws(() => states.peek(context, kept, 3_000_000), INVALID);
+});
+
 test("a call's state is bound to its session, principal, method, name and arguments, and to no id of the request", () => {
   const recorded = sessionOf();
   const of = (rest: Parameters<typeof requestFor>[0], by = recorded): StateContext =>

@@ -95,12 +95,29 @@ export class RequestStates {
 
   /** Opens a state, once. @throws CmcpError `REQUEST_STATE_INVALID` for any other request, a second time, and after 15 minutes */
   open(context: StateContext, state: string): WaitingState {
+    const { iv, content } = this.#read(context, state);
+    this.#waiting.get(context.session)?.delete(iv);
+    return content;
+  }
+
+  /**
+   * Reads a state, which can still be opened.
+   * @param until it can be opened until then at least, in monotonic milliseconds
+   * @throws CmcpError `REQUEST_STATE_INVALID`
+   */
+  peek(context: StateContext, state: string, until: number): WaitingState {
+    const { iv, content } = this.#read(context, state);
+    const waiting = this.#waiting.get(context.session);
+    waiting?.set(iv, Math.max(waiting.get(iv) ?? 0, until));
+    return content;
+  }
+
+  #read(context: StateContext, state: string): { readonly iv: string; readonly content: WaitingState } {
     const bytes = Buffer.from(state, "base64url");
     if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString("base64url") !== state) throw refused();
     const iv = bytes.subarray(0, IV_BYTES);
-    const waiting = this.#waiting.get(context.session);
-    const until = waiting?.get(iv.toString("hex"));
-    if (waiting === undefined || until === undefined || until < this.#now()) throw refused();
+    const until = this.#waiting.get(context.session)?.get(iv.toString("hex"));
+    if (until === undefined || until < this.#now()) throw refused();
     const decipher = createDecipheriv("aes-256-gcm", this.#key, iv)
       .setAAD(canonicalBytes({ ...context }))
       .setAuthTag(bytes.subarray(-TAG_BYTES));
@@ -108,9 +125,7 @@ export class RequestStates {
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString(
         "utf8",
       );
-      const opened = parseJsonText(text);
-      waiting.delete(iv.toString("hex"));
-      return waitingState(opened);
+      return { iv: iv.toString("hex"), content: waitingState(parseJsonText(text)) };
     } catch {
       // Changed, or issued for another request. The error does not say which.
       throw refused();

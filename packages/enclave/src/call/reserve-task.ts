@@ -18,7 +18,7 @@ export function reserveTask(
   const { request, recorded } = call;
   if (request.method !== "tools/call" || (request.task === null && !declaresTasks(capabilities))) return proceed(null);
   try {
-    return proceed(tasks.reserve(recorded.session, request));
+    return proceed(tasks.reserve(recorded.session, request, permit.approval));
   } catch (thrown) {
     if (!(thrown instanceof CmcpError)) throw thrown;
     return request.task === null ? proceed(null) : fail(permit, thrown);

@@ -11,7 +11,7 @@ export function resolveTarget(request: AgentRequest, catalog: Approvals): Step<T
   const target = findTarget(catalog, request);
   if (target === undefined) return refuse(null, { rule: "not-in-catalog", ...notInCatalog(request) });
   if (isCallable(approvedOf(target))) return proceed(target);
-  const message = "the server cannot be called: over https its catalog entry needs a tls_fingerprint";
+  const message = "the server cannot be called: over https its catalog entry needs a tls_fingerprint or another trust";
   return refuse(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });
 }
 

@@ -54,7 +54,16 @@ function resumed(
 /** The input that goes to the server, or the rule and code of the refusal. */
 function outcomeOf(call: Call, questions: ReturnType<typeof questionsWithout>): unknown {
   const step = resumeInput(call, permit, states, questions);
-  if (step.kind === "continue") return step.value;
+  if (step.kind === "continue") {
+    if (step.value === null) return null;
+    const { answers, ...input } = step.value;
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(answers).map(([id, { answer }]) => [id, answer])),
+      input.responses ?? {},
+      "an approver is shown what is sent",
+    );
+    return input;
+  }
   assert.ok(step.outcome.kind === "error" && !step.sent);
   return [step.rule, step.outcome.code];
 }

@@ -3,8 +3,7 @@ import { inspectQuestionAnswer } from "@cmcp/inspection";
 import type { AgentRequest } from "@cmcp/mcp";
 import type { PendingQuestions } from "./pending-questions.ts";
 import type { Call } from "./call.ts";
-import { proceed, refuse, type Refusal, type Step } from "./ending.ts";
-import type { Question } from "./policy-facts.ts";
+import { proceed, refuse, type Answers, type Refusal, type Step } from "./ending.ts";
 import type { Permit } from "./permit.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 import { stateContext, type RequestStates, type WaitingState } from "./request-state.ts";
@@ -15,6 +14,9 @@ export type Input = {
   readonly state: string | null;
 } | null;
 
+/** Input of a repeated request, with each answer beside its question. */
+export type ResumedInput = NonNullable<Input> & { readonly answers: Answers };
+
 type RequestInput = NonNullable<AgentRequest["input"]>;
 
 /**
@@ -24,10 +26,10 @@ type RequestInput = NonNullable<AgentRequest["input"]>;
  */
 export function resumeInput(
   call: Call,
-  { target }: Permit,
+  { target }: Pick<Permit, "target">,
   states: Pick<RequestStates, "open">,
   decider: Pick<QuestionDecider, "refusalOfAnswers">,
-): Step<Input> {
+): Step<ResumedInput | null> {
   const { input } = call.request;
   if (input === null) return proceed(null);
   const waiting = waitingStateOf(call, input, states);
@@ -38,9 +40,10 @@ export function resumeInput(
   const answered = Object.keys(responses ?? {}).length > 0;
   // `tasks/update` carries nothing but answers.
   if (call.task !== null && !answered) return refuse(target, UNREQUESTED_INPUT);
-  if (!answered) return proceed(input.state === null ? null : { responses, state });
-  const refusal = decider.refusalOfAnswers(answeredQuestions(questions, responses ?? {}));
-  return refusal === null ? proceed({ responses, state }) : refuse(target, refusal);
+  if (!answered) return proceed(input.state === null ? null : { responses, state, answers: {} });
+  const answers = answersTo(questions, responses ?? {});
+  const refusal = decider.refusalOfAnswers(Object.values(answers).map(({ method, answer }) => ({ method, answer })));
+  return refusal === null ? proceed({ responses, state, answers }) : refuse(target, refusal);
 }
 
 const UNREQUESTED_INPUT: Refusal = {
@@ -82,12 +85,11 @@ function rebuild(
 }
 
 /** Each question that is answered, with its answer. */
-function answeredQuestions(
-  questions: PendingQuestions,
-  responses: Readonly<Record<string, JsonObject>>,
-): readonly Question[] {
-  return Object.entries(questions).flatMap(([id, { method }]) => {
-    const answer = Object.hasOwn(responses, id) ? responses[id] : undefined;
-    return answer === undefined ? [] : [{ method, answer }];
-  });
+function answersTo(questions: PendingQuestions, responses: Readonly<Record<string, JsonObject>>): Answers {
+  return Object.fromEntries(
+    Object.entries(questions).flatMap(([id, { method, params }]) => {
+      const answer = Object.hasOwn(responses, id) ? responses[id] : undefined;
+      return answer === undefined ? [] : [[id, { method, params, answer }] as const];
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { CmcpError, SharedSlots, canonicalText } from "@cmcp/boundary";
 import { isFinal, type AgentRequest, type TaskState } from "@cmcp/mcp";
-import type { SessionRef } from "../servers/upstreams.ts";
+import type { SessionRef } from "../servers/server-session.ts";
 import type { PendingQuestions } from "./pending-questions.ts";
 
 /** Most tasks of one session, and of all sessions together. */
@@ -13,6 +13,17 @@ const MAX_ARGUMENT_BYTES = 65_536;
 export const MAX_TTL_MS = 86_400_000;
 const ID_BYTES = 24;
 
+/** The approvals that let a call through. */
+export interface CallApproval {
+  /** Joined by commas. */
+  readonly ids: string;
+  /** The refusals that they lifted. */
+  readonly rules: ReadonlySet<string>;
+  /** The policy and the catalog under which they did. */
+  readonly policyHash: string;
+  readonly catalogHash: string;
+}
+
 /** A call that became a task at its server. */
 export interface Task {
   /** The gateway's id for the agent: random, and valid in one session only. */
@@ -21,6 +32,8 @@ export interface Task {
   readonly upstreamId: string;
   /** The call that made the task. Requests about the task are decided as this call. */
   readonly call: Pick<AgentRequest, "name" | "arguments" | "workflowId">;
+  /** What let that call through; absent where it needed no approval. */
+  readonly approval?: CallApproval;
   /** The latest state that the agent got. */
   readonly state: TaskState;
   /** The server's open questions. */
@@ -67,9 +80,10 @@ export class Tasks {
 
   /**
    * Reserves room before the call is sent. If the session is full, a finished task is dropped for it.
+   * @param approval what lets the call through; absent where it needs no approval
    * @throws CmcpError `OVERLOADED`; `MCP_INVALID_REQUEST` for arguments of more than 64 KiB
    */
-  reserve({ id: session, principalId }: SessionRef, call: Task["call"]): TaskReservation {
+  reserve({ id: session, principalId }: SessionRef, call: Task["call"], approval?: CallApproval): TaskReservation {
     if (new TextEncoder().encode(canonicalText(call.arguments)).byteLength > MAX_ARGUMENT_BYTES)
       throw new CmcpError(
         "MCP_INVALID_REQUEST",
@@ -94,6 +108,7 @@ export class Tasks {
           id,
           upstreamId: state.taskId,
           call: { name: call.name, arguments: call.arguments, workflowId: call.workflowId },
+          ...(approval === undefined ? {} : { approval }),
           state: visibleState,
           questions: {},
           cancelled: false,

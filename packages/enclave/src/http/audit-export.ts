@@ -44,32 +44,31 @@ export async function auditExport(parts: ExportPorts, { url, caller, request }: 
   if (recorded !== undefined) {
     await recorder.ensureStarted(recorded);
     const point = await claims.storedPoint(recorded);
-    return jsonInPieces(await exports.open(exporter, recorded.session.id, point));
+    return jsonInPieces(await exports.open(exporter, point));
   }
   const closed = await lookup.closed(caller, id);
-  if (closed !== null) return jsonInPieces(await exports.open(exporter, id, closed));
+  if (closed !== null) return jsonInPieces(await exports.open(exporter, closed));
   const earlier = await lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
   const signature = fromBase64Url(earlier.closed?.end?.bundle_signature ?? "");
   if (signature?.length === ED25519_SIGNATURE_BYTES)
-    return jsonInPieces(await exports.open(exporter, id, earlier.point, () => signature));
-  return jsonInPieces(await exports.stream(exporter, () => interruptedText(parts, id, earlier)));
+    return jsonInPieces(await exports.open(exporter, earlier.point, () => signature));
+  return jsonInPieces(await exports.stream(exporter, () => interruptedText(parts, earlier)));
 }
 
 /** What a crash left of a session, in pieces: see `IncompleteSession`. */
 async function* interruptedText(
   { exports, key }: Pick<ExportPorts, "exports" | "key">,
-  id: string,
   { point, receipts, handOver }: StoredSession,
 ): AsyncGenerator<string, void, void> {
   const left = {
-    session_id: id,
+    session_id: point.first,
     incomplete: true,
     signing_key: key.jwk,
     ...(handOver === null ? {} : { hand_over: handOver }),
     receipts,
   };
   yield `${JSON.stringify(left).slice(0, -1)},"entries":[`;
-  yield* exports.entriesText(id, point);
+  yield* exports.entriesText(point);
   yield "]}";
 }

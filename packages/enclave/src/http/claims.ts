@@ -10,7 +10,7 @@ import { json } from "./json-response.ts";
 
 /** What the claim endpoints need. */
 export interface ClaimEndpointPorts {
-  readonly lookup: SessionLookup;
+  readonly lookup: Pick<SessionLookup, "open" | "closed" | "earlier">;
   readonly claims: Pick<Claims, "claimOpen">;
   readonly closing: Pick<SessionCloser, "close">;
   readonly key: Pick<SigningKey, "jwk" | "sign">;

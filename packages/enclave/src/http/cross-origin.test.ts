@@ -27,7 +27,7 @@ const ASKS = {
 };
 const READABLE = (origin: string): Record<string, string> => ({
   "access-control-allow-origin": origin,
-  "access-control-expose-headers": "mcp-session-id, www-authenticate, allow",
+  "access-control-expose-headers": "mcp-session-id, www-authenticate, dpop-nonce, allow",
   vary: "Origin",
 });
 
@@ -67,7 +67,8 @@ describe("a preflight", () => {
         ...READABLE(origin),
         "access-control-allow-methods": "POST, GET, DELETE",
         "access-control-allow-headers":
-          "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, x-mcp-workflow-id",
+          "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, " +
+          "mcp-name, x-mcp-workflow-id, dpop",
         "access-control-max-age": "7200",
       });
     }

@@ -12,17 +12,24 @@ const REQUEST_HEADERS = [
   "mcp-method",
   "mcp-name",
   "x-mcp-workflow-id",
+  "dpop",
 ];
-/** A parameter that is repeated in a header (MCP 2026-07-28, Streamable HTTP, "Schema Extension"); its name ends in a token (RFC 9110 section 5.6.2). */
+/**
+ * A parameter that is repeated in a header (MCP 2026-07-28, Streamable HTTP, "Schema Extension"); its name ends in a
+ * token (RFC 9110 section 5.6.2).
+ */
 const PARAMETER_HEADER = /^mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
 /** Most parameter headers of one tool. The page chooses the names, so their number is bounded. */
 const MAX_PARAMETER_HEADERS = 32;
 /** The response headers that a page may read besides those that the Fetch standard allows. */
-const EXPOSED_HEADERS = "mcp-session-id, www-authenticate, allow";
+const EXPOSED_HEADERS = "mcp-session-id, www-authenticate, dpop-nonce, allow";
 /** Seconds for which a browser may cache a preflight response. Browsers have limits of their own. */
 const MAX_AGE = "7200";
 
-/** Refuses pages of origins that are not listed. Browsers send `Origin` (MCP transports, security warning). @throws CmcpError `ORIGIN_NOT_ALLOWED` */
+/**
+ * Refuses pages of origins that are not listed. Browsers send `Origin` (MCP transports, security warning).
+ * @throws CmcpError `ORIGIN_NOT_ALLOWED`
+ */
 export function checkOrigin(listed: readonly string[], { headers }: HttpRequest): void {
   const origin = headers.get("origin");
   if (origin !== null && !listed.includes(origin))

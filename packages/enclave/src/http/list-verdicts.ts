@@ -28,23 +28,24 @@ export class ListVerdicts {
   }
 }
 
-/** Everything that a list's decisions depend on but for the catalog, which is fixed: lists are decided without arguments, history and labels. */
-function keyOf(kind: string, { caller, recorded, policyRequest, policy }: DecisionInput): string {
+/** Everything that a list's decisions depend on: lists are decided without arguments, history and labels. */
+function keyOf(kind: string, { caller, recorded, policyRequest, policy, catalog }: DecisionInput): string {
   const readsSession = policy.reads("principal", "session_id") || policy.reads("context", "session_id");
   return hash(
     "sha256",
     JSON.stringify([
       kind,
       policy.bundle.hash,
+      catalog.hash,
       principalFacts(caller),
       workflowOf(policyRequest),
-      readsSession ? recorded.session.id : null,
+      readsSession ? recorded.id : null,
     ]),
   );
 }
 
 /**
- * The verdicts of lists, remembered for each principal with its identity, workflow and policy, and for each session
+ * The verdicts of lists, remembered for each principal with its identity, workflow, policy and catalog, and for each session
  * where a rule reads which session it is. Pages of one list and later lists of the same caller decide each target once.
  */
 export class ListMemory {

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Catalog, CatalogTool, Target } from "@cmcp/catalog";
 import type { CompiledPolicy, GovernedFacts } from "@cmcp/policy";
-import { Turns } from "../access/turns.ts";
+import { Turns } from "@cmcp/wire";
 import type { DecisionInput } from "../call/call.ts";
-import { deciderOver, policyStub, sessionOf } from "../testing/calls.ts";
+import { deciderOf, policyStub, sessionOf } from "../testing/calls.ts";
 import { callCatalog } from "../testing/call-catalog.ts";
 import { callerOf } from "../testing/record-room.ts";
 import { Cursors } from "./cursor.ts";
@@ -30,21 +30,20 @@ const nameIn = (facts: GovernedFacts): string => ("tool" in facts ? facts.tool.t
 
 /** Lists over a catalog and a policy, and which targets were decided, for which workflow. */
 function listsOver(catalog: Catalog, policy: () => CompiledPolicy, workflows: readonly string[] = ["default"]) {
-  const decider = deciderOver(catalog);
+  const decider = deciderOf();
   const decided: string[] = [];
   const rechecked: string[] = [];
   const lists = new Lists({
-    catalog,
     decider: {
       isListed: (call: DecisionInput, target: Target) => {
         decided.push(`${call.policyRequest.workflowId ?? ""} ${target.kind === "tool" ? target.tool.toolName : ""}`);
         return decider.isListed(call, target);
       },
     },
-    policy,
+    rules: () => ({ policy: policy(), catalog }),
     workflows: () => workflows,
     cursors: new Cursors(),
-    drift: { requireRecheck: (kind) => void rechecked.push(kind) },
+    monitorOf: () => ({ requireRecheck: (kind) => void rechecked.push(kind) }),
     turns: new Turns(),
   });
   const session = sessionOf();
@@ -157,6 +156,7 @@ test("the memory of verdicts is bounded, and what was not read for longest gives
       recorded,
       caller: callerOf(principal),
       policy: policyStub(),
+      catalog: callCatalog(),
       policyRequest: { ...REQUEST },
     };
   };
@@ -181,6 +181,7 @@ const REQUEST = {
   arguments: {},
   completion: null,
   trace: null,
+  idempotencyKey: null,
   workflowId: null,
   dataClass: null,
   requestId: 0,
@@ -212,14 +213,14 @@ test("pages together are what deciding every target for every workflow gives", a
           { couldAllow: (facts) => said(facts) === "argument" },
         );
         const { all } = listsOver(catalog, () => policy, workflows);
-        const decider = deciderOver(catalog);
+        const decider = deciderOf();
         const recorded = sessionOf();
         const plain = [...catalog.tools.values()]
           .filter((tool) =>
             workflows.some(
               (workflowId) =>
                 decider.isListed(
-                  { recorded, caller: callerOf("alice"), policy, policyRequest: { ...REQUEST, workflowId } },
+                  { recorded, caller: callerOf("alice"), policy, catalog, policyRequest: { ...REQUEST, workflowId } },
                   { kind: "tool", tool },
                 ).listed,
             ),

@@ -1,10 +1,10 @@
 import type { Catalog, Target } from "@cmcp/catalog";
 import { plainRequest, type ListKind, type ListPage } from "@cmcp/mcp";
-import type { CompiledPolicy } from "@cmcp/policy";
-import type { Turns } from "../access/turns.ts";
+import type { Turns } from "@cmcp/wire";
 import type { Caller } from "../access/caller.ts";
 import type { DecisionInput } from "../call/call.ts";
 import type { Decider, Listing } from "../call/decide.ts";
+import type { Rules } from "../call/rules.ts";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { DriftMonitor } from "../servers/drift.ts";
 import type { Cursors } from "./cursor.ts";
@@ -35,13 +35,13 @@ const COMPARED = {
 
 /** What listing needs. */
 export interface ListPorts {
-  readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
   readonly decider: Pick<Decider, "isListed">;
-  readonly policy: () => CompiledPolicy;
+  readonly rules: () => Rules;
   /** The workflows of this caller whose tools are listed. */
   readonly workflows: (caller: Caller) => readonly string[];
   readonly cursors: Cursors;
-  readonly drift: Pick<DriftMonitor, "requireRecheck">;
+  /** The drift monitor of a catalog. */
+  readonly monitorOf: (catalog: Catalog) => Pick<DriftMonitor, "requireRecheck">;
   readonly turns: Turns;
 }
 
@@ -87,12 +87,12 @@ class PageWork {
 /** The lists of agents: approved definitions that the caller may use, in catalog order, over all servers. */
 export class Lists {
   readonly #ports: ListPorts;
-  readonly #targets: Readonly<Record<ListKind, readonly Target[]>>;
+  /** Of the catalog that was listed last. */
+  #targets: { readonly catalog: Catalog; readonly lists: Readonly<Record<ListKind, readonly Target[]>> } | null = null;
   readonly #memory = new ListMemory();
 
   constructor(ports: ListPorts) {
     this.#ports = ports;
-    this.#targets = listTargets(ports.catalog);
   }
 
   /**
@@ -101,13 +101,14 @@ export class Lists {
    * @throws CmcpError `CURSOR_INVALID`
    */
   async page({ recorded, caller, kind, cursor }: ListRequest): Promise<ListPage> {
-    const { cursors, drift, workflows } = this.#ports;
-    const policy = this.#ports.policy();
-    const targets = this.#targets[kind];
-    const context = [recorded.session.id, kind, policy.bundle.hash];
+    const { cursors, monitorOf, workflows } = this.#ports;
+    const rules = this.#ports.rules();
+    const { policy, catalog } = rules;
+    const targets = this.#targetsOf(catalog)[kind];
+    const context = [recorded.session.id, kind, policy.bundle.hash, catalog.hash];
     const from = cursor === null ? 0 : cursors.read(context, cursor);
     const listed = workflows(caller).map((workflowId): ListedWorkflow => {
-      const call = { recorded, caller, policyRequest: { ...LISTING, workflowId }, policy };
+      const call = { recorded, caller, policyRequest: { ...LISTING, workflowId }, ...rules };
       return { call, verdicts: this.#memory.of(kind, call, targets.length) };
     });
     const work = new PageWork();
@@ -117,8 +118,13 @@ export class Lists {
       const target = targets[at];
       if (target !== undefined && (await this.#isListed(listed, { target, at }, work))) found.push(target);
     }
-    drift.requireRecheck(COMPARED[kind]);
+    monitorOf(catalog).requireRecheck(COMPARED[kind]);
     return { items: found.map(definitionOf), nextCursor: at < targets.length ? cursors.make(context, at) : null };
+  }
+
+  #targetsOf(catalog: Catalog): Readonly<Record<ListKind, readonly Target[]>> {
+    if (this.#targets?.catalog !== catalog) this.#targets = { catalog, lists: listTargets(catalog) };
+    return this.#targets.lists;
   }
 
   /** Whether some workflow lists a target. */

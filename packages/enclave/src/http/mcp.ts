@@ -1,5 +1,4 @@
 import { CmcpError } from "@cmcp/boundary";
-import type { Catalog } from "@cmcp/catalog";
 import {
   createMcpEndpoint,
   type Caller as AuthenticatedCaller,
@@ -10,12 +9,14 @@ import {
   type ListenStream,
 } from "@cmcp/mcp";
 import type { CallRunner } from "../call/call-runner.ts";
+import type { Rules } from "../call/rules.ts";
 import type { Tasks } from "../call/tasks.ts";
 import { Caller } from "../access/caller.ts";
 import type { Listeners } from "../access/listeners.ts";
 import type { TokenBoundStreams } from "../access/token-bound-streams.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 import type { SessionCloser } from "../record/session-closer.ts";
+import type { Session } from "@cmcp/session";
 import type { RecordedSession } from "../record/recorded-session.ts";
 import type { Sessions } from "../record/sessions.ts";
 import { listTaskSupport } from "../servers/task-support.ts";
@@ -23,11 +24,11 @@ import type { Lists } from "./lists.ts";
 
 /** What the MCP endpoint needs. */
 export interface McpEndpointPorts {
-  readonly catalog: Pick<Catalog, "tools" | "prompts" | "resources">;
-  readonly sessions: Pick<Sessions, "open" | "byHandle" | "openOrJoin">;
+  readonly rules: () => Rules;
+  readonly sessions: Pick<Sessions, "open" | "byHandle" | "openOrJoin" | "currentOf">;
   readonly closing: Pick<SessionCloser, "close" | "closeEvicted">;
   readonly lists: Pick<Lists, "page">;
-  readonly taskSupport: Parameters<typeof listTaskSupport>[0];
+  readonly taskSupport: () => Parameters<typeof listTaskSupport>[0];
   readonly tasks: Pick<Tasks, "list">;
   readonly calls: CallRunner;
   readonly listeners: Pick<Listeners, "add">;
@@ -36,26 +37,36 @@ export interface McpEndpointPorts {
   readonly stopping: AbortSignal;
 }
 
-type Ports = McpPorts<RecordedSession>;
+type Ports = McpPorts<Session>;
+type ListenArguments =
+  Parameters<Ports["listen"]> extends [infer Agent, unknown, ...infer Rest] ? [Agent, ...Rest] : never;
 
 /** The MCP endpoint: sessions, filtered lists and calls. */
 export function createMcp(parts: McpEndpointPorts): (request: HttpRequest, caller: Caller) => Promise<HttpResponse> {
-  return createMcpEndpoint<RecordedSession>({
+  // What the protocol keeps for a session outlives its chain: another one goes on when that is full.
+  const recordedOf = (session: Session): RecordedSession => {
+    const recorded = parts.sessions.currentOf(session);
+    if (recorded === undefined) throw new CmcpError("SESSION_CLOSED", "the session is closed");
+    return recorded;
+  };
+  return createMcpEndpoint<Session>({
     serverInfo: { name: "cmcp-gateway", version: GATEWAY_VERSION },
-    capabilities: capabilitiesOf(parts.catalog),
+    get capabilities() {
+      return capabilitiesOf(parts.rules().catalog);
+    },
     sessions: sessionPorts(parts),
-    list: (caller, recorded, kind, cursor) =>
-      parts.lists.page({ recorded, caller: requireCaller(caller), kind, cursor }),
+    list: (caller, session, kind, cursor) =>
+      parts.lists.page({ recorded: recordedOf(session), caller: requireCaller(caller), kind, cursor }),
     stopping: parts.stopping,
-    taskSupport: (tools) => listTaskSupport(parts.taskSupport, tools),
-    tasks: (recorded) => parts.tasks.list(recorded.session.id),
-    perform: (caller, recorded, request, peer) =>
-      parts.calls.run({ recorded, caller: requireCaller(caller), request }, peer),
-    listen: (...listening) => listen(parts, ...listening),
+    taskSupport: (tools) => listTaskSupport(parts.taskSupport(), tools),
+    tasks: (session) => parts.tasks.list(session.id),
+    perform: async (caller, session, request, peer) =>
+      await parts.calls.run({ recorded: recordedOf(session), caller: requireCaller(caller), request }, peer),
+    listen: async (caller, session, ...listening) => await listen(parts, recordedOf(session), caller, ...listening),
   });
 }
 
-function capabilitiesOf({ resources, prompts }: McpEndpointPorts["catalog"]): Ports["capabilities"] {
+function capabilitiesOf({ resources, prompts }: Rules["catalog"]): Ports["capabilities"] {
   return {
     tools: { listChanged: true },
     ...(resources.size === 0 ? {} : { resources: { subscribe: true, listChanged: true } }),
@@ -74,10 +85,11 @@ function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"
   };
   return {
     open: async (caller) => ({ handle: (await opened(sessions.open(requireCaller(caller)))).session.handle }),
-    find: (caller, handle) => unlessClosing(sessions.byHandle(requireCaller(caller), handle)),
-    default: (caller, label) => opened(sessions.openOrJoin(requireCaller(caller), label)),
-    end: async (_caller, recorded) => {
-      await closing.close(recorded);
+    find: (caller, handle) => unlessClosing(sessions.byHandle(requireCaller(caller), handle))?.session,
+    default: async (caller, label) => (await opened(sessions.openOrJoin(requireCaller(caller), label))).session,
+    end: async (_caller, session) => {
+      const recorded = sessions.currentOf(session);
+      if (recorded !== undefined) await closing.close(recorded);
     },
   };
 }
@@ -93,23 +105,27 @@ function unlessClosing(recorded: RecordedSession | undefined): RecordedSession |
   return recorded?.lifecycle.takesCalls === true ? recorded : undefined;
 }
 
-/** Opens a stream for change notifications. It ends when the caller's token expires. Each resource is decided and recorded as a subscription; refused ones are omitted. */
+/**
+ * Opens a stream for change notifications. It ends when the caller's token expires. Each resource is decided and
+ * recorded as a subscription; refused ones are omitted.
+ */
 async function listen(
   parts: McpEndpointPorts,
-  ...[caller, recorded, filter, stream, signal]: Parameters<Ports["listen"]>
+  recorded: RecordedSession,
+  ...[caller, filter, stream, signal]: ListenArguments
 ): Promise<ListenFilter> {
   const { tokenBound, listeners, calls } = parts;
   tokenBound.add(requireCaller(caller), stream.end, signal);
   const { resourceSubscriptions: uris } = filter;
   const followed =
     uris === null ? null : await calls.subscribe({ recorded, caller: requireCaller(caller), uris }, signal);
-  const honoured = acceptedFilter(parts.catalog, filter, followed);
+  const honoured = acceptedFilter(parts.rules().catalog, filter, followed);
   listeners.add(listenerOf(recorded, honoured, stream), signal);
   return honoured;
 }
 
 function acceptedFilter(
-  { resources, prompts }: McpEndpointPorts["catalog"],
+  { resources, prompts }: Rules["catalog"],
   filter: ListenFilter,
   followed: readonly string[] | null,
 ): ListenFilter {

@@ -3,7 +3,10 @@ import { CmcpError, parseJson, schemaProblem, untrusted } from "@cmcp/boundary";
 import type { HttpRequest } from "@cmcp/mcp";
 import type * as z from "zod";
 
-/** Reads an operator's signed statement. @throws CmcpError `METHOD_NOT_ALLOWED`, `MCP_INVALID_REQUEST` for anything that is not one of at most 8 KiB */
+/**
+ * Reads an operator's signed statement.
+ * @throws CmcpError `METHOD_NOT_ALLOWED`, `MCP_INVALID_REQUEST` for anything that is not one of at most 8 KiB
+ */
 export async function readStatement<T>(request: HttpRequest, schema: z.ZodType<T>): Promise<T> {
   if (request.method !== "POST") throw new CmcpError("METHOD_NOT_ALLOWED", "this path does not support the method");
   const chunks: Uint8Array[] = [];

@@ -3,8 +3,10 @@ import type { HttpRequest, HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
 import { attestation, type AttestationPorts } from "./attestation.ts";
 import { auditExport, type ExportPorts } from "./audit-export.ts";
+import { calls, type CallsPorts } from "./calls.ts";
 import { closeById, traceClaim, traceRecord, type ClaimEndpointPorts } from "./claims.ts";
 import { launchDocument, sessionEvidence, type EvidencePorts } from "./session-evidence.ts";
+import { presentManifest, type ManifestEndpointPorts } from "./manifests.ts";
 import { status, type StatusPorts } from "./status.ts";
 
 /** A request of an authenticated caller to one of the routes. */
@@ -27,11 +29,14 @@ export interface Route {
 export interface RoutePorts {
   readonly status: StatusPorts;
   readonly attestation: AttestationPorts;
+  readonly calls: CallsPorts;
+  readonly manifests: ManifestEndpointPorts;
   readonly sessions: ClaimEndpointPorts & EvidencePorts & ExportPorts;
 }
 
 /** The endpoints other than `/mcp`. */
-export function routes({ status: statusPorts, attestation: attestationPorts, sessions }: RoutePorts): readonly Route[] {
+export function routes(ports: RoutePorts): readonly Route[] {
+  const { status: statusPorts, attestation: attestationPorts, sessions } = ports;
   const ofSession = (end: string): RegExp => new RegExp(`^/sessions/([^/]{1,256})/${end}$`);
   return [
     { method: "GET", path: /^\/v1\/status$/, endpoint: () => status(statusPorts) },
@@ -41,6 +46,12 @@ export function routes({ status: statusPorts, attestation: attestationPorts, ses
       endpoint: ({ url, caller }) => attestation(attestationPorts, url, caller),
     },
     { method: "GET", path: /^\/launch-document$/, endpoint: ({ caller }) => launchDocument(sessions, caller) },
+    { method: "GET", path: /^\/calls$/, endpoint: ({ url, caller }) => calls(ports.calls, url, caller) },
+    {
+      method: "POST",
+      path: /^\/manifest$/,
+      endpoint: ({ request, caller }) => presentManifest(ports.manifests, request, caller),
+    },
     { method: "GET", path: /^\/audit\/export$/, endpoint: (asked) => auditExport(sessions, asked) },
     { method: "POST", path: ofSession("close"), endpoint: ({ id, caller }) => closeById(sessions, caller, id) },
     { method: "GET", path: ofSession("trace-claim"), endpoint: ({ id, caller }) => traceClaim(sessions, caller, id) },

@@ -1,6 +1,7 @@
 import { canonicalText, CmcpError, type JsonObject } from "@cmcp/boundary";
-import { writeEvidenceFile } from "@cmcp/appraise/evidence";
+import { writeEvidenceFile, type ClaimPlace } from "@cmcp/appraise/evidence";
 import type { AuditEntry } from "@cmcp/audit";
+import type { Claim } from "@cmcp/claim";
 import type { HttpResponse } from "@cmcp/mcp";
 import type { Caller } from "../access/caller.ts";
 import type { Principals } from "../access/principals.ts";
@@ -9,6 +10,7 @@ import type { Claims } from "../record/claims.ts";
 import { readRoot, type ChainPoint, type OwnJournal } from "../record/read-entries.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { SessionLookup } from "../record/session-lookup.ts";
+import type { StoredSessions } from "../record/stored-sessions.ts";
 import { json } from "./json-response.ts";
 import { unknownSession } from "./claims.ts";
 
@@ -26,22 +28,25 @@ export interface EvidencePorts extends LaunchDocumentPorts {
   readonly recorder: Pick<Recorder, "ensureStarted">;
   readonly sessionEvidence: Pick<SessionEvidence, "of">;
   readonly journal: OwnJournal["journal"];
+  readonly stored: Pick<StoredSessions, "claimPlace">;
 }
 
 /**
  * `GET /sessions/{id}/evidence`: the session's platform evidence, as `evidence.json` for its claim. The root entry names the launch
- * digest. The launch document is included only for callers that may read it.
+ * digest. Of a closed session it has the place of the claim in the log. The launch document is included only for callers that may read it.
  */
 export async function sessionEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<HttpResponse> {
   const found = await findSession(parts, caller, id);
   if (found === null) return json(await earlierEvidence(parts, caller, id));
-  const { sessionId, point } = found;
+  const { point, claim } = found;
   const evidence = await parts.sessionEvidence.of(point.root, caller.principalId);
-  const rootEntry = await readRoot(parts, sessionId, point.root);
+  const rootEntry = await readRoot(parts, point.first, point.root);
+  const log = claim === null ? null : await parts.stored.claimPlace(claim.gateway.session_id, claim);
   return json(
     writeEvidenceFile(evidence, {
       ...(parts.principals.mayReadLaunch(caller) ? { launchDocument: parts.launchDocument } : {}),
       rootEntry: asJson(rootEntry),
+      ...(log === null ? {} : { log }),
     }),
   );
 }
@@ -65,33 +70,36 @@ async function findSession(
   { lookup, claims, recorder }: EvidencePorts,
   caller: Caller,
   id: string,
-): Promise<{ readonly sessionId: string; readonly point: ChainPoint } | null> {
+): Promise<{ readonly point: ChainPoint; readonly claim: Claim | null } | null> {
   const recorded = lookup.open(caller, id);
   if (recorded !== undefined) {
     await recorder.ensureStarted(recorded);
-    return { sessionId: recorded.session.id, point: await claims.storedPoint(recorded) };
+    return { point: await claims.storedPoint(recorded), claim: null };
   }
   const closed = await lookup.closed(caller, id);
-  return closed === null ? null : { sessionId: id, point: closed };
+  return closed === null ? null : { point: closed, claim: closed.claim };
 }
 
 /** The evidence that an earlier instance stored at the close. The launch document is included if this instance has the same one. */
 async function earlierEvidence(parts: EvidencePorts, caller: Caller, id: string): Promise<JsonObject> {
   const earlier = await parts.lookup.earlier(caller, id);
   if (earlier === null) throw unknownSession();
-  const storedEvidence = earlier.closed?.end?.evidence;
-  if (storedEvidence === undefined)
+  const { closed } = earlier;
+  const storedEvidence = closed?.end?.evidence;
+  if (closed === null || storedEvidence === undefined)
     throw new CmcpError("SESSION_INCOMPLETE", "the evidence of the session was not stored, and its instance is gone");
   const rootEntry = earlier.root;
   const sameLaunch =
     rootEntry?.detail?.["launch_digest"] === parts.launchDigest && parts.principals.mayReadLaunch(caller);
+  const log = await parts.stored.claimPlace(id, closed.claim);
   return {
     ...storedEvidence,
+    ...(log === null ? {} : { log: asJson(log) }),
     ...(rootEntry === undefined ? {} : { root_entry: asJson(rootEntry) }),
     ...(sameLaunch ? { launch_document: Buffer.from(parts.launchDocument).toString("base64") } : {}),
   };
 }
 
-function asJson(entry: AuditEntry): JsonObject {
-  return JSON.parse(canonicalText(entry)) as JsonObject;
+function asJson(value: AuditEntry | ClaimPlace): JsonObject {
+  return JSON.parse(canonicalText(value)) as JsonObject;
 }

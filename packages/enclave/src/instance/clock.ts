@@ -1,16 +1,26 @@
 import type { JsonObject } from "@cmcp/boundary";
-import { TimeFloor } from "@cmcp/identity";
+import { TimeFloor, type TimeSources } from "@cmcp/identity";
 
 /** Milliseconds since 1970. An honest clock is later than this. */
 const FLOOR_MS = Date.UTC(2026, 0, 1);
 
 /** The host controls wall time. This clock never runs backwards and never stops. */
 export class Clock {
-  readonly #time = new TimeFloor(FLOOR_MS);
+  readonly #time: TimeFloor;
+
+  /** @param sources the platform's clocks where it is absent */
+  constructor(sources?: TimeSources) {
+    this.#time = new TimeFloor(FLOOR_MS, sources);
+  }
 
   /** The host's time, but at least an earlier result plus the monotonic time since. */
   now(): Date {
     return new Date(this.#time.now());
+  }
+
+  /** From here on the time is never before this one, milliseconds since 1970, which is known to be over. */
+  raise(time: number): void {
+    this.#time.raise(time);
   }
 }
 

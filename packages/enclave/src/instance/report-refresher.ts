@@ -3,7 +3,7 @@ import type { Evidence } from "@cmcp/appraise/evidence";
 import type { EntryFields } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
 import type { Freshness } from "./freshness.ts";
-import { instanceReport, type InstanceReport, type ReportCommitments } from "./report.ts";
+import { instanceReport, type InstanceReport, type ReportCommitments, type RulesHashes } from "./report.ts";
 import { reportFault } from "./stderr-events.ts";
 
 /** How often the age of the report is checked, in milliseconds. */
@@ -14,17 +14,19 @@ export const RETRY_MS = 30_000;
 /** A report of the instance with a random nonce. */
 export async function gatewayReport(
   commitments: ReportCommitments,
-  policyHash: string,
+  rules: RulesHashes,
   collect: (reportData: Uint8Array) => Promise<Evidence>,
 ): Promise<InstanceReport> {
-  return await instanceReport(commitments, policyHash, toBase64Url(randomBytes(32)), collect);
+  return await instanceReport(commitments, rules, toBase64Url(randomBytes(32)), collect);
 }
 
 /** What refreshing needs. */
 export interface ReportRefresherPorts {
   readonly freshness: Freshness;
   readonly stalenessPolicy: string;
-  /** Makes a report of the instance under the policy in force. */
+  /** Whether the present report names the present keys to seal to. */
+  readonly namesSealKeys: () => boolean;
+  /** Makes a report of the instance under the rules in force. */
   readonly report: () => Promise<InstanceReport>;
   /** Adds an entry to every open session. */
   readonly note: (fields: Pick<EntryFields, "entry_type" | "detail">) => void;
@@ -33,8 +35,8 @@ export interface ReportRefresherPorts {
 }
 
 /**
- * Replaces the instance's report before it is too old. Every open session gets an entry for a new report, and one if the report is too
- * old.
+ * Replaces the instance's report before it is too old, and when there are other keys to seal to. Every open session gets an entry for a new
+ * report, and one if the report is too old.
  */
 export class ReportRefresher {
   readonly #parts: ReportRefresherPorts;
@@ -47,8 +49,8 @@ export class ReportRefresher {
 
   /** Checks the age once, and makes a new report if it is due. */
   async checkAge(): Promise<void> {
-    const { freshness, stalenessPolicy, note, now } = this.#parts;
-    if (freshness.isDue && now() >= this.#nextTry) await this.#refresh();
+    const { freshness, stalenessPolicy, namesSealKeys, note, now } = this.#parts;
+    if ((freshness.isDue || !namesSealKeys()) && now() >= this.#nextTry) await this.#refresh();
     if (!freshness.isStale) this.#saidStale = false;
     else if (!this.#saidStale) {
       this.#saidStale = true;
@@ -86,6 +88,10 @@ export class ReportRefresher {
     freshness.renew();
     this.#nextTry = 0;
     const { report_data, generated_at, measurement } = made.evidence;
-    note({ entry_type: "attestation_refresh", detail: { report_data, generated_at, measurement } });
+    const { seal } = made.binding.keys;
+    note({
+      entry_type: "attestation_refresh",
+      detail: { report_data, generated_at, measurement, ...(seal === undefined ? {} : { seal_keys: seal }) },
+    });
   }
 }

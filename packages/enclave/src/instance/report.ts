@@ -1,16 +1,28 @@
 import { toBase64Url, type JsonObject } from "@cmcp/boundary";
 import { writeEvidenceFile, type Evidence, type EvidenceJson, type InstanceBinding } from "@cmcp/appraise/evidence";
 import { instanceReportData } from "@cmcp/attestation";
+import type { SigningPair } from "@cmcp/oauth";
+import type { ClientCertificate } from "./client-certificate.ts";
 import type { Identity } from "./identity.ts";
+import type { SealKeys } from "./seal-keys.ts";
 import type { SigningKey } from "./signing-key.ts";
 
-/** What a report of this instance commits to, besides the policy. */
+/** What a report of this instance commits to, besides policy and catalog. */
 export interface ReportCommitments {
   readonly identity: Pick<Identity, "publicKey" | "signInstanceKey"> | null;
   readonly key: Pick<SigningKey, "jwk" | "thumbprint">;
-  readonly catalog: { readonly hash: string };
+  readonly clientCertificate: Pick<ClientCertificate, "spkiSha256"> | null;
+  /** What the gateway proves itself by to authorization servers. */
+  readonly clientKey: Pick<SigningPair, "thumbprint"> | null;
+  readonly sealKeys: Pick<SealKeys, "name">;
   readonly config: { readonly attestation: { readonly enforcement_mode: InstanceBinding["enforcement_mode"] } };
   readonly launchDigest: string;
+}
+
+/** Hashes of the policy and the catalog that a report commits to, each `sha256:` and hex. */
+export interface RulesHashes {
+  readonly policy: string;
+  readonly catalog: string;
 }
 
 /** A platform report of this instance, with the values that its `report_data` commits to. */
@@ -37,17 +49,23 @@ export interface InstanceReport {
  */
 export async function instanceReport(
   commitments: ReportCommitments,
-  policyHash: string,
+  rules: RulesHashes,
   nonce: string,
   collect: (reportData: Uint8Array) => Promise<Evidence>,
 ): Promise<InstanceReport> {
-  const { identity, key, catalog, config, launchDigest } = commitments;
+  const { identity, key, clientCertificate, clientKey, sealKeys, config, launchDigest } = commitments;
   const binding: InstanceBinding = {
     purpose: "instance-attestation",
     nonce,
-    keys: { signing: key.jwk.x, ...(identity === null ? {} : { identity: identity.publicKey }) },
-    policy_hash: policyHash,
-    catalog_hash: catalog.hash,
+    keys: {
+      signing: key.jwk.x,
+      ...(identity === null ? {} : { identity: identity.publicKey }),
+      ...(clientCertificate === null ? {} : { tls: clientCertificate.spkiSha256 }),
+      ...(clientKey === null ? {} : { oauth: clientKey.thumbprint }),
+      seal: sealKeys.name,
+    },
+    policy_hash: rules.policy,
+    catalog_hash: rules.catalog,
     enforcement_mode: config.attestation.enforcement_mode,
     launch_digest: launchDigest,
   };

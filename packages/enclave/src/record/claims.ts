@@ -2,6 +2,7 @@ import { claimEvidence, writeEvidenceFile, type Evidence } from "@cmcp/appraise/
 import type { SessionEnd, SigningJwk } from "@cmcp/audit";
 import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import { buildClaim, writeClaim, type Claim, type ClaimInput, type WrittenClaim } from "@cmcp/claim";
+import { agentIdentity } from "@cmcp/manifest";
 import { summarize } from "@cmcp/session";
 import { Admission } from "../access/admission.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
@@ -9,6 +10,7 @@ import type { Journal } from "./journal.ts";
 import type { ChainPoint } from "./read-entries.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordedSession } from "./recorded-session.ts";
+import { pointOf } from "./sessions.ts";
 import type { FoldedEntries } from "./session-fold.ts";
 
 /** Largest evidence stored with a session's last claim, in characters of JSON. Claim and evidence fit into one record. */
@@ -51,17 +53,12 @@ export interface ClaimPorts {
 export interface ClaimSettings {
   readonly eatProfile: ClaimInput["eatProfile"];
   readonly mode: ClaimInput["policy"]["mode"];
-  readonly catalogHash: string;
   readonly validitySeconds: number;
   readonly isolation: ClaimInput["surroundings"]["isolation"];
   /** What the kill switch is set to; absent where it is not enabled. */
   readonly killSwitch?: ClaimInput["killSwitch"];
   /** Whether a claim is made after every call. */
   readonly perCall: boolean;
-}
-
-function pointOf({ chain }: RecordedSession): ChainPoint {
-  return { root: chain.root, tip: chain.tip, length: chain.length };
 }
 
 /** Makes claims over sessions. What they say of the entries was kept up to date as those were written, so a claim reads nothing back. */
@@ -132,10 +129,10 @@ export class Claims {
         sign,
       ),
     );
-    await journal.append(recorded.session.id, {
+    await journal.append(claim.gateway.session_id, {
       kind: "claim",
       body: {
-        session_id: recorded.session.id,
+        session_id: claim.gateway.session_id,
         sequence_number: claim.gateway.sequence_number,
         claim_hash: hash,
         claim: written,
@@ -147,26 +144,31 @@ export class Claims {
 
   #input(
     recorded: RecordedSession,
-    { calls, policy }: FoldedEntries,
+    { calls, policy, catalogHash }: FoldedEntries,
   ): Omit<ClaimInput, "attestation" | "sequenceNumber"> {
     const { key, now, settings } = this.#parts;
     const { call_graph_summary: graph } = summarize(recorded.session);
+    const { session: id, root, tip, length } = pointOf(recorded);
     return {
       eatProfile: settings.eatProfile,
       issuedAt: Math.floor(now() / 1000),
       jwk: key.jwk,
       gatewayVersion: GATEWAY_VERSION,
       session: {
-        id: recorded.session.id,
-        ...pointOf(recorded),
+        id,
+        root,
+        tip,
+        length,
         crossBoundaryEvents: graph.cross_boundary_events.map((event) => ({ ...event })),
         edgesRepresent: graph.edges_represent,
       },
       calls,
       policy: { ...policy, mode: settings.mode },
-      catalog: { hash: settings.catalogHash, driftDetected: recorded.drifted.size > 0 },
-      surroundings: { isolation: settings.isolation, channel: "plain" },
+      catalog: { hash: catalogHash, driftDetected: recorded.drifted.size > 0 },
+      surroundings: { isolation: settings.isolation, channel: recorded.session.channel },
       killSwitch: settings.killSwitch,
+      agentIdentity:
+        recorded.manifest === null ? undefined : agentIdentity(recorded.manifest.facts, recorded.manifest.source),
     };
   }
 }

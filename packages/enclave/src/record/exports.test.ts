@@ -4,14 +4,18 @@ import { before, describe, test } from "node:test";
 import * as fc from "fast-check";
 import { bundleText } from "@cmcp/audit";
 import type { CmcpError } from "@cmcp/boundary";
-import { Turns } from "../access/turns.ts";
+import { Turns } from "@cmcp/wire";
 import { entriesOf } from "../testing/entries.ts";
 import { callerOf, HostStore, ofSession, recordRoom, type StoredRecord } from "../testing/record-room.ts";
 import { Exports } from "./exports.ts";
 import type { ChainPoint } from "./read-entries.ts";
+import { pointOf } from "./sessions.ts";
 
 const ENTRIES = 300;
 const NEVER = new AbortController().signal;
+
+/** Entries of one piece of an export. */
+const PIECE = 16;
 
 /** A session of this many entries in a host's store, and exports over it. */
 async function longSession(length = ENTRIES) {
@@ -21,11 +25,12 @@ async function longSession(length = ENTRIES) {
   await room.recorder.ensureStarted(recorded);
   for (let count = 1; count < length; count += 1) await room.recorder.note(recorded, { entry_type: "fault" }).stored;
   const { id } = recorded.session;
-  const point: ChainPoint = { root: recorded.chain.root, tip: recorded.chain.tip, length };
+  const point: ChainPoint = { ...pointOf(recorded), length };
   const sign = (bytes: Uint8Array): Uint8Array => room.key.sign(bytes);
   const own = { journal: room.journal, instance: room.instance };
   const exportsOver = (journal: typeof own.journal | { scan: typeof room.journal.scan } = own.journal): Exports =>
-    new Exports({ own: { ...own, journal }, sign, turns: new Turns() });
+    // Without a clock no piece takes time, and none waits after another.
+    new Exports({ own: { ...own, journal }, sign, turns: new Turns({ now: () => 0, sleep: () => Promise.resolve() }) });
   const expected = (upTo = length): string => [...bundleText(id, entriesOf(store, id).slice(0, upTo), sign)].join("");
   return { store, room, recorded, id, point, exportsOver, expected };
 }
@@ -57,14 +62,10 @@ describe("an export", () => {
   test("is the session's bundle, whole or up to a point", async () => {
     const { id, point, exportsOver, expected, store } = made;
     const exports = exportsOver();
-    assert.equal(await textOf(await exports.open(alice, id, point)), expected());
-    for (const length of [1, 63, 64, 65, 128]) {
+    assert.equal(await textOf(await exports.open(alice, point)), expected());
+    for (const length of [1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE]) {
       const tip = entriesOf(store, id)[length - 1]?.entry_hash ?? "";
-      assert.equal(
-        await textOf(await exports.open(alice, id, { ...point, tip, length })),
-        expected(length),
-        `${length}`,
-      );
+      assert.equal(await textOf(await exports.open(alice, { ...point, tip, length })), expected(length), `${length}`);
     }
   });
 
@@ -105,7 +106,7 @@ describe("an export", () => {
     );
     await fc.assert(
       fc.asyncProperty(change, async ({ what, shown }) => {
-        const { text, code } = await failing(async () => await show(shown).open(alice, id, point));
+        const { text, code } = await failing(async () => await show(shown).open(alice, point));
         assert.equal(code, "AUDIT_STORE_MISMATCH", what);
         assert.throws(() => JSON.parse(text), SyntaxError);
       }),
@@ -118,13 +119,13 @@ describe("an export", () => {
       { length: ENTRIES + 1 },
     ])
       assert.equal(
-        (await failing(async () => await exportsOver().open(alice, id, { ...point, ...wrong }))).code,
+        (await failing(async () => await exportsOver().open(alice, { ...point, ...wrong }))).code,
         "AUDIT_STORE_MISMATCH",
       );
   });
 
   test("reads the store no faster than it is read", async () => {
-    const { id, point, room, exportsOver } = made;
+    const { point, room, exportsOver } = made;
     let read = 0;
     const exports = exportsOver({
       scan: async function* (filter) {
@@ -134,17 +135,17 @@ describe("an export", () => {
         }
       },
     });
-    const pieces = (await exports.open(alice, id, point))[Symbol.asyncIterator]();
+    const pieces = (await exports.open(alice, point))[Symbol.asyncIterator]();
     for (let piece = 1; piece <= 3; piece += 1) {
       await pieces.next();
       await new Promise(setImmediate);
-      assert.equal(read, piece * 64);
+      assert.equal(read, piece * PIECE);
     }
     await pieces.return?.();
   });
 
   test("leaves turns to other work, however many there are", async () => {
-    const { id, point, exportsOver } = made;
+    const { point, exportsOver } = made;
     const exports = exportsOver();
     let [turns, running] = [0, true];
     const look = (): void => {
@@ -152,14 +153,14 @@ describe("an export", () => {
       if (running) setImmediate(look);
     };
     setImmediate(look);
-    await Promise.all(Array.from({ length: 8 }, async () => await textOf(await exports.open(alice, id, point))));
+    await Promise.all(Array.from({ length: 8 }, async () => await textOf(await exports.open(alice, point))));
     running = false;
-    assert.ok(turns >= 8 * Math.floor(ENTRIES / 64), `${turns} turns`);
+    assert.ok(turns >= 8 * Math.floor(ENTRIES / PIECE), `${turns} turns`);
   });
 });
 
 test("of a principal's exports a few run and others wait; another principal's begins at once; a place is given back however one ends", async () => {
-  const { id, point, room, exportsOver } = await longSession(130);
+  const { point, room, exportsOver } = await longSession(130);
   let [open, most] = [0, 0];
   const exports = exportsOver({
     scan: async function* (filter) {
@@ -178,12 +179,12 @@ test("of a principal's exports a few run and others wait; another principal's be
   const aborts = Array.from({ length: 32 }, () => new AbortController());
   const opened: AsyncIterable<Uint8Array>[] = [];
   const asked = aborts.map(async ({ signal }) => {
-    opened.push(await exports.open({ principalId: "alice", signal }, id, point));
+    opened.push(await exports.open({ principalId: "alice", signal }, point));
   });
   const ended = Promise.allSettled(asked);
   await settled();
   assert.deepEqual([opened.length, open], [4, 4]);
-  const bobs = await exports.open({ principalId: "bob", signal: NEVER }, id, point);
+  const bobs = await exports.open({ principalId: "bob", signal: NEVER }, point);
   assert.equal(open, 5);
   await textOf(bobs);
   // One is read whole, one is left in the middle, one is not read at all and its request ends.
@@ -200,13 +201,13 @@ test("of a principal's exports a few run and others wait; another principal's be
   assert.equal(open, 0);
   // A place is given back when an export ends, and its reading ends a few turns later.
   assert.ok(most <= 8, `${most}`);
-  await textOf(await exports.open({ principalId: "alice", signal: NEVER }, id, point));
+  await textOf(await exports.open({ principalId: "alice", signal: NEVER }, point));
 });
 
 test("an export that fails gives its place back", async () => {
-  const { id, point, exportsOver } = await longSession(3);
+  const { point, exportsOver } = await longSession(3);
   const exports = exportsOver();
   for (let count = 0; count < 20; count += 1)
-    await failing(async () => await exports.open({ principalId: "alice", signal: NEVER }, id, { ...point, tip: "0" }));
-  await textOf(await exports.open({ principalId: "alice", signal: NEVER }, id, point));
+    await failing(async () => await exports.open({ principalId: "alice", signal: NEVER }, { ...point, tip: "0" }));
+  await textOf(await exports.open({ principalId: "alice", signal: NEVER }, point));
 });

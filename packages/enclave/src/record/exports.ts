@@ -1,7 +1,7 @@
 import { BundleWriter, type AuditEntry, type Sign } from "@cmcp/audit";
 import { canonicalText, CmcpError } from "@cmcp/boundary";
 import { Admission } from "../access/admission.ts";
-import type { Turns } from "../access/turns.ts";
+import type { Turns } from "@cmcp/wire";
 import { reportFault } from "../instance/stderr-events.ts";
 import { readEntries, type ChainPoint, type OwnJournal } from "./read-entries.ts";
 
@@ -10,7 +10,7 @@ const MAX_RUNNING = 8;
 /** Most exports of one principal that run or wait. */
 const MAX_PER_PRINCIPAL = 128;
 /** Entries of one piece. An entry is a kilobyte or two. */
-const PIECE_ENTRIES = 64;
+const PIECE_ENTRIES = 16;
 
 /** What exporting needs. */
 export interface ExportsPorts {
@@ -40,13 +40,8 @@ export class Exports {
    * @param sign the signature of the bundle; this instance's without
    * @throws CmcpError `OVERLOADED`; `AUDIT_STORE_MISMATCH`, `AUDIT_STORE_UNAVAILABLE`, also while the pieces are read
    */
-  async open(
-    exporter: Exporter,
-    sessionId: string,
-    point: ChainPoint,
-    sign: Sign = this.#ports.sign,
-  ): Promise<AsyncIterable<Uint8Array>> {
-    return await this.stream(exporter, () => this.#bundle(sessionId, point, sign));
+  async open(exporter: Exporter, point: ChainPoint, sign: Sign = this.#ports.sign): Promise<AsyncIterable<Uint8Array>> {
+    return await this.stream(exporter, () => this.#bundle(point, sign));
   }
 
   /** As {@link open}, for pieces of the caller's own. They are made while one of the bounded places is held. */
@@ -55,14 +50,14 @@ export class Exports {
     pieces: () => AsyncGenerator<string, void, void>,
   ): Promise<AsyncIterable<Uint8Array>> {
     const over = Promise.withResolvers<void>();
-    const place = Promise.withResolvers<void>();
+    const slot = Promise.withResolvers<void>();
     this.#admission
       .run(principalId, signal, async () => {
-        place.resolve();
+        slot.resolve();
         await over.promise;
       })
-      .catch(place.reject);
-    await place.promise;
+      .catch(slot.reject);
+    await slot.promise;
     const source = pieces();
     // Ends the reading too. Nobody may have begun to read the pieces when the request ends.
     const end = (): void => {
@@ -80,24 +75,24 @@ export class Exports {
     }
   }
 
-  async *#bundle(sessionId: string, point: ChainPoint, sign: Sign): AsyncGenerator<string, void, void> {
-    const writer = new BundleWriter(sessionId);
-    for await (const entries of this.#pieces(sessionId, point)) yield writer.add(entries);
+  async *#bundle(point: ChainPoint, sign: Sign): AsyncGenerator<string, void, void> {
+    const writer = new BundleWriter(point.session);
+    for await (const entries of this.#pieces(point)) yield writer.add(entries);
     yield writer.end(sign);
   }
 
   /** A session's entries up to a point of its chain, as members of an array, in pieces. @throws as {@link open} */
-  async *entriesText(sessionId: string, point: ChainPoint): AsyncGenerator<string, void, void> {
+  async *entriesText(point: ChainPoint): AsyncGenerator<string, void, void> {
     let isFirst = true;
-    for await (const entries of this.#pieces(sessionId, point)) {
+    for await (const entries of this.#pieces(point)) {
       yield `${isFirst ? "" : ","}${entries.map((entry) => canonicalText(entry)).join(",")}`;
       isFirst = false;
     }
   }
 
-  async *#pieces(sessionId: string, point: ChainPoint): AsyncGenerator<readonly AuditEntry[], void, void> {
+  async *#pieces(point: ChainPoint): AsyncGenerator<readonly AuditEntry[], void, void> {
     let entries: AuditEntry[] = [];
-    for await (const entry of readEntries(this.#ports.own, sessionId, point)) {
+    for await (const entry of readEntries(this.#ports.own, point)) {
       entries.push(entry);
       if (entries.length < PIECE_ENTRIES) continue;
       await this.#ports.turns.next();

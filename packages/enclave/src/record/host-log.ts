@@ -49,7 +49,7 @@ export class HostLog {
     try {
       await exchange.end().catch(rethrow);
       await exchange.head.catch(rethrow);
-      yield* wellFormed(decodeScanned(answered(exchange.body), MAX_RECORD_BYTES));
+      yield* wellFormed(decodeScanned(readAnswer(exchange.body), MAX_RECORD_BYTES));
     } finally {
       exchange.abort();
     }
@@ -81,7 +81,7 @@ export class HostLog {
       await exchange.head.catch(rethrow);
       const chunks: Uint8Array[] = [];
       let length = 0;
-      for await (const chunk of answered(exchange.body)) {
+      for await (const chunk of readAnswer(exchange.body)) {
         const bytes = examine(chunk);
         length += bytes.length;
         if (length > MAX_ANSWER_BYTES) throw mismatch("the host's answer is too large");
@@ -94,14 +94,17 @@ export class HostLog {
   }
 }
 
-const HOST_ERRORS = { AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer" };
+const HOST_ERRORS = {
+  AUDIT_STORE_UNAVAILABLE: "the host's audit store did not answer",
+  AUDIT_STORE_DAMAGED: "the host's audit store is damaged",
+};
 
 function rethrow(thrown: unknown): never {
   throw hostError(thrown, HOST_ERRORS, "AUDIT_STORE_UNAVAILABLE");
 }
 
 /** The chunks of the host's reply, with its errors mapped. */
-async function* answered(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
+async function* readAnswer(body: AsyncIterable<Untrusted<Uint8Array>>): AsyncGenerator<Untrusted<Uint8Array>> {
   const chunks = body[Symbol.asyncIterator]();
   for (let step = await chunks.next().catch(rethrow); step.done !== true; step = await chunks.next().catch(rethrow))
     yield step.value;
@@ -131,8 +134,8 @@ function readShownHead(bytes: Uint8Array): ShownHead {
 
 function hashesIn(bytes: Uint8Array): Uint8Array[] {
   if (bytes.length % HASH_BYTES !== 0) throw mismatch("the host's answer is not a list of hashes");
-  return Array.from({ length: bytes.length / HASH_BYTES }, (_, place) =>
-    bytes.slice(place * HASH_BYTES, (place + 1) * HASH_BYTES),
+  return Array.from({ length: bytes.length / HASH_BYTES }, (_, index) =>
+    bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES),
   );
 }
 

@@ -1,121 +1,49 @@
-/** The journal against a real host service over a real Unix socket. */
+/** What a journal writes, against a real host service. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { sign } from "node:crypto";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import {
-  decidedBy,
-  LogState,
-  readRecord,
-  SessionChain,
-  type HandOver,
-  type JournalRecord,
-  type JournalStatement,
-} from "@cmcp/audit";
-import { jwkThumbprintText } from "@cmcp/attestation";
-import { bytesEqual, CmcpError, examine, fromBase64Url, untrusted } from "@cmcp/boundary";
+import { decidedBy, LogState, readRecord, SessionChain, type JournalRecord, type JournalStatement } from "@cmcp/audit";
+import { bytesEqual, CmcpError, fromBase64Url, untrusted } from "@cmcp/boundary";
 import {
   appendLeaves,
   EMPTY_RANGE,
-  instanceKeyName,
   isSignedBy,
   leafHash,
   parseCheckpoint,
   parseNote,
   rootFromPath,
   sha256,
-  SIGNATURE_TYPE,
-  verifierKey,
 } from "@cmcp/log";
+import { decodeBatch, type WireBatch } from "@cmcp/wire";
+import { SNAPSHOT_EVERY } from "./journal.ts";
 import {
-  decodeBatch,
-  encodeScanned,
-  ExchangePool,
-  listenUnix,
-  serveStream,
-  unixDialer,
-  type IncomingExchange,
-  type Listener,
-  type WireBatch,
-} from "@cmcp/wire";
-import { Journal, SNAPSHOT_EVERY } from "./journal.ts";
-
-const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-const jwk = { kty: "OKP", crv: "Ed25519", x: String(publicKey.export({ format: "jwk" }).x) } as const;
-const instance = jwkThumbprintText(jwk);
-const key = verifierKey(instanceKeyName(instance), SIGNATURE_TYPE.ed25519, fromBase64Url(jwk.x) ?? new Uint8Array());
-const digest = `sha256:${"0".repeat(64)}`;
-const handOver: HandOver = {
-  jwk,
-  gateway_version: "0",
-  policy_hash: digest,
-  catalog_hash: digest,
-  launch_digest: digest,
-  platform: "software-only",
-  measurement: digest,
-  boot_time: "2026-01-01T00:00:00.000Z",
-  history: { state: "complete" },
-  predecessor: null,
-};
-const first = { kind: "hand-over", body: handOver } as const;
+  acknowledge,
+  batchOf,
+  bodyOf,
+  digest,
+  first,
+  instance,
+  JournalHost,
+  key,
+  privateKey,
+} from "../testing/journal-host.ts";
 
 describe("journal", () => {
-  let folder: string;
-  let listener: Listener;
-  let pool: ExchangePool;
-  let serve: (exchange: IncomingExchange) => Promise<void>;
-  let fenced: CmcpError[];
+  let host: JournalHost;
   beforeEach(async () => {
-    fenced = [];
-    folder = await mkdtemp(join(tmpdir(), "cmcp-journal-"));
-    const path = join(folder, "s.sock");
-    listener = await listenUnix(path, (stream) => serveStream(stream, (exchange) => serve(exchange)));
-    pool = new ExchangePool(unixDialer(path), { maxStreams: 8 });
+    host = await JournalHost.open();
   });
-  afterEach(async () => {
-    await pool.close();
-    await listener.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const bodyOf = async (exchange: IncomingExchange): Promise<Uint8Array> => {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of exchange.body) chunks.push(examine(chunk));
-    return Buffer.concat(chunks);
-  };
-  const batchOf = async (exchange: IncomingExchange): Promise<WireBatch> =>
-    decodeBatch(untrusted(await bodyOf(exchange)));
-  const acknowledge = async (exchange: IncomingExchange): Promise<void> => {
-    await exchange.respond({ status: 200, headers: {} });
-    await exchange.end();
-  };
-  const answer = async (exchange: IncomingExchange, bytes: Uint8Array): Promise<void> => {
-    await bodyOf(exchange);
-    await exchange.respond({ status: 200, headers: {} });
-    await exchange.write(bytes);
-    await exchange.end();
-  };
-  const journal = (sign_ = (bytes: Uint8Array): Uint8Array => sign(null, bytes, privateKey)): Journal => {
-    const made = new Journal(
-      pool,
-      { instance, origin: "log.example/0", key, sign: sign_ },
-      (error) => void fenced.push(error),
-    );
-    made.begin({ range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 });
-    return made;
-  };
+  afterEach(() => host.close());
 
   test("a batch is retried at the same place until the host takes it, and its note is of the tree with it", async () => {
     const seen: { first: number; body: Uint8Array }[] = [];
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
       seen.push({ first: exchange.opening.first, body: await bodyOf(exchange) });
       if (seen.length < 3) await exchange.fail("AUDIT_STORE_UNAVAILABLE", "not now");
       else await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     assert.equal(kept.head, null);
     await kept.append(instance, first);
     assert.equal(seen.length, 3);
@@ -134,12 +62,12 @@ describe("journal", () => {
   test("a head goes to the witnesses once it is stored, and a record that is to be cosigned waits for them", async () => {
     const steps: string[] = [];
     const [asked, cosigning] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       await bodyOf(exchange);
       steps.push("stored");
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     kept.begin(
       { range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 },
       {
@@ -165,11 +93,11 @@ describe("journal", () => {
   });
 
   test("a record that no quorum cosigned is an error, and stays in the log", async () => {
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       await bodyOf(exchange);
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     const cosigned = (): Promise<void> => Promise.reject(new CmcpError("WITNESS_UNAVAILABLE", "none"));
     kept.begin({ range: EMPTY_RANGE, state: new LogState(), snapshotAt: 0 }, { stored: () => undefined, cosigned });
     await assert.rejects(kept.appendCosigned(instance, first), { code: "WITNESS_UNAVAILABLE" });
@@ -179,14 +107,14 @@ describe("journal", () => {
 
   test("a store that holds another record at this place fences the instance, which tries no more", async () => {
     let appends = 0;
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       await bodyOf(exchange);
       appends += 1;
       await exchange.fail("AUDIT_STORE_MISMATCH", "another");
     };
-    const kept = journal();
+    const kept = host.journal();
     await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
-    assert.deepEqual([appends, fenced.map(({ code }) => code)], [1, ["AUDIT_STORE_MISMATCH"]]);
+    assert.deepEqual([appends, host.fenced.map(({ code }) => code)], [1, ["AUDIT_STORE_MISMATCH"]]);
     assert.equal(kept.head, null);
   });
 
@@ -194,7 +122,7 @@ describe("journal", () => {
     const appends: number[] = [];
     const stored: (JournalRecord | null)[] = [];
     let signatures = 0;
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       assert.ok(exchange.opening.t === "append");
       assert.equal(exchange.opening.first, stored.length);
       const { records } = await batchOf(exchange);
@@ -202,7 +130,7 @@ describe("journal", () => {
       for (const { leaf, body } of records) stored.push(readRecord(untrusted(leaf), untrusted(body)));
       await acknowledge(exchange);
     };
-    const kept = journal((bytes) => {
+    const kept = host.journal((bytes) => {
       signatures += 1;
       return sign(null, bytes, privateKey);
     });
@@ -216,11 +144,11 @@ describe("journal", () => {
 
   test("each receipt comes with the acknowledgement of its own record, and leads to the root of its note", async () => {
     const stored: WireBatch["records"][number][] = [];
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       stored.push(...(await batchOf(exchange)).records);
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     const chain = new SessionChain("0b6f4f3e-6f0e-4d6b-9f5e-2f8a4c1d7e90");
     const started = chain.write({ entry_type: "session_start" });
     const decided = Array.from({ length: 5 }, (_, index) =>
@@ -258,7 +186,7 @@ describe("journal", () => {
     const kinds: string[] = [];
     const leaves: Uint8Array[] = [];
     let snapshot: JournalRecord | null = null;
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       for (const { kind, leaf, body } of (await batchOf(exchange)).records) {
         kinds.push(kind);
         leaves.push(leafHash(leaf));
@@ -266,7 +194,7 @@ describe("journal", () => {
       }
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     await kept.append(instance, first);
     const provision = (sequence: number): JournalStatement => ({
       kind: "provision",
@@ -291,8 +219,8 @@ describe("journal", () => {
   });
 
   test("while the host does not acknowledge, a caller waits for a limited time, and then new records are refused", async () => {
-    serve = () => new Promise(() => undefined);
-    const held = journal();
+    host.serve = () => new Promise(() => undefined);
+    const held = host.journal();
     held.assertWritable();
     const waiting = held.append(instance, first);
     held.assertCaughtUp();
@@ -303,12 +231,12 @@ describe("journal", () => {
 
   test("after a late acknowledgement records are accepted again", async () => {
     const late = Promise.withResolvers<void>();
-    serve = async (exchange) => {
+    host.serve = async (exchange) => {
       await bodyOf(exchange);
       await late.promise;
       await acknowledge(exchange);
     };
-    const kept = journal();
+    const kept = host.journal();
     await assert.rejects(kept.append(instance, first), { code: "AUDIT_STORE_UNAVAILABLE" });
     assert.ok(kept.behind);
     late.resolve();
@@ -316,60 +244,5 @@ describe("journal", () => {
       await Promise.all(Array.from({ length: 300 }, () => kept.append(instance, first)));
     kept.assertWritable();
     kept.assertCaughtUp();
-  });
-
-  test("records are read however the host splits them, and a cut or malformed one is a mismatch", async () => {
-    const shown = ["one", "two", "x".repeat(100_000)].map((text, index) => ({
-      index,
-      kind: "entry",
-      leaf: Buffer.from("leaf"),
-      body: Buffer.from(text),
-    }));
-    const framed = encodeScanned(shown);
-    let sent = framed;
-    serve = async (exchange) => {
-      await bodyOf(exchange);
-      await exchange.respond({ status: 200, headers: {} });
-      for (let at = 0; at < sent.length; at += 1_013) await exchange.write(sent.subarray(at, at + 1_013));
-      await exchange.end();
-    };
-    const read = async (): Promise<string[]> => {
-      const texts: string[] = [];
-      for await (const { body } of journal().scan({})) texts.push(Buffer.from(examine(body)).toString());
-      return texts;
-    };
-    assert.deepEqual(
-      await read(),
-      shown.map(({ body }) => String(body)),
-    );
-    sent = framed.subarray(0, framed.length - 1);
-    await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" });
-    sent = Buffer.concat([framed.subarray(0, 12), Buffer.from([0xff, 0xff, 0, 0])]);
-    await assert.rejects(read(), { code: "AUDIT_STORE_MISMATCH" }, "a length beyond the limit is not waited for");
-  });
-
-  test("a head, a range and a path are read, and what is none is a mismatch", async () => {
-    let sent: Uint8Array = Buffer.from('{"size":3,"note":"n","snapshot":null}');
-    serve = async (exchange) => await answer(exchange, sent);
-    assert.deepEqual(await journal().readHead(), { size: 3, note: "n", snapshot: null });
-    sent = Buffer.from('{"size":0,"note":"","snapshot":null}');
-    assert.equal(await journal().readHead(), null);
-    for (const other of ['{"size":-1,"note":"n","snapshot":null}', '{"size":1,"note":"n"}', "[]", "{"]) {
-      sent = Buffer.from(other);
-      await assert.rejects(journal().readHead(), { code: "AUDIT_STORE_MISMATCH" }, other.slice(0, 20));
-    }
-    sent = Buffer.alloc(64, 7);
-    assert.deepEqual(
-      (await journal().readRange(3)).map(({ length }) => length),
-      [32, 32],
-    );
-    assert.deepEqual(
-      (await journal().readPath(1, 3)).map(({ length }) => length),
-      [32, 32],
-    );
-    sent = Buffer.alloc(65, 7);
-    await assert.rejects(journal().readRange(3), { code: "AUDIT_STORE_MISMATCH" });
-    serve = async (exchange) => await exchange.fail("AUDIT_STORE_UNAVAILABLE", "no");
-    await assert.rejects(journal().readPath(1, 3), { code: "AUDIT_STORE_UNAVAILABLE" });
   });
 });

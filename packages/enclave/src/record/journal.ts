@@ -131,6 +131,11 @@ export class Journal extends HostLog {
     this.#head = range.size === 0 ? null : { size: range.size, root: rootOf(range) };
   }
 
+  /** Records of the log, with those that the host has not acknowledged. */
+  get size(): number {
+    return this.#next;
+  }
+
   /** The newest head that the host has stored; `null` for an empty log. */
   get head(): StoredHead | null {
     return this.#head;
@@ -232,8 +237,8 @@ export class Journal extends HostLog {
   #apply(statement: Recorded): void {
     if (statement.kind === "claim") return;
     const { instance } = this.#identity;
-    if ("entry" in statement) this.#state?.apply({ kind: "entry", body: statement.entry }, instance);
-    else this.#state?.apply(statement, instance);
+    if ("entry" in statement) this.#state?.apply({ kind: "entry", body: statement.entry }, instance, this.#next);
+    else this.#state?.apply(statement, instance, this.#next);
   }
 
   /**

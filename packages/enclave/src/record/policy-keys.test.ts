@@ -5,12 +5,13 @@ import {
   operatorSigningInput,
   policyKeyDetail,
   policyKeyStatementOf,
+  verifiesStatement,
   type PolicyKeyStatement,
   type SignedPolicyKey,
 } from "@cmcp/audit";
 import { toBase64Url } from "@cmcp/boundary";
 import { SigningKeys } from "@cmcp/policy";
-import { Operators, verifiesStatement } from "../access/operators.ts";
+import { Operators } from "../access/operators.ts";
 import { callerOf, entryIn, HostStore, ofSession, recordRoom } from "../testing/record-room.ts";
 import { PolicyKeys, restorePolicyKeys } from "./policy-keys.ts";
 

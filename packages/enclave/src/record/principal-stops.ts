@@ -17,6 +17,7 @@ export const LIMIT_REFUSALS: ReadonlySet<unknown> = new Set([
   "BUDGET_EXCEEDED",
   "OVERLOADED",
   "POLICY_SIGNING_KEY_REVOKED",
+  "AGENT_MANIFEST_BINDING_FAILED",
 ]);
 
 /** What stopping principals needs. */
@@ -24,7 +25,7 @@ export interface PrincipalStopPorts extends WholeSessionPorts {
   /** `null` where the configuration has no kill switch. */
   readonly killSwitch: { readonly state: KillSwitch; readonly windowSeconds: number } | null;
   readonly recorder: Pick<Recorder, "note">;
-  readonly sessions: Pick<Sessions, "openSessions">;
+  readonly sessions: Pick<Sessions, "openSessionsOf">;
   readonly closing: Pick<SessionCloser, "close">;
   readonly key: RefusalKey;
 }
@@ -106,13 +107,13 @@ export class PrincipalStops {
   }
 
   /** The signed receipt for a call that the kill switch refuses. */
-  receiptFor({ session }: RecordedSession): JsonObject {
+  receiptFor({ session, id }: RecordedSession): JsonObject {
     const stopped = this.#stopped.get(session.principalId);
     const { key, now } = this.#ports;
     return refusalReceipt(
       {
         principal: session.principalId,
-        sessionId: stopped?.sessionId ?? session.id,
+        sessionId: stopped?.sessionId ?? id,
         claimDigest: stopped?.claimDigest ?? null,
         time: new Date(now()),
       },
@@ -131,7 +132,7 @@ export class PrincipalStops {
     for (const recorded of all) this.#note(recorded, detail);
     const [main] = all;
     if (main === undefined) return null;
-    const stopped: Stopped = { sessionId: main.session.id, claimDigest: null };
+    const stopped: Stopped = { sessionId: main.id, claimDigest: null };
     this.#stopped.set(principal, stopped);
     const claims = all.map((recorded) => this.#ports.closing.close(recorded));
     // A session that cannot be closed now is closed by the sweep. It takes no calls either way.
@@ -161,9 +162,7 @@ export class PrincipalStops {
   }
 
   #sessionsOf(principal: string): RecordedSession[] {
-    return this.#ports.sessions
-      .openSessions()
-      .filter(({ session, lifecycle }) => session.principalId === principal && lifecycle.phase === "started");
+    return this.#ports.sessions.openSessionsOf(principal).filter(({ lifecycle }) => lifecycle.phase === "started");
   }
 
   #required(): NonNullable<PrincipalStopPorts["killSwitch"]> {

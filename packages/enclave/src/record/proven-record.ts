@@ -21,8 +21,8 @@ export interface ProvingJournal {
 }
 
 /**
- * A record that the host shows, if it is in the log at this place: it has the body that its leaf commits to, and its path leads to the root
- * that this instance knows. `null` for a record from before the log was believed.
+ * A record that the host shows, if it is in the log at this index. It has the body that its leaf commits to, and its
+ * path leads to the root that this instance knows. `null` for a record from before the log was believed.
  * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host shows anything else
  */
 export async function prove(

@@ -1,11 +1,14 @@
 import { jwkThumbprintText } from "@cmcp/attestation";
 import {
+  ERASABLE_KINDS,
   handOverSchema,
   LogState,
+  readLeafFacts,
   readRecord,
   type HandOver,
   type History,
   type JournalRecord,
+  type SignedLostStore,
   type Snapshot,
 } from "@cmcp/audit";
 import { bytesEqual, CmcpError, examine, fromBase64Url, fromHex, toHex, type Untrusted } from "@cmcp/boundary";
@@ -49,6 +52,8 @@ export interface LogPast {
 export interface LogReaderPorts {
   readonly journal: Pick<HostLog, "readHead" | "readRange" | "scan">;
   readonly origin: string;
+  /** The statement that opened the log's epoch; `null` in the first one. */
+  readonly lostStore: SignedLostStore | null;
   /** Whether the document lets this instance believe what another one wrote. */
   readonly believes: (handOver: HandOver) => Promise<boolean>;
 }
@@ -67,7 +72,8 @@ export async function readLog(ports: LogReaderPorts): Promise<LogPast> {
       state: new LogState(),
       range: EMPTY_RANGE,
       predecessor: null,
-      history: { state: "complete" },
+      // Principals of an earlier epoch have a past that is not in this log.
+      history: ports.lostStore === null ? { state: "complete" } : { state: "incomplete", reason: "lost-store" },
       sealedIdentities: [],
       snapshotAt: 0,
     };
@@ -82,7 +88,7 @@ export async function readLog(ports: LogReaderPorts): Promise<LogPast> {
   const relied = history.state === "complete" || history.reason === "missing-body";
   return {
     state: relied && tail !== null ? tail.state : new LogState(),
-    range: await continued(journal, tail, checkpoint),
+    range: await requireRange(journal, tail, checkpoint),
     predecessor: { size: checkpoint.size, root: toHex(checkpoint.root), instance: signerOf(note) },
     history,
     sealedIdentities: tail?.state.sealedIdentities ?? [],
@@ -184,15 +190,15 @@ class TailFold {
     this.#next += 1;
     this.#hash(leaf);
     const record = readRecord(leaf, body);
-    const place = this.#placeOf(index);
-    if (record === null) this.#whole = false;
-    if (place === "later") this.#apply(record);
-    else if (place === "part") return record === null || this.#restorePart(record, index);
+    const section = this.#sectionOf(index);
+    if (record === null && !isErased(leaf, body)) this.#whole = false;
+    if (section === "later") this.#apply(record, index);
+    else if (section === "part") return record === null || this.#restorePart(record, index);
     else return bytesEqual(examine(leaf), this.#beginning?.leaf ?? new Uint8Array());
     return true;
   }
 
-  #placeOf(index: number): "part" | "snapshot" | "later" {
+  #sectionOf(index: number): "part" | "snapshot" | "later" {
     const snapshot = this.#beginning?.snapshot;
     if (snapshot === undefined || index > snapshot.at + snapshot.parts) return "later";
     return index === snapshot.at + snapshot.parts ? "snapshot" : "part";
@@ -204,10 +210,10 @@ class TailFold {
     return record.body.rows.every((row) => this.#state.restoreRow(row));
   }
 
-  #apply(record: JournalRecord | null): void {
+  #apply(record: JournalRecord | null, index: number): void {
     if (record === null) return;
     if (record.kind === "hand-over") this.#writers.push(record.body);
-    this.#state.apply(record, record.instance);
+    this.#state.apply(record, record.instance, index);
   }
 
   #hash(leaf: Untrusted<Uint8Array>): void {
@@ -231,6 +237,12 @@ class TailFold {
       snapshotAt: this.#beginning?.snapshot.at ?? 0,
     };
   }
+}
+
+/** Whether a record has no body, and is of a kind that this instance has no use for. */
+function isErased(leaf: Untrusted<Uint8Array>, body: Untrusted<Uint8Array>): boolean {
+  const kind = examine(body).length === 0 ? readLeafFacts(leaf)?.kind : undefined;
+  return kind !== undefined && ERASABLE_KINDS.includes(kind);
 }
 
 interface HeadToBelieve {
@@ -257,7 +269,7 @@ function isSignedByInstance(note: Note, { jwk }: HandOver): boolean {
 }
 
 /** The tree that this instance continues: as the records have it, or as the host says, if that is the tree of the newest note. */
-async function continued(
+async function requireRange(
   journal: LogReaderPorts["journal"],
   tail: Tail | null,
   { size, root }: Checkpoint,

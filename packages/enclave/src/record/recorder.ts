@@ -1,7 +1,9 @@
 import {
+  AGENT_MANIFEST,
   decidedBy,
   sessionLabelDetail,
   type AuditEntry,
+  type KeptPayloads,
   type EntryFields,
   type Intent,
   type Receipt,
@@ -52,6 +54,12 @@ function withLabel({ session }: RecordedSession, fields: EntryFields): EntryFiel
   };
 }
 
+/** A decision names the agent manifest of its session, and so does its receipt. */
+function withManifest({ manifest }: RecordedSession, fields: EntryFields): EntryFields {
+  if (manifest === null) return fields;
+  return { ...fields, detail: { ...fields.detail, [AGENT_MANIFEST]: manifest.facts.thumbprint } };
+}
+
 /** What a call says of its intent. The session says the rest. */
 export type CallIntent = Omit<Intent, "session_id" | "principal" | "tip_before" | "length_before">;
 
@@ -91,10 +99,22 @@ export class Recorder {
     return { stored: Promise.allSettled(stored), full: begun.filter(({ chain }) => chain.room === 0) };
   }
 
-  /** As {@link record}, for a decision. Resolves with the receipt once the host has stored the entry. */
-  async decision(recorded: RecordedSession, fields: EntryFields): Promise<Receipt> {
-    const written = recorded.chain.write(withLabel(recorded, fields));
-    const receipt = await this.#store(recorded, written, decidedBy(written.entry, "plain")).stored;
+  /**
+   * As {@link record}, for a decision. Resolves with the receipt once the host has stored the entry.
+   *
+   * @param kept what auditors are to have of the call, which is stored before the entry; `null` for nothing
+   */
+  async decision(
+    recorded: RecordedSession,
+    fields: EntryFields,
+    payloads: KeptPayloads | null = null,
+  ): Promise<Receipt> {
+    const written = recorded.chain.write(withManifest(recorded, withLabel(recorded, fields)));
+    const decided = decidedBy(written.entry, recorded.session.channel);
+    const keeping =
+      payloads === null ? null : this.#journal.append(payloads.session_id, { kind: "disclosure", body: payloads });
+    const storing = this.#store(recorded, written, decided).stored;
+    const [receipt] = await Promise.all([storing, keeping]);
     if (receipt === null) throw new CmcpError("INTERNAL", "a decision was stored without its receipt");
     return receipt;
   }
@@ -120,11 +140,11 @@ export class Recorder {
    */
   async intent(recorded: RecordedSession, intent: CallIntent): Promise<void> {
     const { session, chain } = recorded;
-    await this.#journal.appendCosigned(session.id, {
+    await this.#journal.appendCosigned(recorded.id, {
       kind: "intent",
       body: {
         ...intent,
-        session_id: session.id,
+        session_id: recorded.id,
         principal: session.principalId,
         tip_before: chain.tip,
         length_before: chain.length,
@@ -132,14 +152,25 @@ export class Recorder {
     });
   }
 
-  /** Writes the session's root entry. @throws CmcpError `SESSION_CLOSED` if the session has one already, or is closed */
+  /**
+   * Writes the session's root entry, and its key for auditors.
+   * @throws CmcpError `SESSION_CLOSED` if the session has one already, or is closed
+   */
   writeRoot(recorded: RecordedSession): void {
     recorded.lifecycle.step("start");
-    recorded.rootStored = this.note(recorded, {
+    const { session, openedBy } = recorded;
+    const { stored } = this.note(recorded, {
       entry_type: "session_start",
-      session_sensitivity_after: recorded.session.sensitivity,
-      detail: { ...rootDetail(this.#options.root(), recorded.session.principalId), ...recorded.openedBy },
-    }).stored;
+      session_sensitivity_after: session.sensitivity,
+      detail: { ...rootDetail(this.#options.root(), session), ...openedBy },
+    });
+    recorded.rootStored = Promise.all([stored, this.writeKey(recorded)]);
+  }
+
+  /** Stores the session's key for auditors, if there are any. */
+  async writeKey({ commitments }: RecordedSession): Promise<void> {
+    const key = commitments.sealedKey();
+    if (key !== null) await this.#journal.append(key.session_id, { kind: "session-key", body: key });
   }
 
   /** Writes the root entry if there is none, and waits until it is stored. @throws CmcpError `AUDIT_STORE_UNAVAILABLE`, `SESSION_CLOSED` */
@@ -158,8 +189,8 @@ export class Recorder {
   #store(recorded: RecordedSession, encoded: EncodedEntry, decided: Decided | null): PendingEntry {
     const { entry, written } = encoded;
     recorded.fold.add(encoded);
-    if (recorded.isFull) this.#options.onFull(recorded);
     const stored = this.#journal.append(entry.session_id, { kind: "entry", body: written, entry }, decided);
+    if (recorded.isFull) this.#options.onFull(recorded);
     stored.catch((thrown: unknown) => {
       const { code } = asCmcpError(thrown, "INTERNAL", "an entry could not be stored");
       // A late entry will be stored. Any other error leaves a chain that the store will never hold.

@@ -21,7 +21,10 @@ export interface RefusalKey {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** A statement that this gateway refused a call because of the kill switch, signed with the key of its claims over the canonical JSON of all other members. */
+/**
+ * A statement that this gateway refused a call because of the kill switch, signed with the key of its claims over the
+ * canonical JSON of all other members.
+ */
 export function refusalReceipt({ principal, sessionId, claimDigest, time }: Refusal, key: RefusalKey): JsonObject {
   const body = {
     type: REFUSAL_TYPE,

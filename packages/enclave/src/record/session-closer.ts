@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { SUCCESSOR_SESSION } from "@cmcp/audit";
 import { asCmcpError, CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";
 import type { Session } from "@cmcp/session";
+import { Admission } from "../access/admission.ts";
 import { reportFault } from "../instance/stderr-events.ts";
 import type { Claims } from "./claims.ts";
 import type { Recorder } from "./recorder.ts";
@@ -10,11 +11,20 @@ import type { Sessions } from "./sessions.ts";
 
 /** How often idle and unclosed sessions are looked for, in milliseconds. */
 const INTERVAL_MS = 1_000;
-/** Most sessions that a sweep, or a stop, closes at one time. What closing one needs of the host's store, platform and memory is then bounded. */
+/**
+ * Most sessions that a sweep, or a stop, has under way at one time: their running calls are aborted, and their ends are
+ * written in turn.
+ */
 const MAX_CLOSING = 16;
+/**
+ * Most sessions whose end is written and claimed at one time, whoever closes them. What the enclave and its host do for one
+ * more stands before the calls that arrive meanwhile. Principals share the places.
+ */
+const MAX_ENDING = 4;
 /** How long a stop waits for a host that is late with a record, and how often it looks, in milliseconds. */
 const LATE_MS = 10_000;
 const LOOK_MS = 100;
+const NEVER = new AbortController().signal;
 /** Failed attempts after which a session is faulted. Attempts that fail with a transient error do not count. */
 export const MAX_FAILURES = 3;
 /** Transient errors. The close is attempted again until it succeeds. */
@@ -39,6 +49,7 @@ export interface SessionCloserPorts {
 /** Closes sessions: refuses new calls, aborts and records running ones, writes `session_end`, makes the claim. */
 export class SessionCloser {
   readonly #parts: SessionCloserPorts;
+  readonly #ending = new Admission({ maxRunning: MAX_ENDING, maxPerPrincipal: Number.POSITIVE_INFINITY });
   #sweeping = false;
 
   constructor(parts: SessionCloserPorts) {
@@ -65,13 +76,15 @@ export class SessionCloser {
   }
 
   /**
-   * Ends a session that is full. Its running calls finish, and it is closed. Its principal opens another in the
-   * meantime, at the same sensitivity: by its label with the next call, by `initialize` where it had a handle.
+   * Ends a session that is full. Its running calls finish, and it is closed. The next call by its handle or label goes on
+   * in another one, which names it in its first entry and has its labels.
    */
   retire(recorded: RecordedSession): void {
+    const { sessions, recorder } = this.#parts;
     if (recorded.lifecycle.phase !== "started") return;
     recorded.lifecycle.step("close");
-    this.#parts.sessions.release(recorded);
+    const next = sessions.succeed(recorded);
+    if (next !== null) recorder.writeRoot(next);
     recorded
       .callsDone()
       .then(() => this.close(recorded))
@@ -114,7 +127,8 @@ export class SessionCloser {
 
   /** Waits while the host is late, for a limited time. */
   async #hostCaughtUp(): Promise<void> {
-    for (let waited = 0; this.#parts.journal.behind && waited < LATE_MS; waited += LOOK_MS) await sleep(LOOK_MS);
+    for (let waited = 0; this.#parts.journal.behind && waited < LATE_MS; waited += LOOK_MS)
+      await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
   }
 
   async #sweep(): Promise<void> {
@@ -145,24 +159,32 @@ export class SessionCloser {
   }
 
   async #endAndClaim(recorded: RecordedSession): Promise<Claim> {
-    const { sessions, recorder, claims, policyHash } = this.#parts;
+    const { recorder } = this.#parts;
     if (recorded.lifecycle.phase === "unused") recorder.writeRoot(recorded);
     if (recorded.lifecycle.phase === "started") recorded.lifecycle.step("close");
     await recorded.abortCalls();
     await recorder.ensureStarted(recorded);
+    return await this.#ending.run(recorded.session.principalId, NEVER, () => this.#writeEnd(recorded));
+  }
+
+  /** Writes the session's last entry and its claim. */
+  async #writeEnd(recorded: RecordedSession): Promise<Claim> {
+    const { sessions, recorder, claims, policyHash } = this.#parts;
     if (recorded.lifecycle.phase === "closing") {
       const { stored } = recorder.note(recorded, {
         entry_type: "session_end",
         session_sensitivity_after: recorded.session.sensitivity,
-        detail: { policy_hash: policyHash() },
+        detail: {
+          policy_hash: policyHash(),
+          ...(recorded.successor === null ? {} : { [SUCCESSOR_SESSION]: recorded.successor }),
+        },
       });
       recorded.lifecycle.step("end");
       await stored;
     }
     const claim = await claims.claimEnded(recorded);
     recorded.lifecycle.step("claim");
-    sessions.recordClosed(recorded, claim);
-    await this.#parts.forget(recorded.session);
+    if (sessions.recordClosed(recorded, claim)) await this.#parts.forget(recorded.session);
     return claim;
   }
 
@@ -176,8 +198,7 @@ export class SessionCloser {
       return;
     }
     recorded.lifecycle.step("fault");
-    sessions.recordFaulted(recorded);
-    Promise.resolve(forget(recorded.session)).catch(reportFault);
+    if (sessions.recordFaulted(recorded)) Promise.resolve(forget(recorded.session)).catch(reportFault);
   }
 }
 

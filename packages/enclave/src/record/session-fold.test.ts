@@ -125,7 +125,7 @@ async function fill(
   return recorded;
 }
 
-test("a session that is full ends itself once its running calls are done, and its label goes on in the next one", async () => {
+test("a session that is full ends itself once its running calls are done, and another one goes on for it", async () => {
   const store = new HostStore();
   const room = recordRoom(store);
   const running = Promise.withResolvers<void>();
@@ -144,16 +144,41 @@ test("a session that is full ends itself once its running calls are done, and it
     { code: "SESSION_CLOSED" },
   );
   const next = await room.sessions.openOrJoin(alice, "work");
-  assert.notEqual(next, recorded);
-  assert.equal(next.session.sensitivity, recorded.session.sensitivity);
+  assert.notEqual(next.id, recorded.id);
+  assert.equal(next.session, recorded.session, "handle, label and what was seen are the same");
+  assert.equal(next.flows, recorded.flows);
+  assert.equal(room.sessions.byHandle(alice, recorded.session.handle), next);
+  assert.equal(room.sessions.currentOf(recorded.session), next);
   assert.equal(recorded.close, null, "a call of it runs still");
   running.resolve();
   await call;
-  while (room.sessions.byId(alice, recorded.session.id) !== undefined) await new Promise(setImmediate);
-  const closed = room.sessions.closedById(alice, recorded.session.id);
+  while (room.sessions.byId(alice, recorded.id) !== undefined) await new Promise(setImmediate);
+  const closed = room.sessions.closedById(alice, recorded.id);
   assert.equal(closed?.claim.gateway.audit_chain.length, recorded.chain.length);
-  assert.equal(entriesOf(store, recorded.session.id).at(-1)?.entry_type, "session_end");
-  assert.equal(entriesOf(store, recorded.session.id).at(-2)?.entry_type, "fault", "the running call has its entry");
+  const end = entriesOf(store, recorded.id).at(-1);
+  assert.equal(end?.entry_type, "session_end");
+  assert.equal(end.detail?.["successor_session_id"], next.id);
+  assert.equal(entriesOf(store, recorded.id).at(-2)?.entry_type, "fault", "the running call has its entry");
+
+  assert.deepEqual(room.sessions.openSessions(), [next]);
+  const claim = await room.closing.close(next);
+  const [start] = entriesOf(store, next.id);
+  assert.equal(start?.detail?.["closed_session_id"], recorded.id);
+  assert.equal(start.session_sensitivity_after, recorded.session.sensitivity);
+  assert.equal(claim.gateway.sequence_number, closed.claim.gateway.sequence_number + 1);
+  assert.equal(room.sessions.byHandle(alice, recorded.session.handle), undefined);
+  assert.equal(room.sessions.openCount, 0);
+});
+
+test("a session that was evicted and becomes full opens no other", async () => {
+  const store = new HostStore();
+  const room = recordRoom(store);
+  const recorded = await room.sessions.openOrJoin(alice, "old");
+  await room.recorder.ensureStarted(recorded);
+  room.sessions.release(recorded);
+  room.closing.retire(recorded);
+  while (room.sessions.openSessions().length > 0) await new Promise(setImmediate);
+  assert.equal(entriesOf(store, recorded.id).at(-1)?.detail?.["successor_session_id"], undefined);
 });
 
 test("a session whose transcript is as long as a claim may hold is full, also if all its calls are alike", async () => {

@@ -6,7 +6,10 @@ import { CmcpError } from "@cmcp/boundary";
  */
 export type SessionPhase = "unused" | "started" | "closing" | "ended" | "claimed" | "faulted" | "discarded";
 
-/** What can happen to a session: `start` writes the root entry, `close` begins the close, `end` writes `session_end`, `claim` stores the claim. */
+/**
+ * What can happen to a session: `start` writes the root entry, `close` begins the close, `end` writes `session_end`,
+ * `claim` stores the claim.
+ */
 export type SessionEvent = "start" | "close" | "end" | "claim" | "fault" | "discard";
 
 /** Every legal step. Any other is refused and changes nothing. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CmcpError } from "@cmcp/boundary";
 import type { Claim } from "@cmcp/claim";
 import { SessionTable, Vocabulary, type Session } from "@cmcp/session";
 import { Caller } from "../access/caller.ts";
 import { Clock } from "../instance/clock.ts";
+import { HostStore, recordRoom } from "../testing/record-room.ts";
 import type { RecordedSession } from "./recorded-session.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -98,4 +100,44 @@ test("a session that ends, with a claim or without one, gives the room of its fl
     assert.ok(recorded.flows.match("a result").complete, `session ${opened}`);
     end[opened % 2]?.(recorded);
   }
+});
+
+test("where a caller has no manifest that counts no session opens, with a handle or without, and none is in the table", async () => {
+  let refusing = true;
+  const manifestOf = (): null => {
+    if (refusing) throw new CmcpError("AGENT_MANIFEST_BINDING_FAILED", "no");
+    return null;
+  };
+  const table = (evicted: (session: Session) => void) =>
+    new SessionTable({
+      vocabulary: new Vocabulary(),
+      maxSessions: 10,
+      maxPerPrincipal: 10,
+      idleMs: 1e6,
+      floorMs: 1e6,
+      evicted,
+    });
+  const sessions = new Sessions(table, { max: 1, maxPerPrincipal: 1 }, new Clock(), { manifestOf });
+  const alice = callerOf("alice");
+  const opening = [
+    () => sessions.open(alice),
+    () => sessions.openOrJoin(alice, null),
+    () => sessions.openOrJoin(alice, "a"),
+  ];
+  for (const open of opening) await assert.rejects(open, { code: "AGENT_MANIFEST_BINDING_FAILED" });
+  assert.equal(sessions.openCount, 0);
+  refusing = false;
+  for (const open of opening) await open();
+  assert.equal(sessions.openCount, 3);
+});
+
+test("the open sessions of a principal are its own, until they are closed", async () => {
+  const room = recordRoom(new HostStore(), { max: 100, maxPerPrincipal: 50 });
+  const [alice, bob] = [callerOf("alice"), callerOf("bob")];
+  const own = [await room.sessions.openOrJoin(alice, "a"), await room.sessions.openOrJoin(alice, "b")];
+  await room.sessions.openOrJoin(bob, "a");
+  assert.deepEqual(room.sessions.openSessionsOf("alice"), own);
+  for (const recorded of own) await room.closing.close(recorded);
+  assert.deepEqual(room.sessions.openSessionsOf("alice"), []);
+  assert.equal(room.sessions.openSessionsOf("bob").length, 1);
 });

@@ -1,8 +1,9 @@
 /** What a host shows of a session that is not in memory is in the log, or refused, and is answered one way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bodyHash, handOverLeaf, type LogPlace } from "@cmcp/audit";
+import { bodyHash, claimLeaf, handOverLeaf, type LogPlace } from "@cmcp/audit";
 import { bytesEqual, canonicalBytes, fromBase64Url } from "@cmcp/boundary";
+import { claimHash } from "@cmcp/claim";
 import { leafHash, parseCheckpoint, parseNote, rootFromPath, sha256 } from "@cmcp/log";
 import { callerOf, HostStore, ofSession, recordRoom, type StoredRecord } from "../testing/record-room.ts";
 import { StoredSessions } from "./stored-sessions.ts";
@@ -61,6 +62,40 @@ async function isLeaf(leaf: Uint8Array, { index, path, note }: LogPlace): Promis
 const without = (records: readonly StoredRecord[], hidden: readonly StoredRecord[]): StoredRecord[] =>
   records.filter((held) => !hidden.includes(held));
 
+test("the last claim of a closed session has its place in the log, under a note of whoever answers", async () => {
+  const { id, early, last, earlier, store, reader } = await closedBefore();
+  const held = store.records.findLast(({ kind }) => kind === "claim") ?? assert.fail();
+  const { signing_key: other, ...place } = (await reader().claimPlace(id, last)) ?? assert.fail();
+  assert.notEqual(other, undefined);
+  assert.notEqual(other?.x, last.trace.cnf.jwk.x);
+  const own = (await storedIn(earlier).claimPlace(id, last)) ?? assert.fail();
+  assert.equal(own.signing_key, undefined);
+  for (const { index, path, note, ...rest } of [place, own]) {
+    assert.equal(index, held.index);
+    const leaf = claimLeaf({ instance: earlier.instance, ...rest });
+    assert.deepEqual(Buffer.from(leaf), Buffer.from(held.leaf));
+    assert.equal(rest.claim_hash, claimHash(last));
+    assert.ok(await isLeaf(leaf, { index, path, note }));
+  }
+  assert.equal(await storedIn(earlier, held.index + 1).claimPlace(id, last), null, "from before the log was believed");
+  await assert.rejects(reader().claimPlace(id, early), contradiction);
+  const another = recordRoom(store);
+  await another.begin();
+  const beside = await another.sessions.openOrJoin(alice, null);
+  await another.recorder.ensureStarted(beside);
+  await another.claims.claimOpen(beside);
+  const itsLast = await another.closing.close(beside);
+  assert.equal(itsLast.gateway.sequence_number, last.gateway.sequence_number);
+  const shown = store.records.findLast(({ kind }) => kind === "claim") ?? assert.fail();
+  const all = store.records;
+  store.records = [...without(all, [shown]), { ...shown, session: id }];
+  await assert.rejects(storedIn(another).claimPlace(id, last), contradiction, "the claim of another instance");
+  store.records = without(all, [held]);
+  await assert.rejects(storedIn(another).claimPlace(id, last), contradiction, "an earlier claim in its place");
+  store.records = without(store.records, ofSession(store, id, "claim"));
+  await assert.rejects(storedIn(another).claimPlace(id, last), contradiction, "no claim");
+});
+
 test("a closed session has its last claim, and another principal's is not found", async () => {
   const { id, last, reader, earlier } = await closedBefore();
   for (const stored of [reader(), storedIn(earlier)]) {
@@ -101,7 +136,7 @@ test("of another principal's interrupted session nothing is read but its first e
     },
   });
   assert.equal(await storedIn({ ...next, journal: counting }).read(callerOf("bob"), id), null);
-  assert.equal(read, 1);
+  assert.equal(read, 2, "to find the first session of its chain, and as that one's root");
 });
 
 test("an interrupted session whose instance's hand-over the host hides, moves or replaces is refused", async () => {

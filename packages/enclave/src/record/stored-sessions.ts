@@ -1,6 +1,7 @@
 import { jwkThumbprintText } from "@cmcp/attestation";
 import {
-  hashedEntry,
+  bodyHash,
+  successorOf,
   type AuditEntry,
   type HashedEntry,
   type ProvenHandOver,
@@ -8,13 +9,14 @@ import {
   type SessionEnd,
   type SigningJwk,
 } from "@cmcp/audit";
-import { CmcpError, isJsonObject } from "@cmcp/boundary";
+import type { ClaimPlace } from "@cmcp/appraise/evidence";
+import { CmcpError, examine, isJsonObject } from "@cmcp/boundary";
 import { claimSchema, type Claim } from "@cmcp/claim";
 import type { ShownRecord } from "@cmcp/wire";
 import type { Caller } from "../access/caller.ts";
 import type { Journal } from "./journal.ts";
 import { prove, type ProvingJournal } from "./proven-record.ts";
-import { readRoot, type ChainPoint } from "./read-entries.ts";
+import { firstSession, readRoot, scanChain, type ChainPoint } from "./read-entries.ts";
 import { isSessionId } from "./session-id.ts";
 
 /** Most sessions of one principal, and most principals, whose answers are remembered. */
@@ -74,20 +76,57 @@ export class StoredSessions {
     return session;
   }
 
+  /** A session with the claim of its end, which is under the last session of its chain. */
   async #closed(sessionId: string): Promise<StoredSession | null> {
     const stored = await this.#latestClaim(sessionId);
     // A host that hides the last claim can show an earlier one over the open session. Only the claim of a closed
     // session has what goes with its end.
     if (stored === null || stored.end === null) return null;
     const { root, tip, length } = stored.claim.gateway.audit_chain;
-    const point = { root, tip, length };
-    return { root: await readRoot(this.#ports, sessionId, root), point, closed: stored, receipts: [], handOver: null };
+    const first = await firstSession(this.#ports, sessionId);
+    const point = { first, session: sessionId, root, tip, length };
+    return { root: await readRoot(this.#ports, first, root), point, closed: stored, receipts: [], handOver: null };
+  }
+
+  /**
+   * Where the log has the claim of a closed session, which is its last, under a note of this instance; `null` for a claim of before the log
+   * was believed.
+   * @throws CmcpError `AUDIT_STORE_MISMATCH` if the host does not show it
+   */
+  async claimPlace(sessionId: string, claim: Claim): Promise<ClaimPlace | null> {
+    const shown = await this.#latestShown(sessionId);
+    const proven = shown === null ? null : await prove(this.#ports, shown);
+    if (shown !== null && proven === null) return null;
+    const { instance: own, jwk } = this.#ports;
+    const record = proven?.record;
+    if (
+      shown === null ||
+      proven === null ||
+      record?.kind !== "claim" ||
+      record.body.sequence_number !== claim.gateway.sequence_number ||
+      record.instance !== jwkThumbprintText(claim.trace.cnf.jwk)
+    )
+      throw contradiction("it does not show the claim of a session that is closed");
+    return {
+      index: proven.index,
+      path: [...proven.path],
+      note: proven.note,
+      seq: record.seq,
+      body_hash: bodyHash(examine(shown.body)),
+      claim_hash: record.body.claim_hash,
+      ...(record.instance === own ? {} : { signing_key: jwk }),
+    };
+  }
+
+  async #latestShown(sessionId: string): Promise<ShownRecord | null> {
+    let latest: ShownRecord | null = null;
+    for await (const shown of this.#ports.journal.scan({ session: sessionId, kind: "claim" })) latest = shown;
+    return latest;
   }
 
   /** The last claim of a session that the host shows. */
   async #latestClaim(sessionId: string): Promise<StoredClaim | null> {
-    let latest: ShownRecord | null = null;
-    for await (const shown of this.#ports.journal.scan({ session: sessionId, kind: "claim" })) latest = shown;
+    const latest = await this.#latestShown(sessionId);
     const proven = latest === null ? null : await prove(this.#ports, latest);
     if (proven === null) return null;
     const { record } = proven;
@@ -99,7 +138,7 @@ export class StoredSessions {
 
   /**
    * The chain that an earlier instance left: its last entry is in the log, and each names the one before. Of another
-   * principal's session nothing is read but the first entry.
+   * principal's session nothing is read but the first entry. A session that a reset closed has the claim of its successor.
    */
   async #interrupted(sessionId: string, principalId: string): Promise<StoredSession | null> {
     const { journal, instance } = this.#ports;
@@ -107,18 +146,25 @@ export class StoredSessions {
     let decision: ShownRecord | null = null;
     let root: HashedEntry | null = null;
     let tip = "genesis";
-    for await (const shown of journal.scan({ session: sessionId, kind: "entry" })) {
-      const entry = hashedEntry(shown.body);
+    const first = await firstSession(this.#ports, sessionId);
+    let session = first;
+    for await (const { shown, entry } of scanChain(journal, first)) {
       if (entry["prev_entry_hash"] !== tip) throw contradiction("the entries of the session are not one chain");
       tip = entry.entry_hash;
       root ??= entry;
       if (!isOf(root, principalId)) return null;
       if (entry["entry_type"] === "tool_call") decision = shown;
       last = shown;
+      const current = entry["session_id"];
+      session = successorOf(entry as unknown as AuditEntry) ?? (typeof current === "string" ? current : session);
+    }
+    if (session !== sessionId && isSessionId(session)) {
+      const closed = await this.#closed(session);
+      if (closed !== null) return closed;
     }
     const end = last === null ? null : await prove(this.#ports, last);
     if (end === null || root === null || end.record.kind !== "entry" || end.record.instance === instance) return null;
-    const point = { root: root.entry_hash, tip, length: end.record.body.sequence_number + 1 };
+    const point = { first, session, root: root.entry_hash, tip, length: end.record.body.sequence_number + 1 };
     const receipts = await this.#receiptOf(decision);
     const handOver = await this.#handOverOf(end.record.instance);
     // Each entry has the hash that the next one names, up to one that is in the log. So an instance of this log wrote them.

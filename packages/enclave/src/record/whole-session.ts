@@ -36,7 +36,7 @@ export function writeWholeSession(
     chain.append({
       ...undecided,
       entry_type: "session_start",
-      detail: { ...rootDetail(facts, session.principal), ...session.rootDetail },
+      detail: { ...rootDetail(facts, { principalId: session.principal, channel: "plain" }), ...session.rootDetail },
     }),
     ...session.entries.map((fields) => chain.append({ ...undecided, ...fields })),
     chain.append({ ...undecided, entry_type: "session_end", detail: { policy_hash: facts.policy.hash } }),

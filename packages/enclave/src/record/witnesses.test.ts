@@ -44,7 +44,7 @@ class HeldRounds {
 }
 
 const made = (options: Partial<WitnessesOptions> & Pick<WitnessesOptions, "cosign">): Witnesses =>
-  new Witnesses({ policies: [POLICY], waitMs: PATIENT_MS, ...options });
+  new Witnesses({ policies: [POLICY], waitMs: PATIENT_MS, timeOver: () => undefined, ...options });
 
 test("a record is cosigned once a quorum has cosigned a head with it", async () => {
   const rounds = new HeldRounds();
@@ -128,6 +128,29 @@ test("each of two policies needs its quorum on one head", async () => {
   assert.equal(witnesses.lost, true);
   again.answer(A.cosign(textOf(note), 100) + C.cosign(textOf(note), 100));
   await waiting;
+});
+
+test("the time that a quorum has reached is over before anybody goes on; one wrong clock moves nothing", async () => {
+  const FAR = 9_000_000_000;
+  const rounds = new HeldRounds();
+  const over: number[] = [];
+  const witnesses = made({ cosign: rounds.cosign, timeOver: (seconds) => over.push(seconds) });
+  const answers: readonly [lines: (text: string) => string, time: number | null][] = [
+    [(text) => A.cosign(text, FAR), null],
+    [(text) => A.cosign(text, 100) + B.cosign(text, 101), 100],
+    [(text) => A.cosign(text, FAR) + B.cosign(text, 102), 102],
+    [(text) => A.cosign(text, FAR) + B.cosign(text, 110) + C.cosign(text, 105), 110],
+    [(text) => A.cosign(text, 1) + C.cosign(text, 500), 110],
+  ];
+  let size = 0;
+  for (const [at, [lines, time]] of answers.entries()) {
+    if (answers[at - 1]?.[1] !== null) witnesses.stored(headOf((size += 1)));
+    const { note, answer } = await rounds.round(at);
+    const waiting = time === null ? null : witnesses.cosigned(size - 1).then(() => over.at(-1));
+    answer(lines(textOf(note)));
+    if (waiting !== null) assert.equal(await waiting, time);
+    else await rounds.round(at + 1).then(() => assert.deepEqual(over, [], "no quorum says no time"));
+  }
 });
 
 test("whoever waits ends with the wait, whatever is cosigned later, and the round is given up", async () => {

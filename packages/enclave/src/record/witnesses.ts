@@ -24,6 +24,8 @@ export interface WitnessesOptions {
   /** Milliseconds that a round, or whoever waits for one, waits for a quorum. */
   readonly waitMs: number;
   readonly cosign: Cosign;
+  /** Told the time that a quorum of each policy has reached, in seconds since 1970, once they cosigned a head: it is over. */
+  readonly timeOver: (seconds: number) => void;
 }
 
 interface Waiting {
@@ -95,8 +97,11 @@ export class Witnesses {
       if (round === null) break;
       const met = await this.#hold(round, head.note);
       this.#lost = !met;
-      if (met) this.#release();
-      else if (this.#stopped) break;
+      if (met) {
+        // Before anybody goes on: what is decided next is decided by this time.
+        this.#options.timeOver(this.#rounds.floor);
+        this.#release();
+      } else if (this.#stopped) break;
       else await sleep(RETRY_MS, undefined, { ref: false });
       head = met && this.#newest === head ? null : this.#newest;
     }

@@ -1,8 +1,11 @@
 import { CmcpError } from "@cmcp/boundary";
 import { requireCredentials, type Catalog } from "@cmcp/catalog";
-import type { Provision } from "@cmcp/launch";
+import type { Provision } from "@cmcp/provision";
 
-/** The gateway's own credentials for tool servers, by their names in the catalog. They are never recorded. Tokens of agents are never sent to servers. */
+/**
+ * The gateway's own credentials for tool servers, by their names in the catalog. They are never recorded. Tokens of agents
+ * are never sent to servers.
+ */
 export class Credentials {
   readonly #catalog: Pick<Catalog, "servers">;
   #byName: ReadonlyMap<string, string> = new Map();
@@ -11,7 +14,10 @@ export class Credentials {
     this.#catalog = catalog;
   }
 
-  /** Checks that a message has every credential of the catalog and no other. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID` */
+  /**
+   * Checks that a message has every credential of the catalog and no other.
+   * @throws CmcpError `CREDENTIAL_NOT_PROVISIONED`, `CONFIG_INVALID`
+   */
   assertValid({ credentials = [] }: Provision): void {
     requireCredentials(this.#catalog, new Set(credentials.map(({ name }) => name)));
   }

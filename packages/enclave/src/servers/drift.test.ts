@@ -119,3 +119,24 @@ test("a comparison that was running when an agent read a list is repeated", asyn
   asked[2]?.resolve([PULLED]);
   assert.equal(await anew, "changed");
 });
+
+test("a consequential tool is compared before each call, and shares a comparison only with calls that began before it", async () => {
+  let now = 0;
+  const { monitor, asked } = monitored(300_000, () => now);
+  const weighty: Target = { kind: "tool", tool: { ...tool, consequential: true } };
+  const first = monitor.driftOf(weighty);
+  asked[0]?.resolve([APPROVED]);
+  assert.equal(await first, null);
+  assert.equal(await monitor.driftOf(LOOKUP), null);
+  assert.equal(asked.length, 1, "within the window any other tool needs no other comparison");
+  now = 1;
+  const [second, together] = [monitor.driftOf(weighty), monitor.driftOf(weighty)];
+  assert.equal(asked.length, 2);
+  now = 2;
+  const later = monitor.driftOf(weighty);
+  asked[1]?.resolve([APPROVED]);
+  assert.deepEqual(await Promise.all([second, together]), [null, null]);
+  assert.equal(asked.length, 3, "the list may have been read before the third call began");
+  asked[2]?.resolve([PULLED]);
+  assert.equal(await later, "changed");
+});

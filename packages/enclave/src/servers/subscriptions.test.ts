@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { namedServer } from "../testing/servers.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import type { UpdateListener, SessionRef } from "./upstreams.ts";
+import type { SessionRef } from "./server-session.ts";
+import type { UpdateListener } from "./upstreams.ts";
 
 const server = namedServer("server");
 const sessionOf = (id: string, principalId = "alice"): SessionRef => ({ id, principalId });
@@ -178,4 +179,20 @@ test("on a channel, what a session follows changes without a second stream; noth
   assert.deepEqual(open(streams), [1]);
   subscriptions.forget("s");
   assert.deepEqual(open(streams), []);
+});
+
+test("subscriptions that are not to be kept end at once, whoever asked for them, and their server hears of it", async () => {
+  const { subscriptions, streams, left } = start();
+  const session = sessionOf("s");
+  const stream = new AbortController();
+  subscriptions.add(session, server, "a:1");
+  subscriptions.add(session, server, "a:2");
+  subscriptions.assignToStream(session, { server, uri: "a:2" }, stream.signal);
+  subscriptions.keepOnly((_, uri) => uri === "a:1");
+  assert.deepEqual([subscriptions.followedUris(session, server), left], [["a:1"], ["a:2"]]);
+  subscriptions.keepOnly(() => false);
+  assert.deepEqual([subscriptions.size, subscriptions.streams, left], [0, 0, ["a:2", "a:1"]]);
+  assert.ok(streams.every(({ signal }) => signal.aborted));
+  stream.abort();
+  assert.equal(left.length, 2, "a stream that ends later ends nothing more");
 });

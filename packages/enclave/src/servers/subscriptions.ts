@@ -2,7 +2,9 @@ import { CmcpError, SharedSlots } from "@cmcp/boundary";
 import type { CatalogServer } from "@cmcp/catalog";
 import { SUBSCRIPTION_ACKNOWLEDGED } from "@cmcp/mcp";
 import { reportFault } from "../instance/stderr-events.ts";
-import type { UpdateListener, SessionRef, Upstreams } from "./upstreams.ts";
+import { definitionOf } from "./server-definition.ts";
+import type { SessionRef } from "./server-session.ts";
+import type { UpdateListener, Upstreams } from "./upstreams.ts";
 
 /** Most subscriptions of one session. */
 const MAX_FOLLOWED = 256;
@@ -20,6 +22,7 @@ interface Reasons {
 
 /** The subscriptions of one session at one server, and their update streams. There are two streams while the second replaces the first. */
 interface ServerSubscriptions {
+  readonly session: SessionRef;
   readonly server: CatalogServer;
   readonly uris: Map<string, Reasons>;
   streams: AbortController[];
@@ -40,7 +43,10 @@ export interface FollowedResource {
 
 const NO_SLOT = (): void => undefined;
 
-/** The subscriptions of all sessions. Each session has one update stream for each server, which is reopened when its subscriptions change. */
+/**
+ * The subscriptions of all sessions. Each session has one update stream for each server, which is reopened when its
+ * subscriptions change.
+ */
 export class Subscriptions {
   readonly #upstreams: Pick<Upstreams, "follow" | "unfollow" | "usesOneStream">;
   readonly #listeners: ResourceListeners;
@@ -66,7 +72,7 @@ export class Subscriptions {
 
   /** The URIs that a session subscribes to at a server. */
   followedUris(session: SessionRef, server: CatalogServer): readonly string[] {
-    return [...(this.#sessions.get(session.id)?.get(server.identity)?.uris.keys() ?? [])];
+    return [...(this.#sessions.get(session.id)?.get(definitionOf(server))?.uris.keys() ?? [])];
   }
 
   /** Adds a subscription until {@link remove}. @throws CmcpError `OVERLOADED` */
@@ -98,15 +104,27 @@ export class Subscriptions {
     this.#sessions.delete(sessionId);
   }
 
+  /** Removes the subscriptions that are not to be kept, and says so to their servers. */
+  keepOnly(keeps: (server: CatalogServer, uri: string) => boolean): void {
+    const all = [...this.#sessions.values()].flatMap((servers) => [...servers.values()]);
+    for (const { session, server, uris } of all)
+      for (const uri of [...uris.keys()].filter((one) => !keeps(server, one)))
+        this.#withdraw(session, { server, uri }, (reasons) => {
+          reasons.subscribed = false;
+          reasons.streams.clear();
+        });
+  }
+
   /** The reasons of a subscription, which is added if it does not exist. @throws CmcpError `OVERLOADED` */
   #reasons(session: SessionRef, server: CatalogServer, uri: string): Reasons {
     const servers = this.#sessions.get(session.id) ?? new Map<string, ServerSubscriptions>();
-    const open = servers.get(server.identity);
+    const open = servers.get(definitionOf(server));
     const known = open?.uris.get(uri);
     if (known !== undefined) return known;
     if ([...servers.values()].reduce((sum, { uris }) => sum + uris.size, 0) >= MAX_FOLLOWED)
       throw new CmcpError("OVERLOADED", `a session may have at most ${MAX_FOLLOWED} subscriptions`);
     const followed = open ?? {
+      session,
       server,
       uris: new Map<string, Reasons>(),
       streams: [],
@@ -114,7 +132,7 @@ export class Subscriptions {
     };
     const reasons: Reasons = { subscribed: false, streams: new Set() };
     followed.uris.set(uri, reasons);
-    servers.set(server.identity, followed);
+    servers.set(definitionOf(server), followed);
     this.#sessions.set(session.id, servers);
     this.#reopen(session, followed);
     return reasons;
@@ -127,7 +145,7 @@ export class Subscriptions {
 
   /** Removes a reason. Without any reason the subscription ends. */
   #withdraw(session: SessionRef, { server, uri }: FollowedResource, take: (reasons: Reasons) => void): void {
-    const followed = this.#sessions.get(session.id)?.get(server.identity);
+    const followed = this.#sessions.get(session.id)?.get(definitionOf(server));
     const reasons = followed?.uris.get(uri);
     if (followed === undefined || reasons === undefined) return;
     take(reasons);
@@ -142,7 +160,7 @@ export class Subscriptions {
     if (uris.size === 0) {
       end(streams.splice(0));
       followed.releaseSlot();
-      this.#sessions.get(session.id)?.delete(server.identity);
+      this.#sessions.get(session.id)?.delete(definitionOf(server));
       return;
     }
     if (streams.length > 0 && this.#upstreams.usesOneStream(server)) return;

@@ -6,7 +6,10 @@ import type { DriftMonitor } from "./drift.ts";
 /** How long a list waits for servers that were never asked, in milliseconds. */
 const FIRST_LIST_MS = 1_000;
 
-/** The task support of the listed tools, by name. A server that was never asked is asked now. A slow one is not waited for, and never asked twice. */
+/**
+ * The task support of the listed tools, by name. A server that was never asked is asked now. A slow one is not waited
+ * for, and never asked twice.
+ */
 export async function listTaskSupport(
   {
     catalog,

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
-import type { BufferedBytes, JsonObject } from "@cmcp/boundary";
+import { CmcpError, type BufferedBytes, type JsonObject } from "@cmcp/boundary";
+import type { Consents, SigningPair } from "@cmcp/oauth";
 import type { CatalogServer, RemoteServer } from "@cmcp/catalog";
 import {
   ChannelClient,
@@ -16,17 +17,22 @@ import {
   type UpstreamLoad,
   type UpstreamOptions,
   type UpstreamRequest,
+  type UpstreamTls,
 } from "@cmcp/mcp";
+import { Authorizations } from "./authorizations.ts";
 import type { Credentials } from "./credentials.ts";
+import type { ServerFaults } from "./server-faults.ts";
+import { chainTrust, type ServerRoots } from "./server-roots.ts";
+import { RecentMap } from "./recent-map.ts";
+import { definitionOf } from "./server-definition.ts";
+import { callerKey, holderIn, isPerCaller, keyOf, type SessionRef } from "./server-session.ts";
 import type { StdioServers } from "./stdio/servers.ts";
 import { StdioUpstream } from "./stdio/upstream.ts";
+import type { ClientCertificate } from "../instance/client-certificate.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 
 type EvidenceClass = CatalogServer["evidenceClass"];
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
-
-/** Key of the gateway's own session with a server. It is no UUID, so it cannot be a session id. */
-const OWN_SESSION = "gateway";
 
 /** What {@link Upstreams} need. */
 export interface UpstreamsOptions {
@@ -35,6 +41,20 @@ export interface UpstreamsOptions {
   readonly credentials: Pick<Credentials, "value">;
   readonly buffered: BufferedBytes;
   readonly limits: Partial<UpstreamLimits>;
+  /** Milliseconds since 1970, for the dates of servers' certificates. */
+  readonly now: () => number;
+  /** What vouches for servers that are not known by their own key. */
+  readonly roots: Pick<ServerRoots, "of">;
+  /** What servers whose settings say so are shown; `null` where none does. */
+  readonly clientCertificate: ClientCertificate | null;
+  /** What the gateway proves itself by to authorization servers that know no secret of it; `null` where none is asked. */
+  readonly clientKey: SigningPair | null;
+  readonly monotonic: () => number;
+  readonly consents: Consents;
+  /** Learns from every use of a server whether it works. */
+  readonly faults: Pick<ServerFaults, "observe">;
+  /** Origin of the gateway's public URL; `null` where the configuration says none. */
+  readonly publicOrigin: string | null;
 }
 
 /** The subscriptions of a session at a server, and who gets the updates. */
@@ -52,53 +72,50 @@ export interface NewSubscription {
   readonly followed: readonly string[];
 }
 
-/** The session that a server is asked for. */
-export interface SessionRef {
-  readonly id: string;
-  readonly principalId: string;
-}
-
-/** The holder of slots: the principal, or the gateway itself for each server. */
-function holderOf(server: CatalogServer, session: SessionRef | null): string {
-  return session === null ? `${OWN_SESSION}:${server.identity}` : `principal:${session.principalId}`;
-}
-
-/**
- * The key of a session with a server. Network servers have a session for each session here. A stdio server is a process
- * of one principal.
- */
-function keyOf(server: CatalogServer, session: SessionRef | null): string {
-  const holder = holderOf(server, session);
-  if (server.transport === "stdio") return holder;
-  const id = session?.id ?? OWN_SESSION;
-  return server.transport === "http-sse" ? `${id} ${holder}` : id;
-}
-
-/** The holder in the key of a session with an http-sse server. Ids contain no space. */
-function holderIn(key: string): string {
-  return key.slice(key.indexOf(" ") + 1);
-}
+/** Most clients of servers whose tokens are each caller's own; one that nobody uses gives way. Tokens are kept elsewhere. */
+const MAX_CALLER_CLIENTS = 1_024;
 
 /** The era of a server, if the catalog fixes it. */
 function eraOf({ settings }: RemoteServer): Pick<UpstreamOptions, "era"> {
   return settings === undefined || settings.era === "auto" ? {} : { era: settings.era };
 }
 
-/** One client for each tool server of the catalog, created on first use. */
+interface OpenedClient {
+  readonly server: CatalogServer;
+  readonly client: Upstream;
+  /** Ends the streams that listen. */
+  readonly ending: AbortController;
+}
+
+/** One client for each definition of a tool server, created on first use. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
-  readonly #clients = new Map<string, { readonly server: CatalogServer; readonly client: Upstream }>();
+  readonly #clients = new Map<string, OpenedClient>();
+  readonly #callerClients = new RecentMap<OpenedClient>(MAX_CALLER_CLIENTS, ({ client }) => client.load.requests > 0);
   readonly #closing = new AbortController();
   /** Connections of servers whose sessions each hold a stream. */
   readonly #standing = new LongLivedConnections();
+  readonly #authorizations: Authorizations;
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
+    const { dial, credentials, clientKey, now, monotonic, consents, publicOrigin } = options;
+    this.#authorizations = new Authorizations({
+      dial,
+      credentials,
+      clientKey,
+      now,
+      monotonic,
+      consents,
+      publicOrigin,
+      tlsOf: (server) => this.#tlsOf(server),
+      closing: this.#closing.signal,
+    });
   }
 
   /** The load of all servers together. */
   get load(): UpstreamLoad {
-    const loads = [...this.#clients.values()].map(({ client }) => client.load);
+    const loads = this.#all().map(({ client }) => client.load);
     const total = (of: keyof UpstreamLoad): number => loads.reduce((sum, load) => sum + load[of], 0);
     return { requests: total("requests"), streams: total("streams"), unattributed: total("unattributed") };
   }
@@ -111,25 +128,35 @@ export class Upstreams {
     peer: Peer,
   ): Promise<UpstreamAnswer> {
     // Channels speak the legacy era only. Over HTTP the client detects the era.
-    return await this.#client(server).request(
-      keyOf(server, session),
-      request,
-      server.transport === "streamable-http" ? peer : legacyServerPeer(peer),
+    const understood = server.transport === "streamable-http" ? peer : legacyServerPeer(peer);
+    return await this.#observe(
+      server,
+      async () => await this.#client(server, session).request(keyOf(server, session), request, understood),
     );
   }
 
-  /** Reads a live list of a server, in the gateway's own session. */
-  async list(server: CatalogServer, kind: ListKind, signal: AbortSignal): Promise<JsonObject[]> {
-    return await this.#client(server).list(keyOf(server, null), kind, signal);
+  /** Reads a live list of a server, in the gateway's own session, or in a caller's where tokens are each caller's own. */
+  async list(
+    server: CatalogServer,
+    kind: ListKind,
+    signal: AbortSignal,
+    session: SessionRef | null = null,
+  ): Promise<JsonObject[]> {
+    const own = isPerCaller(server) ? session : null;
+    return await this.#observe(
+      server,
+      async () => await this.#client(server, own).list(keyOf(server, own), kind, signal),
+    );
   }
 
   /** Listens for list changes of a server until the client is closed. Never throws. */
   async watch(server: CatalogServer, notified: NotificationHandler): Promise<void> {
-    await this.#client(server).listen(
+    const { client, ending } = this.#opened(server);
+    await client.listen(
       keyOf(server, null),
       { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: [] },
       notified,
-      this.#closing.signal,
+      AbortSignal.any([ending.signal, this.#closing.signal]),
     );
   }
 
@@ -143,9 +170,15 @@ export class Upstreams {
     { request, followed }: NewSubscription,
     peer: Peer,
   ): Promise<void> {
-    const client = this.#client(server);
-    if (client instanceof UpstreamClient) await client.subscribe(keyOf(server, session), request, followed, peer);
-    else await client.request(keyOf(server, session), request, peer);
+    if (isPerCaller(server))
+      throw new CmcpError("NOT_SUPPORTED", "a server whose tokens are each caller's own has no subscriptions", {
+        detail: { sent: 0 },
+      });
+    await this.#observe(server, async () => {
+      const client = this.#client(server);
+      if (client instanceof UpstreamClient) await client.subscribe(keyOf(server, session), request, followed, peer);
+      else await client.request(keyOf(server, session), request, peer);
+    });
   }
 
   /** Whether a server sends all updates of a session on one stream and refuses a second one, as over HTTP in the legacy era. */
@@ -165,18 +198,18 @@ export class Upstreams {
         return uris();
       },
     };
-    await this.#client(server).listen(
+    const { client, ending } = this.#opened(server);
+    await client.listen(
       keyOf(server, session),
       filter,
       notified,
-      AbortSignal.any([signal, this.#closing.signal]),
+      AbortSignal.any([signal, ending.signal, this.#closing.signal]),
     );
   }
 
   /** Ends the session's MCP sessions on every server that it used. Failures are ignored. */
   async closeSession(session: SessionRef): Promise<void> {
-    const used = [...this.#clients.values()];
-    await Promise.allSettled(used.map(({ server, client }) => client.closeSession(keyOf(server, session))));
+    await Promise.allSettled(this.#all().map(({ server, client }) => client.closeSession(keyOf(server, session))));
   }
 
   /** Unsubscribes a session from a resource at its server. Never throws. */
@@ -189,26 +222,97 @@ export class Upstreams {
     return server.transport === "stdio" ? this.#options.stdio.evidenceOf(server) : server.evidenceClass;
   }
 
+  /** What entries say of the grant that requests to a server have; nothing where they have none. */
+  grantOf(server: CatalogServer, session: SessionRef): Readonly<Record<string, string>> {
+    return server.transport === "stdio" ? {} : this.#authorizations.detailOf(server, session);
+  }
+
+  /**
+   * Closes the clients of servers that the catalog does not have, and drops the tokens for them. Processes of a stdio server
+   * end after their idle time. Never throws.
+   */
+  async closeServers(servers: readonly CatalogServer[]): Promise<void> {
+    const closing = new Set(servers.map(definitionOf));
+    const isClosing = ({ server }: OpenedClient): boolean => closing.has(definitionOf(server));
+    const clients = this.#all().filter(isClosing);
+    for (const definition of closing) this.#clients.delete(definition);
+    for (const [key, opened] of this.#callerClients.entries()) if (isClosing(opened)) this.#callerClients.delete(key);
+    for (const server of servers) if (server.transport !== "stdio") this.#authorizations.forget(server);
+    for (const { ending } of clients) ending.abort();
+    // The client of a stdio server shares its processes with every other.
+    const remote = clients.filter(({ server }) => server.transport !== "stdio");
+    await Promise.allSettled(remote.map(({ client }) => client.close()));
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled([...this.#clients.values()].map(({ client }) => client.close()));
+    await Promise.allSettled(this.#all().map(({ client }) => client.close()));
     await this.#options.stdio.close();
   }
 
-  #client(server: CatalogServer): Upstream {
-    const known = this.#clients.get(server.identity);
-    if (known !== undefined) return known.client;
-    const client = this.#open(server);
-    this.#clients.set(server.identity, { server, client });
-    return client;
+  /** Uses a server. Where tokens are each caller's own, a failure may be the caller's alone, and says nothing of the server. */
+  async #observe<T>(server: CatalogServer, use: () => Promise<T>): Promise<T> {
+    return isPerCaller(server) ? await use() : await this.#options.faults.observe(server, use);
   }
 
-  #credentialOf({ settings }: RemoteServer): Pick<UpstreamOptions, "credential"> {
-    const name = settings?.credential ?? null;
-    return name === null ? {} : { credential: () => this.#options.credentials.value(name) };
+  #client(server: CatalogServer, session: SessionRef | null = null): Upstream {
+    return this.#opened(server, session).client;
   }
 
-  #open(server: CatalogServer): Upstream {
+  #opened(server: CatalogServer, session: SessionRef | null = null): OpenedClient {
+    if (isPerCaller(server) && session !== null) return this.#ofCaller(server, session);
+    const known = this.#clients.get(definitionOf(server));
+    if (known !== undefined) return known;
+    const opened = { server, client: this.#open(server, session), ending: new AbortController() };
+    this.#clients.set(definitionOf(server), opened);
+    return opened;
+  }
+
+  #ofCaller(server: CatalogServer, session: SessionRef): OpenedClient {
+    const key = `${definitionOf(server)} ${callerKey(session)}`;
+    const known = this.#callerClients.get(key);
+    if (known !== undefined) return known;
+    const opened = { server, client: this.#open(server, session), ending: new AbortController() };
+    const idle = this.#callerClients.set(key, opened);
+    if (idle === "full")
+      throw new CmcpError("OVERLOADED", "too many callers with tokens of their own wait for answers", {
+        detail: { sent: 0 },
+      });
+    idle?.client.close().catch(() => undefined);
+    return opened;
+  }
+
+  /** Clients of all servers. */
+  #all(): OpenedClient[] {
+    return [...this.#clients.values(), ...Array.from(this.#callerClients.entries(), ([, opened]) => opened)];
+  }
+
+  #credentialOf(
+    server: RemoteServer,
+    session: SessionRef | null,
+  ): Pick<UpstreamOptions, "credential" | "authorization"> {
+    const { credential: name = null, authorization: settings = null } = server.settings ?? {};
+    if (settings === null) return name === null ? {} : { credential: () => this.#options.credentials.value(name) };
+    const authorizations = this.#authorizations;
+    return {
+      authorization: {
+        headers: async (request) => await (await authorizations.of(server, settings, session)).headers(request),
+        answered: (answer) => authorizations.known(server, session)?.answered(answer) ?? null,
+      },
+    };
+  }
+
+  #tlsOf({ trust, settings }: Pick<RemoteServer, "trust" | "settings">): UpstreamTls {
+    if (trust === null) return { mode: "none" };
+    const { clientCertificate, now, roots } = this.#options;
+    const client = settings?.clientCertificate === true ? clientCertificate : null;
+    const connection = { now, ...(client === null ? {} : { client }) };
+    return trust.kind === "pinned"
+      ? { mode: "pinned", spkiSha256: trust.spkiSha256, ...connection }
+      : { mode: "chain", ...chainTrust(trust, roots), ...connection };
+  }
+
+  #open(server: CatalogServer, session: SessionRef | null): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
     if (server.transport === "stdio")
       return new StdioUpstream({
@@ -220,12 +324,12 @@ export class Upstreams {
     const options: UpstreamOptions = {
       url: server.url,
       dial: this.#options.dial,
-      tls: server.pin === null ? { mode: "none" } : { mode: "pinned", spkiSha256: server.pin },
+      tls: this.#tlsOf(server),
       clientInfo,
       limits: this.#options.limits,
       buffered: this.#options.buffered,
       ...eraOf(server),
-      ...this.#credentialOf(server),
+      ...this.#credentialOf(server, session),
     };
     if (server.transport === "streamable-http") return new UpstreamClient(options);
     const open = httpSse(options, this.#closing.signal);

@@ -1,6 +1,7 @@
 import type { CatalogServer } from "@cmcp/catalog";
 import { reportFault } from "../instance/stderr-events.ts";
-import type { DriftMonitor } from "./drift.ts";
+import type { DriftMonitors } from "./drift-monitors.ts";
+import { definitionOf } from "./server-definition.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** The list that each notification is about. */
@@ -16,16 +17,25 @@ const NOTIFY_INTERVAL_MS = 250;
 /** What watching lists needs. */
 export interface ListWatch {
   readonly upstreams: Pick<Upstreams, "watch">;
-  readonly drift: Pick<DriftMonitor, "forgetListing">;
+  readonly drift: Pick<DriftMonitors, "forgetListing">;
   readonly listeners: { listChanged(list: "tools" | "prompts" | "resources"): void };
 }
 
-/** Returns a function that watches the lists of a server until the process ends. A changed list is compared again before its next use. */
-export function watchServers({ upstreams, drift, listeners }: ListWatch): (server: CatalogServer) => void {
-  const watched = new Set<string>();
-  return (server) => {
-    if (watched.has(server.identity)) return;
-    watched.add(server.identity);
+/** Watches the lists of servers until their clients are closed. A changed list is compared again before its next use. */
+export class ServerWatch {
+  readonly #ports: ListWatch;
+  readonly #watched = new Set<string>();
+
+  constructor(ports: ListWatch) {
+    this.#ports = ports;
+  }
+
+  /** Watches a server, once. */
+  watch(server: CatalogServer): void {
+    const definition = definitionOf(server);
+    if (this.#watched.has(definition)) return;
+    this.#watched.add(definition);
+    const { upstreams, drift, listeners } = this.#ports;
     const due = new Set<"tools" | "prompts" | "resources">();
     const tell = (): void => {
       for (const list of due) listeners.listChanged(list);
@@ -40,5 +50,10 @@ export function watchServers({ upstreams, drift, listeners }: ListWatch): (serve
         due.add(changed.list);
       })
       .catch(reportFault);
-  };
+  }
+
+  /** Lets a server whose client is closed be watched again. */
+  forget(server: CatalogServer): void {
+    this.#watched.delete(definitionOf(server));
+  }
 }

@@ -38,7 +38,10 @@ const PERSON: JsonObject = {
 };
 const PLAIN: JsonObject = { description: "Looks up.", input_schema: ONE_TEXT };
 
-/** A catalog as callers meet it: tools with and without a result's schema, one that cannot be called, a prompt, a resource and a template. */
+/**
+ * A catalog as callers meet it: tools with and without a result's schema, one that cannot be called, a prompt, a
+ * resource and a template.
+ */
 export function callCatalog(): Catalog {
   return loadCatalog(
     {
@@ -46,6 +49,7 @@ export function callCatalog(): Catalog {
       entries: [
         tool("lookup", PLAIN),
         tool("person", PERSON, { sensitivity_level: "pii" }),
+        tool("transfer", PLAIN, { consequential: true }),
         tool("unpinned", PLAIN, { server: { ...SERVER, display_name: "far", url: "https://far.example/mcp" } }),
       ],
       prompts: [

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { SessionChain } from "@cmcp/audit";
 import type { JsonObject } from "@cmcp/boundary";
 import type { Catalog, Target } from "@cmcp/catalog";
@@ -10,19 +11,28 @@ import {
   type UpstreamAnswer,
   type UpstreamRequest,
 } from "@cmcp/mcp";
-import { readBundle, type CompiledPolicy, type GovernedFacts, type PolicyBundle, type Verdict } from "@cmcp/policy";
+import {
+  readBundle,
+  type CedarRequest,
+  type CompiledPolicy,
+  type GovernedFacts,
+  type PolicyBundle,
+  type Verdict,
+} from "@cmcp/policy";
 import { History, WindowLimits } from "@cmcp/limits";
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import { ContentFindings } from "../call/content-findings.ts";
 import { createCall, type Call } from "../call/call.ts";
 import type { LimitPorts } from "../call/check-limits.ts";
-import { Decider } from "../call/decide.ts";
+import { Decider, type DeciderPorts } from "../call/decide.ts";
 import type { GatewayFacts } from "../call/policy-facts.ts";
 import { InspectedPeer, type InspectedPeerOptions } from "../call/inspected-peer.ts";
 import type { Permit } from "../call/permit.ts";
 import { Tasks } from "../call/tasks.ts";
-import { Transcript } from "../call/transcript.ts";
 import { RecordedSession } from "../record/recorded-session.ts";
+import { SessionCommitments } from "../record/session-commitments.ts";
+import type { Rules } from "../call/rules.ts";
+import { callCatalog } from "./call-catalog.ts";
 import { callerOf } from "./record-room.ts";
 
 /** A request for the tool `lookup` without arguments, but for what a test says. */
@@ -55,6 +65,17 @@ export function verdict(rest: Partial<Verdict> = {}): Verdict {
   return { decision: "allow", rule: "r", cause: "policy", reason: null, redactFields: [], keepFields: [], ...rest };
 }
 
+/** What {@link policyStub} asks Cedar. */
+export function cedarRequest({ action, principal: { id } }: GovernedFacts): CedarRequest {
+  return {
+    principal: { type: "Principal", id },
+    action: { type: "Action", id: action ?? "call_tool" },
+    resource: { type: "Resource", id: "r" },
+    context: {},
+    entities: [],
+  };
+}
+
 /** A policy in a test's own words; what it is not told it allows. */
 export function policyStub(
   decide: (facts: GovernedFacts) => Partial<Verdict> = () => ({}),
@@ -67,9 +88,16 @@ export function policyStub(
     reads: () => false,
     decidesDelivery: false,
     couldAllow: () => false,
+    decidePermits: (facts, onRequest) => {
+      onRequest?.(cedarRequest(facts));
+      return verdict();
+    },
     redactionOf: () => ({ redactFields: [], keepFields: [] }),
     ...rest,
-    decide: (facts) => verdict(decide(facts)),
+    decide: (facts, onRequest) => {
+      onRequest?.(cedarRequest(facts));
+      return verdict(decide(facts));
+    },
   };
 }
 
@@ -78,14 +106,22 @@ export interface CallOptions {
   readonly recorded?: RecordedSession;
   readonly tasks?: Tasks;
   readonly policy?: CompiledPolicy;
+  readonly catalog?: Catalog;
+}
+
+const CATALOG = callCatalog();
+
+/** A policy in a test's own words, and the catalog of these tests. */
+export function rulesStub(policy = policyStub()): Rules {
+  return { policy, catalog: CATALOG };
 }
 
 /** A request that has just arrived. */
 export function makeCall(request: AgentRequest = requestFor(), choices: CallOptions = {}): Call {
-  const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyStub() } = choices;
+  const { recorded = sessionOf(), tasks = new Tasks(() => 0), policy = policyStub(), catalog = CATALOG } = choices;
   return createCall(recorded, callerOf(recorded.session.principalId), request, {
     tasks,
-    policy,
+    rules: { policy, catalog },
     unnamedWorkflow: () => "default",
   });
 }
@@ -95,18 +131,13 @@ export function permitFor(target: Target, rest: Partial<Permit> = {}): Permit {
   return { target, decision: "allow", rule: "r", redactFields: [], keepFields: [], advisory: null, ...rest };
 }
 
-/** What rules see of a gateway with this catalog. */
-export function gatewayWith(
-  catalog: Catalog,
-  enforcementMode: GatewayFacts["enforcementMode"] = "enforcing",
-): GatewayFacts {
+/** What rules see of a gateway. */
+export function gatewayWith(enforcementMode: GatewayFacts["enforcementMode"] = "enforcing"): GatewayFacts {
   return {
     vocabulary: new Vocabulary(),
     enforcementMode,
-    catalogHash: catalog.hash,
     platform: "software-only",
     isolation: "none",
-    tools: [...catalog.tools.keys()],
     workflowTools: undefined,
     history: new History([], { now: () => 0, first: true }),
     content: new ContentFindings(null),
@@ -126,18 +157,24 @@ export function noLimits(rest: Partial<LimitPorts> = {}): LimitPorts {
   };
 }
 
-/** Decides over this catalog, where every caller may use the default workflow alone. */
-export function deciderOver(
-  catalog: Catalog,
+/** Decides where every caller may use the default workflow alone. */
+export function deciderOf(
   enforcementMode: GatewayFacts["enforcementMode"] = "enforcing",
   limits: Partial<LimitPorts> = {},
+  rest: Partial<Pick<DeciderPorts, "approvers" | "manifests" | "defers">> = {},
 ): Decider {
-  const gateway = gatewayWith(catalog, enforcementMode);
+  const gateway = gatewayWith(enforcementMode);
   const workflows = {
     mayUse: (_: unknown, workflow: string) => workflow === "default",
     isLabel: (label: string) => gateway.vocabulary.has(label),
   };
-  return new Decider({ catalog, gateway, workflows, limits: noLimits(limits) });
+  return new Decider({
+    gateway,
+    workflows,
+    limits: noLimits(limits),
+    manifests: null,
+    ...rest,
+  });
 }
 
 /** A task as its server, which calls it `theirs`, says it is. */
@@ -187,7 +224,7 @@ export function inspectedPeer(peer: Peer = agentPeer().peer, rest: Partial<Inspe
     mayBecomeTask: false,
     delivery: { permits: () => true },
     questions: { permit: () => ({ permitAnswer: () => undefined }), detail: {} },
-    transcript: new Transcript(),
+    commitments: new SessionCommitments(randomUUID()).ofCall("c"),
     onMessage: () => undefined,
     beforeAnswer: () => Promise.resolve(),
     onFirstMessage: () => undefined,

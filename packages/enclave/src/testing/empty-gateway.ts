@@ -7,13 +7,16 @@ import { Operators } from "../access/operators.ts";
 import type { ExportPorts } from "../http/audit-export.ts";
 import { json } from "../http/json-response.ts";
 import { createHandler, type Handler } from "../http/router.ts";
+import { takeRevocations } from "../http/manifests.ts";
 import { routes, type Route } from "../http/routes.ts";
 import type { ClaimEndpointPorts } from "../http/claims.ts";
 import { operateKillSwitch } from "../http/kill-switch.ts";
 import { resetSession, type ResetPorts } from "../http/session-reset.ts";
-import { Turns } from "../access/turns.ts";
+import { Turns } from "@cmcp/wire";
 import { Exports } from "../record/exports.ts";
+import type { InstanceReport } from "../instance/report.ts";
 import { SigningKey } from "../instance/signing-key.ts";
+import { SealKeys } from "../instance/seal-keys.ts";
 import { SessionLookup } from "../record/session-lookup.ts";
 import { StoredSessions } from "../record/stored-sessions.ts";
 
@@ -22,10 +25,16 @@ interface Choices {
   readonly configuration?: string;
   /** Whether it has begun to stop, and takes no more requests. */
   readonly draining?: boolean;
+  /** Whether it has tokens. */
+  readonly provisioned?: boolean;
   /** Whether every caller is one it knows. */
   readonly known?: boolean;
   /** Whether no quorum of witnesses answered last. */
   readonly quorumLost?: boolean;
+  /** Whether requests with a token must be sealed. */
+  readonly sealed?: boolean;
+  /** Whether the report is too old, and the configuration says `fail_closed`. */
+  readonly stale?: boolean;
 }
 
 /** What answers of sessions there are none of. */
@@ -56,8 +65,8 @@ function resetParts(): ResetPorts {
     instance: "",
     operators: new Operators([]),
     journal: { assertWritable: () => undefined },
-    sessions: { forOperator: () => undefined, labelBeside: nothing, reset: nothing },
-    recorder: { note: nothing },
+    sessions: { forOperator: () => undefined, labelBeside: nothing, reset: nothing, rename: nothing },
+    recorder: { note: nothing, writeKey: nothing },
     policy: { bundle: { hash: "" } },
   };
 }
@@ -77,18 +86,42 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
       development: true,
       launchDigest: "",
       freshness: { ageMs: 0, isStale: false },
+      issuerKeys: () => [],
+      serverFaults: () => [],
       history: { state: "complete" },
-      policy: nothing,
+      provision: () => null,
+      notices: () => null,
+      revocations: () => undefined,
+      log: () => ({ origin: "", size: 0 }),
+      rules: nothing,
+      catalogVersion: nothing,
       enforcementMode: "enforcing",
-      catalog: { hash: "", tools: new Map(), warnings: [] },
       sessions: { openCount: 0, evictedCount: 0 },
-      limits: { max_sessions: 0, max_sessions_per_principal: 0 },
+      limits: { max_sessions: 0, max_sessions_per_principal: 0, drift_check_seconds: 0 },
       load: nothing,
     },
     attestation: {
-      commitments: { identity: null, key, catalog: { hash: "" }, config, launchDigest: "" },
-      policyHash: nothing,
+      commitments: {
+        identity: null,
+        key,
+        clientCertificate: null,
+        clientKey: null,
+        sealKeys: { name: "" },
+        config,
+        launchDigest: "",
+      },
+      hashes: nothing,
       collectOnDemand: nothing,
+    },
+    calls: {
+      keyed: { standingOf: () => ({ kind: "unseen", mayStillRun: false }), ended: nothing },
+      turns: new Turns(),
+    },
+    manifests: {
+      manifests: null,
+      sessions: { openSessionsOf: nothing },
+      closing: { close: nothing },
+      turns: new Turns(),
     },
     sessions: {
       ...sessions,
@@ -96,33 +129,68 @@ function routesOf(sessions: ReturnType<typeof sessionParts>, phases: PhaseMachin
       principals: { mayReadLaunch: () => false },
       sessionEvidence: { of: nothing },
       journal: { scan: nothing },
+      stored: { claimPlace: nothing },
     },
   });
 }
+
+/** The newest report of such a gateway. */
+export const REPORT: InstanceReport = {
+  binding: {
+    purpose: "instance-attestation",
+    nonce: "nobodys",
+    keys: { signing: "A".repeat(43) },
+    policy_hash: "",
+    catalog_hash: "",
+    enforcement_mode: "enforcing",
+    launch_digest: "",
+  },
+  evidence: { platform: "software-only", measurement: "", firmware: "", report_data: "", generated_at: "" },
+};
 
 /** A gateway without any session, whose host fails the test when it is asked about one. */
 export function emptyGateway({
   configuration = "",
   draining = false,
+  provisioned = true,
   known = true,
   quorumLost = false,
+  sealed = false,
+  stale = false,
 }: Choices = {}): Handler {
   const { config } = parseConfig(configuration, { env: { CMCP_DEV_MODE: "1" } });
   const unknown = new CmcpError("UNAUTHENTICATED", "no token", { detail: { reason: "missing" } });
   const caller = new Caller({ principalId: "alice", source: "bearer" }, null);
+  const seal = { keys: new SealKeys({ sign: () => new Uint8Array(64) }), padding: true };
   const phases = new PhaseMachine();
-  for (const step of ["ready", "launch", "provision"] as const) phases.step(step);
+  for (const step of ["ready", "launch"] as const) phases.step(step);
+  if (provisioned) phases.step("provision");
   if (draining) phases.step("drain");
   return createHandler({
     phases,
     quorumLost: () => quorumLost,
+    clientJwks: null,
+    consents: { complete: async () => null },
     allowedOrigins: config.enclave.allowed_origins,
     identity: config.enclave.identity,
     principals: { authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)) },
-    freshness: { requireFresh: () => undefined },
+    proofNonce: () => assert.fail("nobody proves a key"),
+    freshness: {
+      requireFresh: () => {
+        if (stale) throw new CmcpError("ATTESTATION_STALE", "too old");
+      },
+    },
+    presentReport: () => ({ ...REPORT, seal: seal.keys.list }),
+    channel: sealed ? "sealed" : "plain",
+    seal,
     mcp: async () => json({}),
     reset: async (request, id) => await resetSession(resetParts(), request, id),
+    eraseKey: () => assert.fail("there is no operator"),
     policyKeys: () => assert.fail("there is no operator"),
+    revocations: async (request) => await takeRevocations({ manifests: null, turns: new Turns() }, request),
+    statement: () => assert.fail("nobody provisions"),
+    disclosures: () => assert.fail("nobody permits"),
+    approvals: () => assert.fail("nobody approves"),
     killSwitch: async (request, act) =>
       await operateKillSwitch(
         {

@@ -5,6 +5,7 @@ import {
   LogState,
   readRecord,
   snapshotOf,
+  type Auditor,
   type AuditEntry,
   type Decided,
   type HandOver,
@@ -19,6 +20,7 @@ import {
   formatCheckpoint,
   instanceKeyName,
   leafHash,
+  rootOf,
   SIGNATURE_TYPE,
   signNote,
   verifierKey,
@@ -26,6 +28,7 @@ import {
 import { SessionTable, Vocabulary } from "@cmcp/session";
 import type { ShownRecord } from "@cmcp/wire";
 import { Caller } from "../access/caller.ts";
+import type { SessionManifest } from "../access/manifests.ts";
 import { Clock } from "../instance/clock.ts";
 import { SigningKey } from "../instance/signing-key.ts";
 import { Claims, type ClaimPorts } from "../record/claims.ts";
@@ -54,6 +57,8 @@ export class HostStore {
   note = "";
   /** The leaves that were appended, whatever a test takes away. */
   readonly leaves: Uint8Array[] = [];
+  /** The tree of those leaves. */
+  range = EMPTY_RANGE;
 
   *scan({ from = 0, to = Infinity, session, kind }: ScanFilter): Generator<ShownRecord> {
     for (const { leaf, body, ...held } of this.records)
@@ -94,15 +99,16 @@ export class TestJournal {
     this.#sequence += 1;
     const { leaf, body } = encodeRecord(statement, { instance, seq }, decided);
     const record = readRecord(untrusted(leaf), untrusted(body));
-    if (record !== null) this.state.apply(record, instance);
-    const { range, paths } = appendLeaves(EMPTY_RANGE, [...store.leaves, leafHash(leaf)]);
+    if (record !== null) this.state.apply(record, instance, store.range.size);
+    const { range, paths } = appendLeaves(store.range, [leafHash(leaf)]);
     store.leaves.push(leafHash(leaf));
+    store.range = range;
     const index = range.size - 1;
     store.records.push({ index, instance, session, kind: statement.kind, leaf, body });
     const { note } = this.signedHead();
     store.note = note;
     if (this.behind) return Promise.reject(this.#late());
-    const path = (paths[index] ?? []).map(toBase64Url);
+    const path = (paths[0] ?? []).map(toBase64Url);
     return Promise.resolve(decided === null ? null : { ...decided, instance, seq, log: { index, path, note } });
   }
 
@@ -111,8 +117,17 @@ export class TestJournal {
     await this.append(session, statement);
   }
 
+  get size(): number {
+    return this.store.range.size;
+  }
+
+  get head(): { readonly size: number; readonly root: Uint8Array } {
+    return { size: this.size, root: rootOf(this.store.range) };
+  }
+
   signedHead(): { readonly size: number; readonly root: Uint8Array; readonly note: string } {
-    const { range, root } = appendLeaves(EMPTY_RANGE, this.store.leaves);
+    const { range } = this.store;
+    const root = rootOf(range);
     const publicKey = fromBase64Url(this.key.jwk.x) ?? new Uint8Array();
     const key = verifierKey(instanceKeyName(this.instance), SIGNATURE_TYPE.ed25519, publicKey);
     const text = formatCheckpoint({ origin: this.origin, size: range.size, root });
@@ -121,7 +136,7 @@ export class TestJournal {
 
   /** Writes a snapshot, as the enclave does. */
   async writeSnapshot(): Promise<void> {
-    const { range } = appendLeaves(EMPTY_RANGE, this.store.leaves);
+    const { range } = this.store;
     for (const statement of snapshotOf(this.state, range.size, range.hashes.map(toHex)))
       await this.append(this.instance, statement);
   }
@@ -171,6 +186,10 @@ export const callerOf = (principalId: string): Caller => new Caller({ principalI
 export interface RecordRoomOptions {
   readonly maxPerPrincipal?: number;
   readonly max?: number;
+  /** Who can open commitments. */
+  readonly auditors?: readonly Auditor[];
+  /** The agent manifest that a caller's sessions open under. */
+  readonly manifestOf?: (caller: Caller) => SessionManifest | null;
 }
 
 type Facts = { -readonly [K in keyof RootFacts]: RootFacts[K] };
@@ -185,20 +204,26 @@ function policyFacts(instance: string): Facts {
     platform: "software-only",
     isolation: "none",
     history: { state: "complete" },
+    sealKeys: "A".repeat(43),
+    lostStore: null,
+    auditors: [],
+    approvers: null,
     provision: null,
+    profile: null,
   };
 }
 
 function sessionsOf(
   clock: Clock,
   vocabulary: Vocabulary,
-  { maxPerPrincipal = 10, max = 10 }: RecordRoomOptions,
+  { maxPerPrincipal = 10, max = 10, auditors = [], manifestOf = () => null }: RecordRoomOptions,
 ): Sessions {
   return new Sessions(
     (evicted) =>
       new SessionTable({ vocabulary, maxSessions: max, maxPerPrincipal, idleMs: 1e6, floorMs: 1e6, evicted }),
     { max, maxPerPrincipal },
     clock,
+    { auditors, manifestOf },
   );
 }
 
@@ -213,7 +238,6 @@ function claimsOf(parts: OfInstance, platform: { readonly broken: boolean }): Cl
   const settings = {
     eatProfile: EAT_PROFILES[0],
     mode: "enforcing",
-    catalogHash: digest,
     validitySeconds: 1000,
     isolation: "none",
     perCall: false,

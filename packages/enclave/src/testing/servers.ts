@@ -1,7 +1,9 @@
 import { connect } from "node:net";
 import { BufferedBytes } from "@cmcp/boundary";
 import type { CatalogServer, RemoteServer, StdioServer } from "@cmcp/catalog";
+import { Consents } from "@cmcp/oauth";
 import { StdioProcesses } from "@cmcp/spawner";
+import { ServerRoots } from "../servers/server-roots.ts";
 import type { UpstreamsOptions } from "../servers/upstreams.ts";
 
 type Transport = CatalogServer["transport"];
@@ -19,10 +21,17 @@ export function remoteServer(
     identity: url.href,
     url,
     transport,
-    pin: null,
+    trust: null,
     rotationMode: "key-pinned",
     evidenceClass: "hash-only",
-    settings: { name: "server", era, credential: null },
+    settings: {
+      name: "server",
+      era,
+      credential: null,
+      authorization: null,
+      clientCertificate: false,
+      provenance: null,
+    },
   };
 }
 
@@ -52,5 +61,13 @@ export function directUpstreams(): UpstreamsOptions {
     credentials: { value: () => "" },
     buffered: new BufferedBytes(),
     limits: {},
+    now: Date.now,
+    roots: new ServerRoots({}),
+    clientCertificate: null,
+    clientKey: null,
+    consents: new Consents(() => performance.now()),
+    publicOrigin: null,
+    faults: { observe: async (_, use) => await use() },
+    monotonic: () => performance.now(),
   };
 }

@@ -9,6 +9,7 @@ import { CmcpError, type JsonValue } from "@cmcp/boundary";
 import { silentPeer, type Peer } from "@cmcp/mcp";
 import { DEFAULT_BOUNDS, Spawner, StdioProcesses } from "@cmcp/spawner";
 import { startSpawner } from "@cmcp/spawner/host";
+import { treeArchive } from "@cmcp/spawner/tree";
 import { StdioUpstream } from "./upstream.ts";
 
 /**
@@ -53,9 +54,8 @@ async function call(
   });
   t.after(() => running.stop());
   const args = ["main.mjs", version, ...pieces.map((piece) => JSON.stringify(piece))];
-  const spawner = await Spawner.open(socket, [
-    { tree, digest: null, program: "node", args, environment: {}, bounds: DEFAULT_BOUNDS },
-  ]);
+  const server = { tree, digest: null, program: "node", args, environment: {}, bounds: DEFAULT_BOUNDS };
+  const spawner = await Spawner.open(socket, [server], treeArchive);
   const upstream = new StdioUpstream({
     processes: new StdioProcesses((index) => spawner.start(index)),
     index: 0,

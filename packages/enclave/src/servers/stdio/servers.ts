@@ -9,6 +9,7 @@ import {
   spawnEvidence,
   stdioSchema,
   type AllowedServer,
+  type ArchiveSource,
   type SpawnEvidence,
 } from "@cmcp/spawner";
 
@@ -21,6 +22,8 @@ interface Entry {
 export interface SpawnerAccess {
   /** Path of the spawner's socket; `null` if no spawner runs. */
   readonly path: string | null;
+  /** Where the files of servers come from. */
+  readonly archives: ArchiveSource;
   readonly development: boolean;
   /** Counts the bytes of messages that are held. */
   readonly buffered: BufferedBytes;
@@ -55,14 +58,14 @@ export class StdioServers {
   }
 
   /**
-   * Sends the table of servers to the spawner, and checks the measured files against the catalog.
+   * Sends the servers with their files to the spawner, and checks the measured files against the catalog.
    * @throws CmcpError `CONFIG_INVALID` for settings of an unknown server, `CATALOG_INVALID`, `SPAWN_NOT_PINNED`, `SPAWN_NOT_OFFERED`,
    * `SPAWN_UNAVAILABLE`, `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`
    */
   static async open(
     catalog: Pick<Catalog, "servers">,
     config: Config,
-    { path, development, buffered }: SpawnerAccess,
+    { path, archives, development, buffered }: SpawnerAccess,
   ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
@@ -72,7 +75,7 @@ export class StdioServers {
     });
     requireSpawner(servers, path !== null);
     if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, buffered);
-    const spawner = await Spawner.open(path, allowed);
+    const spawner = await Spawner.open(path, allowed, archives);
     try {
       requireFound(spawner, servers, allowed, development);
     } catch (thrown) {

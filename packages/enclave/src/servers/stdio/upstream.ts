@@ -1,4 +1,4 @@
-import type { JsonObject } from "@cmcp/boundary";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
 import {
   ChannelClient,
   ListenerRegistry,
@@ -24,17 +24,27 @@ export interface StdioUpstreamOptions {
   readonly limits: Partial<UpstreamLimits>;
 }
 
-function overChannel(channel: StdioChannel): OpenChannel {
+function overChannel(channel: StdioChannel, heard: () => void): OpenChannel {
   return async (receiver) => {
     channel.onMessage(async (bytes) => {
+      heard();
       for (const message of readMessages(bytes, MAX_MESSAGE_BYTES, receiver.batches)) await receiver.received(message);
     });
     return {
-      send: async (text, signal) => await channel.send(Buffer.from(text), signal),
+      send: async (text, { signal }) => await channel.send(Buffer.from(text), signal),
       closed: channel.closed,
       close: async () => await channel.close(),
     };
   };
+}
+
+/** The error of a process that ended before it said anything; any other as it is. */
+function exitedAtStart(thrown: unknown): unknown {
+  if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_UNAVAILABLE") return thrown;
+  return new CmcpError(thrown.code, "the stdio server ended before it answered anything", {
+    cause: thrown,
+    detail: { ...thrown.detail, reason: "exited-at-start" },
+  });
 }
 
 /**
@@ -44,6 +54,8 @@ function overChannel(channel: StdioChannel): OpenChannel {
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
+  /** Channels on which the server has said something. */
+  readonly #heard = new WeakSet<StdioChannel>();
   readonly #following = new ListenerRegistry();
   readonly #unattributed = { count: 0 };
   #running = 0;
@@ -88,7 +100,13 @@ export class StdioUpstream implements Upstream {
 
   async #use<T>(key: string, work: (client: ChannelClient) => Promise<T>): Promise<T> {
     const { processes, index } = this.#options;
-    return await processes.use({ principal: key, server: index }, async (channel) => await work(this.#client(channel)));
+    return await processes.use({ principal: key, server: index }, async (channel) => {
+      try {
+        return await work(this.#client(channel));
+      } catch (thrown) {
+        throw this.#heard.has(channel) ? thrown : exitedAtStart(thrown);
+      }
+    });
   }
 
   /** The client of a channel. A new channel is a new process, so it gets a new client. */
@@ -97,7 +115,7 @@ export class StdioUpstream implements Upstream {
     if (known !== undefined) return known;
     const { clientInfo, limits } = this.#options;
     const client = new ChannelClient({
-      open: () => overChannel(channel),
+      open: () => overChannel(channel, () => this.#heard.add(channel)),
       clientInfo,
       limits,
       following: this.#following,

@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EntryFields } from "@cmcp/audit";
-import { type Evidence } from "@cmcp/appraise/evidence";
-import {
-  collectSoftware,
-  jwkThumbprint,
-  sessionReportData,
-  type Attester,
-  type ImagePlatform,
-  type Machine,
-} from "@cmcp/attestation";
-import { untrusted } from "@cmcp/boundary";
-import { buildLaunchDocument, parseConfig, parseLaunchDocument } from "@cmcp/launch";
-import { NO_SWTPM, Swtpm } from "../../../../attestation/src/tpm/transport/testing/swtpm.ts";
+import type { Evidence } from "@cmcp/appraise/evidence";
+import { collectSoftware, jwkThumbprint, sessionReportData, type Attester } from "@cmcp/attestation";
+import { parseConfig } from "@cmcp/launch";
 import { Clock } from "./clock.ts";
 import { SigningKey } from "./signing-key.ts";
-import { assuranceOf } from "./assurance.ts";
-import { bindImage, establishPlatform } from "./platform.ts";
 import { Freshness } from "./freshness.ts";
 import { gatewayReport, ReportRefresher, RETRY_MS } from "./report-refresher.ts";
 import { ReportQueue } from "./report-queue.ts";
@@ -181,9 +170,11 @@ function refreshable(platform: Platform): {
   freshness: Freshness;
   notes: Pick<EntryFields, "entry_type" | "detail">[];
   at: { monotonic: number };
+  keys: { name: string; reported: string };
   refresher: ReportRefresher;
 } {
   const at = { monotonic: 0 };
+  const keys = { name: "first", reported: "first" };
   const now = (): number => at.monotonic;
   const notes: Pick<EntryFields, "entry_type" | "detail">[] = [];
   const { config } = parseConfig("attestation: {validity_seconds: 100}", { env: { CMCP_DEV_MODE: "1" } });
@@ -193,17 +184,26 @@ function refreshable(platform: Platform): {
     config,
     key: new SigningKey(),
     identity: null,
+    clientCertificate: null,
+    clientKey: null,
+    sealKeys: keys,
     launchDigest: "sha256:00",
-    catalog: { hash: "sha256:02" },
   };
   const refresher = new ReportRefresher({
     freshness,
     stalenessPolicy: config.attestation.staleness_policy,
-    report: async () => await gatewayReport(commitments, "sha256:01", (reportData) => reports.collect(reportData)),
+    namesSealKeys: () => keys.name === keys.reported,
+    report: async () => {
+      const report = await gatewayReport(commitments, { policy: "sha256:01", catalog: "sha256:02" }, (reportData) =>
+        reports.collect(reportData),
+      );
+      keys.reported = report.binding.keys["seal"] ?? assert.fail();
+      return report;
+    },
     note: (fields) => void notes.push(fields),
     now,
   });
-  return { freshness, notes, at, refresher };
+  return { freshness, notes, at, keys, refresher };
 }
 
 test("a report is replaced before it is stale, and every open session's chain says so", async () => {
@@ -221,6 +221,26 @@ test("a report is replaced before it is stale, and every open session's chain sa
   assert.match(String(entries[0]?.detail?.["report_data"]), /^[A-Za-z0-9_-]{86}$/);
   await refresher.checkAge();
   assert.equal(platform.asked.length, 1);
+});
+
+test("other keys to seal to have a report, which the chains name them by", async () => {
+  const platform = new Platform();
+  const { notes, at, keys, refresher } = refreshable(platform);
+  await refresher.checkAge();
+  assert.equal(platform.asked.length, 0);
+  keys.name = "second";
+  platform.broken = true;
+  await refresher.checkAge();
+  await refresher.checkAge();
+  assert.deepEqual([platform.asked.length, notes], [1, []], "a platform that fails is not asked at every look");
+  platform.broken = false;
+  at.monotonic += RETRY_MS;
+  await refresher.checkAge();
+  await refresher.checkAge();
+  assert.deepEqual(
+    [platform.asked.length, notes.map(({ entry_type: type, detail }) => [type, detail?.["seal_keys"]])],
+    [2, [["attestation_refresh", "second"]]],
+  );
 });
 
 test("a platform without a report is asked again after a pause, and staleness is recorded once", async () => {
@@ -251,110 +271,4 @@ test("a platform without a report is asked again after a pause, and staleness is
   at.monotonic += 100_001;
   await refresher.checkAge();
   assert.equal(entries.at(-1)?.entry_type, "attestation_stale", "and again the next time");
-});
-
-const machine = (devices: readonly string[], image: ImagePlatform | null = null): Machine => ({
-  exists: (path) => devices.includes(path),
-  chassisTag: () => "",
-  tpm: () => null,
-  imagePlatform: () => image,
-});
-const nothingDialled = (): Promise<never> => Promise.reject(new Error("nothing is dialled"));
-const DIGESTS = { sha256: new Uint8Array(32), sha384: new Uint8Array(48) };
-
-const documentOf = (attestation: string) => {
-  const { config } = parseConfig(`attestation: {${attestation}}`, { env: { CMCP_DEV_MODE: "1" } });
-  return parseLaunchDocument(
-    untrusted(
-      buildLaunchDocument({
-        v: 1,
-        platform: config.attestation.provider,
-        development: true,
-        config,
-        policy_bundle: {},
-        catalog: [],
-        pins: {},
-        trust_anchors: {},
-      }),
-    ),
-  );
-};
-
-test("a document for another platform, or of another image, is refused before anything of it is used", async () => {
-  const establish = async (attestation: string, devices: readonly string[] = []) =>
-    await establishPlatform(documentOf(attestation), null, DIGESTS, {
-      access: { machine: machine(devices) },
-      dial: nothingDialled,
-    });
-  const { attester, launch } = await establish("provider: software-only");
-  assert.deepEqual([attester.provider, launch.platform, launch.carrier], ["software-only", "software-only", "none"]);
-  await establish(`provider: auto, expected_measurement: '${launch.measurement}'`);
-  await assert.rejects(establish(`provider: auto, expected_measurement: 'sha256:${"1".repeat(64)}'`), {
-    code: "EVIDENCE_MEASUREMENT_MISMATCH",
-  });
-  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"])
-    await assert.rejects(establish(`provider: ${provider}`), { code: "ATTESTATION_PROVIDER_UNSUPPORTED" });
-  await assert.rejects(
-    establish("provider: sev-snp", ["/dev/sev-guest"]),
-    { code: "ATTESTATION_REPORT_UNAVAILABLE" },
-    "the device alone gives no report",
-  );
-});
-
-test("an image asks its own platform what it was launched for, whatever devices there are, and a process asks nothing before it has read", async () => {
-  const bound = async (image: ImagePlatform | null) =>
-    await bindImage(DIGESTS, {
-      access: { machine: machine(["/dev/sev-guest", "/dev/tdx_guest"], image) },
-      dial: nothingDialled,
-    });
-  assert.equal(await bound(null), null);
-  assert.equal((await bound("none"))?.launch.carrier, "none");
-  // Nothing of the kind is here to be asked.
-  for (const image of ["sev-snp", "tdx", "vtpm"] as const)
-    await assert.rejects(bound(image), { code: "ATTESTATION_REPORT_UNAVAILABLE" });
-});
-
-test("an image takes no document for another platform, and is bound once", async () => {
-  const access = { machine: machine([], "none") };
-  const image = await bindImage(DIGESTS, { access, dial: nothingDialled });
-  for (const provider of ["software-only", "auto"])
-    assert.equal(
-      await establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, { access, dial: nothingDialled }),
-      image,
-    );
-  for (const provider of ["sev-snp", "tdx", "tpm", "azure-cvm"])
-    await assert.rejects(
-      establishPlatform(documentOf(`provider: ${provider}`), image, DIGESTS, { access, dial: nothingDialled }),
-      { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
-    );
-});
-
-test("an image with a TPM measures the bytes before it reads them, and then no others", async (t) => {
-  const swtpm = await Swtpm.start();
-  if (swtpm === null) return t.skip(NO_SWTPM);
-  t.after(() => swtpm.stop());
-  const access = { machine: { ...machine([], "vtpm"), tpm: () => ({ kind: "socket", path: swtpm.socket }) as const } };
-  const image = await bindImage(DIGESTS, { access, dial: nothingDialled });
-  assert.deepEqual([image?.attester.provider, image?.launch.carrier], ["tpm", "PCR 15"]);
-  await assert.rejects(
-    bindImage({ ...DIGESTS, sha256: new Uint8Array(32).fill(1) }, { access, dial: nothingDialled }),
-    {
-      code: "LAUNCH_DIGEST_MISMATCH",
-    },
-  );
-  assert.equal(
-    await establishPlatform(documentOf("provider: tpm"), image, DIGESTS, { access, dial: nothingDialled }),
-    image,
-  );
-  await assert.rejects(
-    establishPlatform(documentOf("provider: software-only"), image, DIGESTS, { access, dial: nothingDialled }),
-    { code: "ATTESTATION_PROVIDER_UNSUPPORTED" },
-  );
-});
-
-test("assurance is named for what it can be at most", () => {
-  assert.deepEqual(
-    (["software-only", "tpm2", "amd-sev-snp", "azure-cvm-sev-snp", "intel-tdx"] as const).map(assuranceOf),
-    ["functional-only", "host-trusted", "as appraised", "as appraised", "as appraised"],
-  );
 });

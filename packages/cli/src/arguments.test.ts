@@ -26,12 +26,16 @@ test("an option is not taken for a value, and what is unknown or lacks its value
 
 test("an argument too many is a usage error, and is not repeated: it may be a secret", () => {
   for (const [args, takes] of [
-    [["A", "hunter2"], "FOLDER"],
-    [["hunter2"], undefined],
-    [["A", "--", "--hunter2"], "FOLDER"],
+    [["A", "hunter2"], ["FOLDER"]],
+    [["hunter2"], []],
+    [
+      ["A", "B", "hunter2"],
+      ["OLD", "NEW"],
+    ],
+    [["A", "--", "--hunter2"], ["FOLDER"]],
   ] as const) {
     assert.throws(
-      () => readArguments(args, OPTIONS, takes),
+      () => readArguments(args, OPTIONS, ...takes),
       (thrown) => thrown instanceof CmcpError && thrown.code === "USAGE" && !thrown.message.includes("hunter2"),
       args.join(" "),
     );

@@ -5,17 +5,17 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
  * Strict `parseArgs`. Unknown options, surplus arguments and a second value of a single-valued option are refused.
- * @param takes name of the one positional argument, such as `FOLDER`; without it none is allowed
+ * @param takes names of the positional arguments, such as `FOLDER`; without it none is allowed
  * @throws CmcpError `USAGE`
  */
-export function readArguments<T extends Options>(args: readonly string[], options: T, takes?: string) {
+export function readArguments<T extends Options>(args: readonly string[], options: T, ...takes: readonly string[]) {
   const { values, positionals, tokens } = parsed(args, options);
-  if (positionals.length > (takes === undefined ? 0 : 1))
+  if (positionals.length > takes.length)
     throw new CmcpError(
       "USAGE",
-      takes === undefined
+      takes.length === 0
         ? "the command takes options only, and got another argument"
-        : `the command takes one ${takes} only`,
+        : `the command takes one ${takes.join(" and one ")} only`,
     );
   const given = new Set<string>();
   for (const token of tokens) {
@@ -23,7 +23,7 @@ export function readArguments<T extends Options>(args: readonly string[], option
     if (given.has(token.name)) throw new CmcpError("USAGE", `--${token.name} is given twice`);
     given.add(token.name);
   }
-  return { values, positional: positionals[0] };
+  return { values, positional: positionals[0], second: positionals[1] };
 }
 
 function parsed<T extends Options>(args: readonly string[], options: T) {

@@ -79,6 +79,9 @@ const TAKES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["POLICIES", "--call", "CALL", "--catalog", "@"],
   ],
   "catalog hash": [["@"]],
+  "catalog diff": [["@", "FILE"]],
+  "catalog approve": [["@", "--from", "FILE", "--key-id", "a", "--key", "KEY"]],
+  "catalog status": [["FILE", "--launch-document", "@"]],
   "catalog scan": [["@"]],
   "evidence verify": [
     ["--platform", "tdx", "--evidence", "@"],

@@ -50,7 +50,7 @@ export async function replaceFile(path: string, content: string | Uint8Array, mo
 export async function replaceFiles(
   files: readonly { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number }[],
 ): Promise<void> {
-  const written: { beside: string; place: string }[] = [];
+  const written: { beside: string; target: string }[] = [];
   let at = "";
   try {
     for (const { path, content, mode } of files) {
@@ -58,11 +58,11 @@ export async function replaceFiles(
       const target = await targetOf(path);
       const beside = `${target.path}.${randomBytes(6).toString("hex")}`;
       await createFile(beside, content, mode ?? target.mode);
-      written.push({ beside, place: target.path });
+      written.push({ beside, target: target.path });
     }
-    for (const { beside, place } of written) {
-      at = place;
-      await rename(beside, place);
+    for (const { beside, target } of written) {
+      at = target;
+      await rename(beside, target);
     }
   } catch (thrown) {
     for (const { beside } of written) await rm(beside, { force: true });

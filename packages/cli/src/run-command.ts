@@ -3,6 +3,7 @@ import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import { EXIT, type Terminal } from "./command.ts";
 import { commandOf, groupOverview, overview } from "./commands.ts";
 import { MalformedInput } from "./malformed-input.ts";
+import { printVersion } from "./version.ts";
 
 const HELP_WORDS: readonly (string | undefined)[] = ["--help", "-h", "help"];
 
@@ -28,6 +29,10 @@ async function runAndReport(args: readonly string[], terminal: Terminal): Promis
 }
 
 async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  if (args[0] === "--version") {
+    await printVersion(args.slice(1), terminal);
+    return EXIT.ok;
+  }
   const named = commandOf(args);
   switch (named.is) {
     case "command": {

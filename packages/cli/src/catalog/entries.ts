@@ -1,6 +1,6 @@
-import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
-import { definitionHash } from "@cmcp/catalog";
-import type { LiveItem, LiveServer } from "./live-server.ts";
+import { CmcpError, canonicalText, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { closedSchema, definitionHash } from "@cmcp/catalog";
+import type { ListedServer, LiveItem } from "./live-server.ts";
 
 /** What a reviewer decides about something that is approved. */
 export interface Review {
@@ -16,6 +16,8 @@ export interface ImportFacts {
   readonly serverName: string;
   readonly approvedBy: string;
   readonly addedAt: Date;
+  /** Name of the provisioned secret that the server is sent. */
+  readonly credential?: string | undefined;
 }
 
 /** Sections of a catalog that entries go to. */
@@ -25,6 +27,8 @@ export type EntrySection = "entries" | "resources" | "prompts";
 export interface Candidate {
   readonly section: EntrySection;
   readonly name: string;
+  /** A tool's name at its server, where agents are to know it by another. */
+  readonly nameAtServer?: string;
   /** The member of its entry that has the name. */
   readonly key: "tool_name" | "uri" | "uri_template" | "prompt_name";
   readonly definition: JsonObject;
@@ -105,7 +109,7 @@ function promptOf({ name, listed }: LiveItem): Candidate {
  * Everything that was read of a server, as it could be approved.
  * @throws CmcpError `UPSTREAM_PROTOCOL_ERROR` for a listing that is no definition
  */
-export function candidatesOf({ lists }: LiveServer): readonly Candidate[] {
+export function candidatesOf({ lists }: ListedServer): readonly Candidate[] {
   return [
     ...lists.tools.map(toolOf),
     ...lists.resources.map(resourceOf("uri")),
@@ -116,43 +120,51 @@ export function candidatesOf({ lists }: LiveServer): readonly Candidate[] {
 
 /** The server as its own entry in the catalog's `servers`. */
 export function serverEntry(
-  { url, fingerprint }: LiveServer,
-  { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">,
+  { location }: ListedServer,
+  { serverName, displayName, credential }: Pick<ImportFacts, "serverName" | "displayName" | "credential">,
 ): JsonObject {
   return {
     name: serverName,
     display_name: displayName,
-    url: url.href,
-    ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }),
+    ...location,
+    ...(credential === undefined ? {} : { credential }),
+  };
+}
+
+/** What a tool's entry has beside what was approved: its name at the server, and its input schema with open objects closed. */
+function toolMembers({ section, name, nameAtServer = name, definition }: Candidate): JsonObject {
+  const { input_schema: open } = definition;
+  if (section !== "entries" || !isJsonObject(open)) return {};
+  const closed = closedSchema(open);
+  return {
+    ...(nameAtServer === name ? {} : { server_tool_name: nameAtServer }),
+    ...(canonicalText(closed) === canonicalText(open) ? {} : { input_schema: closed }),
   };
 }
 
 /** A tool's entry brings its server along; others name one of the catalog's `servers`. */
 function serverOf(
-  { url, fingerprint }: LiveServer,
+  { location }: ListedServer,
   section: EntrySection,
   { serverName, displayName }: Pick<ImportFacts, "serverName" | "displayName">,
 ): JsonValue {
   if (section !== "entries") return serverName;
-  return {
-    display_name: displayName,
-    url: url.href,
-    ...(fingerprint === null ? {} : { tls_fingerprint: fingerprint }),
-    transport: "streamable-http",
-  };
+  return { display_name: displayName, transport: "streamable-http", ...location };
 }
 
 /** The part of an entry that comes from the server alone: enough to scan it. */
 export function scannableEntry(
-  server: LiveServer,
-  { section, name, key, definition }: Candidate,
+  server: ListedServer,
+  candidate: Candidate,
   names: Pick<ImportFacts, "serverName" | "displayName">,
 ): JsonObject {
+  const { section, name, key, definition } = candidate;
   return {
     [key]: name,
     server: serverOf(server, section, names),
     approved_definition: definition,
     definition_hash: definitionHash(definition),
+    ...toolMembers(candidate),
   };
 }
 
@@ -165,7 +177,7 @@ export interface ReviewedEntry {
 
 /** One catalog entry. @throws CmcpError `USAGE` when the review leaves something open */
 export function reviewedEntry(
-  server: LiveServer,
+  server: ListedServer,
   candidate: Candidate,
   facts: ImportFacts,
   { domain, sensitivity, requiresBaa }: Review,

@@ -11,6 +11,7 @@ import { replaceFile } from "../replace-file.ts";
 import { selectEntries } from "./select-entries.ts";
 import { candidatesOf, reviewedEntry, serverEntry, type ReviewedEntry } from "./entries.ts";
 import { readLiveServer, serverUrl, type LiveServer } from "./live-server.ts";
+import type { WantedTrust } from "./live-trust.ts";
 import { knownServerName, mergeEntries } from "./merge.ts";
 import { asciiJson, findingJson, findingLine, hasBlockingFinding } from "./print-findings.ts";
 import { readReviews } from "./review.ts";
@@ -31,7 +32,9 @@ const OPTIONS = {
   label: { type: "string", multiple: true, default: [] as string[] },
   "display-name": { type: "string" },
   "server-name": { type: "string" },
+  trust: { type: "string" },
   pin: { type: "string" },
+  "issuer-pin": { type: "string", multiple: true, default: [] as string[] },
   into: { type: "string" },
   replace: { type: "string", multiple: true, default: [] as string[] },
   json: { type: "boolean", default: false },
@@ -60,7 +63,10 @@ the others. What the gateway could not serve is left out with its reason.
   --label LABEL             a label of the deployment's own sensitivity vocabulary; may be given again
   --display-name NAME       the server's name for people; its host by default
   --server-name NAME        its name in the catalog and in policies, where resources and prompts refer to it
-  --pin SHA256:BASE64       an https server must have this key; without it an authority must vouch for the server
+  --trust pinned|webpki     how an https server is known: by its key, which is the default and goes into the catalog, or
+                            by the authorities of the web, so that it may renew its key
+  --pin SHA256:BASE64       it must have this key; without it an authority must vouch for the server
+  --issuer-pin SHA256:BASE64  with webpki: this key of an authority must be above it; may be given again
   --into FILE               merge into this catalog; without it the entries go to standard output
   --replace NAME            take its new definition or key over the approved one; may be given again
   --json                    one line: ok, server, fingerprint, added, replaced, unchanged, left_out, hash, findings, entries
@@ -74,7 +80,7 @@ Example:    cmcp catalog import http://127.0.0.1:3001/mcp --approved-by you@exam
     const approvedBy = required(values["approved-by"], "--approved-by");
     if (!/^[^\s@]+@[^\s@]+$/.test(approvedBy)) throw new CmcpError("USAGE", "--approved-by is an e-mail address");
     const existing = await catalogToExtend(values.into);
-    const server = await readLiveServer(url, values.pin, kindsOf(values));
+    const server = await readLiveServer(url, trustOf(values), kindsOf(values));
     const { chosen, leftOut } = selectEntries(server, candidatesOf(server), {
       entries: values.tool,
       resources: values.resource,
@@ -137,6 +143,15 @@ function nameOfHost({ host }: URL): string {
   return host.replaceAll(/[^A-Za-z0-9.-]+/g, "-").replace(/^-+/, "");
 }
 
+/** How the server is to be known. */
+function trustOf(values: {
+  readonly trust?: string;
+  readonly pin?: string;
+  readonly "issuer-pin": readonly string[];
+}): WantedTrust {
+  return { trust: values.trust, pin: values.pin, issuerPins: values["issuer-pin"] };
+}
+
 /** What is read of the server. */
 function kindsOf(values: {
   readonly "no-tools": boolean;
@@ -171,8 +186,16 @@ interface Review {
   readonly findings: readonly Finding[];
 }
 
-function show({ url, fingerprint }: LiveServer, { entries, leftOut, findings }: Review, terminal: Terminal): void {
-  terminal.err.write(`${url.href}\n  key: ${fingerprint ?? "none: plain http, nothing proves who answered"}\n\n`);
+/** How the server is known, for a person. */
+function knownBy({ url, fingerprint, location }: LiveServer): string {
+  if (fingerprint !== null) return fingerprint;
+  if (url.protocol === "http:") return "none: plain http, nothing proves who answered";
+  const pins = location["issuer_pins"] === undefined ? "" : ", one of them pinned";
+  return `any for which authorities of the web vouch${pins} (trust webpki)`;
+}
+
+function show(server: LiveServer, { entries, leftOut, findings }: Review, terminal: Terminal): void {
+  terminal.err.write(`${server.url.href}\n  key: ${knownBy(server)}\n\n`);
   for (const { name, entry } of entries) {
     terminal.err.write(
       `${visibleText(name)}\n  ${visibleText(JSON.stringify(entry.approved_definition))}\n  ` +

@@ -1,12 +1,8 @@
-import { hash } from "node:crypto";
-import { once } from "node:events";
-import { connect, isIP } from "node:net";
-import { connect as connectTls } from "node:tls";
-import { CmcpError, fromBase64Url, type JsonObject } from "@cmcp/boundary";
-import { UpstreamClient, type Dial, type ListKind } from "@cmcp/mcp";
+import { CmcpError, type JsonObject } from "@cmcp/boundary";
+import { visibleText } from "@cmcp/catalog";
+import { UpstreamClient, type ListKind, type RequestAuthorization } from "@cmcp/mcp";
+import { CONNECT_MS, dial, liveTrust, type WantedTrust } from "./live-trust.ts";
 
-/** How long connecting may take, in milliseconds. */
-const CONNECT_MS = 10_000;
 /** How long reading the whole list may take, in milliseconds. */
 const LIST_MS = 60_000;
 
@@ -17,13 +13,19 @@ export interface LiveItem {
   readonly listed: JsonObject;
 }
 
-/** A server as it answered. */
-export interface LiveServer {
-  readonly url: URL;
-  /** `SHA256:` and base64 of the SHA-256 of its SubjectPublicKeyInfo; `null` over plain http. */
-  readonly fingerprint: string | null;
+/** What a server lists, and how a catalog reaches it. */
+export interface ListedServer {
+  /** The members of its catalog entry that say where it is: `url` and how it is known, or `transport` and `spawn`. */
+  readonly location: JsonObject;
   /** What it lists, each with a name of its own; nothing of a kind that was not asked for. */
   readonly lists: Readonly<Record<ListKind, readonly LiveItem[]>>;
+}
+
+/** A server as it answered over HTTP. */
+export interface LiveServer extends ListedServer {
+  readonly url: URL;
+  /** `SHA256:` and base64 of the SHA-256 of its SubjectPublicKeyInfo; `null` where it is not held to a key of its own. */
+  readonly fingerprint: string | null;
 }
 
 /** The member of a listing that names it. */
@@ -33,89 +35,10 @@ const NAMES: Readonly<Record<ListKind, string>> = {
   resources: "uri",
   templates: "uriTemplate",
 };
+/** RFC 9110, section 15.5.2. */
+const HTTP_UNAUTHORIZED = 401;
 /** JSON-RPC 2.0, section 5.1: how a server says that it has nothing of a kind. */
 const METHOD_NOT_FOUND = -32601;
-
-/** Connects from this machine directly: the operator asks the server, the gateway is not involved. */
-const dial: Dial = async (host, port, signal) => {
-  const socket = connect({ host, port });
-  try {
-    await once(socket, "connect", { signal });
-    return socket;
-  } catch (thrown) {
-    socket.destroy();
-    throw new CmcpError("UPSTREAM_UNAVAILABLE", `no connection to ${host} port ${port}`, { cause: thrown });
-  }
-};
-
-interface SeenKey {
-  readonly spkiSha256: Uint8Array;
-  /** The chain leads to a certificate authority this machine trusts, for this host. */
-  readonly vouchedFor: boolean;
-}
-
-async function seeKey(url: URL): Promise<SeenKey> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const port = url.port === "" ? 443 : Number(url.port);
-  const signal = AbortSignal.timeout(CONNECT_MS);
-  // nosemgrep: no-unverified-tls — nothing is sent here; whether an authority vouches is returned and decided on
-  const socket = connectTls({
-    socket: await dial(host, port, signal),
-    host,
-    servername: isIP(host) === 0 ? host : "",
-    minVersion: "TLSv1.2",
-    ALPNProtocols: ["http/1.1"],
-    rejectUnauthorized: false,
-  });
-  try {
-    await once(socket, "secureConnect", { signal });
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined)
-      throw new CmcpError("UPSTREAM_IDENTITY_MISMATCH", "the server presented no certificate");
-    const spkiSha256 = hash("sha256", certificate.publicKey.export({ type: "spki", format: "der" }), "buffer");
-    return { spkiSha256, vouchedFor: socket.authorized };
-  } catch (thrown) {
-    throw thrown instanceof CmcpError
-      ? thrown
-      : new CmcpError("UPSTREAM_UNAVAILABLE", `the TLS handshake with ${host} port ${port} failed`, { cause: thrown });
-  } finally {
-    socket.on("error", () => undefined);
-    socket.destroy();
-  }
-}
-
-/** Key pin of a fingerprint as a catalog writes it. @throws CmcpError `USAGE` */
-function pinOf(fingerprint: string): Uint8Array {
-  const [, base64 = ""] = /^SHA256:([A-Za-z0-9+/]{43})=?$/.exec(fingerprint) ?? [];
-  const bytes = fromBase64Url(base64.replaceAll("+", "-").replaceAll("/", "_"));
-  if (bytes?.byteLength !== 32) throw new CmcpError("USAGE", "--pin is SHA256: and the base64 of 32 bytes");
-  return bytes;
-}
-
-/**
- * The key to hold the server to. Without a required one the first key seen is taken, but only if an authority
- * this machine trusts vouches for it: otherwise whoever sits in between would write the catalog.
- */
-async function keyOf(url: URL, required: string | undefined): Promise<Uint8Array | null> {
-  if (url.protocol === "http:") {
-    if (required !== undefined) throw new CmcpError("USAGE", "--pin needs an https URL");
-    return null;
-  }
-  if (required !== undefined) return pinOf(required);
-  const { spkiSha256, vouchedFor } = await seeKey(url);
-  if (!vouchedFor) {
-    throw new CmcpError(
-      "UPSTREAM_IDENTITY_MISMATCH",
-      `no certificate authority that this machine trusts vouches for ${url.host}, which presented the key ${fingerprintOf(spkiSha256)}. ` +
-        "Compare it with the server's owner and give it as --pin",
-    );
-  }
-  return spkiSha256;
-}
-
-function fingerprintOf(spkiSha256: Uint8Array): string {
-  return `SHA256:${Buffer.from(spkiSha256).toString("base64")}`;
-}
 
 /** A server's URL from the command line. @throws CmcpError `USAGE` */
 export function serverUrl(text: string): URL {
@@ -132,7 +55,8 @@ export function serverUrl(text: string): URL {
   return url;
 }
 
-async function list(client: UpstreamClient, kind: ListKind): Promise<readonly LiveItem[]> {
+/** Everything of one kind that a server lists; nothing where it does not know the kind. */
+export async function listItems(client: Pick<UpstreamClient, "list">, kind: ListKind): Promise<readonly LiveItem[]> {
   try {
     const items = await client.list("catalog", kind, AbortSignal.timeout(LIST_MS));
     return items.flatMap((listed) => {
@@ -151,25 +75,70 @@ async function list(client: UpstreamClient, kind: ListKind): Promise<readonly Li
   }
 }
 
-/** Reads what a server lists now, over streamable HTTP, every connection held to one key. */
+/** Most of a server's own words about who may ask, in characters. */
+const MAX_CHALLENGE = 500;
+
+/** The bearer token of a list, and what a server that refuses it asks for. */
+class ListAuthorization implements RequestAuthorization {
+  readonly #headers: Readonly<Record<string, string>>;
+  /** `WWW-Authenticate` (RFC 9110, section 11.6.1) of a 401; `null` where there was none. */
+  challenge: string | null = null;
+
+  constructor(token: string | null) {
+    this.#headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  headers(): Promise<Readonly<Record<string, string>>> {
+    return Promise.resolve(this.#headers);
+  }
+
+  answered({ status, header }: Parameters<RequestAuthorization["answered"]>[0]): null {
+    if (status === HTTP_UNAUTHORIZED) this.challenge = header("www-authenticate") ?? "";
+    return null;
+  }
+}
+
+/** A server that asks for a token, with what to do about it. */
+function unauthorized(url: URL, challenge: string): CmcpError {
+  const oauth = /resource_metadata=/i.test(challenge)
+    ? " It names an authorization server: docs/how-to/connect-a-server-with-oauth.md says how the enclave gets tokens itself."
+    : "";
+  const words = challenge === "" ? "" : `: ${visibleText(challenge.slice(0, MAX_CHALLENGE))}`;
+  return new CmcpError(
+    "SERVER_UNAUTHORIZED",
+    `${url.host} answers 401${words}. cmcp server add reads its list with the token of an environment variable, named by ` +
+      `--token-env, and has the gateway send it the credential that --credential names.${oauth}`,
+  );
+}
+
+/**
+ * Reads what a server lists now, over streamable HTTP, every connection held to the same trust.
+ * @param token is sent as a bearer token; `null` sends none
+ * @throws CmcpError `SERVER_UNAUTHORIZED` for a server that asks for a token
+ */
 export async function readLiveServer(
   url: URL,
-  requiredPin: string | undefined,
+  wanted: WantedTrust,
   kinds: readonly ListKind[] = ["tools"],
+  token: string | null = null,
 ): Promise<LiveServer> {
-  const key = await keyOf(url, requiredPin);
+  const { tls, members, fingerprint } = await liveTrust(url, wanted);
+  const authorization = new ListAuthorization(token);
   const client = new UpstreamClient({
     url,
     dial,
-    tls: key === null ? { mode: "none" } : { mode: "pinned", spkiSha256: key },
+    tls,
+    authorization,
     clientInfo: { name: "cmcp-catalog", version: "0.1.0" },
     limits: { connectMs: CONNECT_MS, totalMs: LIST_MS },
   });
   try {
     const lists: Record<ListKind, readonly LiveItem[]> = { tools: [], prompts: [], resources: [], templates: [] };
-    for (const kind of kinds) lists[kind] = await list(client, kind);
+    for (const kind of kinds) lists[kind] = await listItems(client, kind);
     await client.closeSession("catalog");
-    return { url, fingerprint: key === null ? null : fingerprintOf(key), lists };
+    return { url, fingerprint, location: { url: url.href, ...members }, lists };
+  } catch (thrown) {
+    throw authorization.challenge === null ? thrown : unauthorized(url, authorization.challenge);
   } finally {
     await client.close();
   }

@@ -69,6 +69,19 @@ test("another definition, or another key of the server, needs --replace", () => 
   );
 });
 
+test("another way to know the server needs --replace, and takes the place of the one before", () => {
+  const { catalog } = mergeEntries([], [prompt("p")], SERVER, NONE);
+  const { tls_fingerprint: _, ...unpinned } = SERVER;
+  const vouched = { ...unpinned, trust: "webpki", issuer_pins: ["SHA256:i"] };
+  refused(catalog, [prompt("p")], "CATALOG_DRIFT_DETECTED", /known in another way/, vouched);
+  const replaced = mergeEntries(catalog, [prompt("p", "2")], vouched, new Set(["p"]));
+  assert.deepEqual(isJsonObject(replaced.catalog) ? replaced.catalog.servers : null, [vouched]);
+  for (const other of [SERVER, { ...vouched, issuer_pins: ["SHA256:j"] }, { ...unpinned, trust: "webpki" }])
+    refused(replaced.catalog, [prompt("p", "2")], "CATALOG_DRIFT_DETECTED", /known in another way/, other);
+  const same = { ...SERVER, trust: "pinned" };
+  assert.deepEqual(mergeEntries(catalog, [prompt("p")], same, NONE).unchanged, ["p"]);
+});
+
 test("a name of another server is not taken over", () => {
   const { catalog } = mergeEntries([], [prompt("p"), tool("a")], SERVER, NONE);
   const other: JsonObject = { name: "other", url: "https://other.example/mcp" };

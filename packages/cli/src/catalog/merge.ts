@@ -1,4 +1,4 @@
-import { CmcpError, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
+import { CmcpError, canonicalText, isJsonObject, type JsonObject, type JsonValue } from "@cmcp/boundary";
 import type { EntrySection, ReviewedEntry } from "./entries.ts";
 
 /** What a merge did with each imported entry. */
@@ -35,14 +35,40 @@ function documentOf({ entries, ...further }: Sections, before: JsonValue): JsonV
   return present.length === 0 && Array.isArray(before) ? entries : { entries, ...Object.fromEntries(present) };
 }
 
-/** URL and key of the server of an entry: its own, or the named one's. */
+/** Members of a server's entry that say how it is known. */
+const TRUST = ["trust", "tls_fingerprint", "issuer_pins", "roots"] as const;
+
+/** How a server is known, as one text. Without `trust` it is by its key. */
+function trustText(server: JsonObject): string {
+  return canonicalText(
+    Object.fromEntries(TRUST.map((name) => [name, server[name] ?? (name === "trust" ? "pinned" : null)])),
+  );
+}
+
+/** A server's entry that is known as another one says. */
+function withTrustOf(known: JsonObject, server: JsonObject): JsonObject {
+  const isTrust = (name: string): boolean => TRUST.some((one) => one === name);
+  return {
+    ...Object.fromEntries(Object.entries(known).filter(([name]) => !isTrust(name))),
+    ...Object.fromEntries(Object.entries(server).filter(([name]) => isTrust(name))),
+  };
+}
+
+/** What tells a server from another: its URL, or the name of one that is started. */
+function addressOf(server: JsonObject): JsonValue | undefined {
+  return server.transport === "stdio" ? `stdio:${JSON.stringify(server.display_name ?? server.name)}` : server.url;
+}
+
+/** Address and trust of the server of an entry: its own, or the named one's. */
 function serverOf(
   entry: JsonObject,
   servers: readonly JsonValue[],
-): { readonly url: JsonValue | undefined; readonly key: JsonValue | undefined } {
+): { readonly url: JsonValue | undefined; readonly trust: string | undefined } {
   const { server } = entry;
   const found = typeof server === "string" ? servers.find((one) => isJsonObject(one) && one.name === server) : server;
-  return isJsonObject(found) ? { url: found.url, key: found.tls_fingerprint } : { url: undefined, key: undefined };
+  return isJsonObject(found)
+    ? { url: addressOf(found), trust: trustText(found) }
+    : { url: undefined, trust: undefined };
 }
 
 /**
@@ -62,8 +88,9 @@ export function mergeEntries(
   const sections = sectionsOf(catalog);
   const merged = { added: [] as string[], replaced: [] as string[], unchanged: [] as string[] };
   const changed: string[] = [];
-  if (reviewed.some(({ section }) => section !== "entries")) mergeServer(sections.servers, server, replace.size > 0);
-  const place = ({ section, name, entry }: ReviewedEntry): void => {
+  if (reviewed.some(({ section }) => section !== "entries") || server.credential !== undefined)
+    mergeServer(sections.servers, server, replace.size > 0);
+  const insert = ({ section, name, entry }: ReviewedEntry): void => {
     const list = sections[section];
     const at = list.findIndex((known) => isJsonObject(known) && NAMES[section].some((key) => known[key] === name));
     const known = list[at];
@@ -81,10 +108,11 @@ export function mergeEntries(
     if (replace.has(name)) {
       list[at] = entry;
       merged.replaced.push(name);
-    } else if (known.definition_hash === entry.definition_hash && before.key === after.key) merged.unchanged.push(name);
+    } else if (known.definition_hash === entry.definition_hash && before.trust === after.trust)
+      merged.unchanged.push(name);
     else changed.push(name);
   };
-  for (const one of reviewed) place(one);
+  for (const one of reviewed) insert(one);
   if (changed.length > 0)
     throw new CmcpError(
       "CATALOG_DRIFT_DETECTED",
@@ -107,17 +135,14 @@ function mergeServer(servers: JsonValue[], server: JsonObject, replacing: boolea
       `the catalog has another server named ${JSON.stringify(server.name)}, ${JSON.stringify(known.url)}; ` +
         "choose one with --server-name",
     );
-  else if (known.tls_fingerprint !== server.tls_fingerprint) {
+  else if (trustText(known) !== trustText(server)) {
     if (!replacing)
       throw new CmcpError(
         "CATALOG_DRIFT_DETECTED",
-        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has; review what it ` +
+        `the server shows another key than the catalog's ${JSON.stringify(known.name)} has, or is known in another way; review what it ` +
           "offers and name it with --replace. Nothing was written",
       );
-    servers[at] = {
-      ...known,
-      ...(server.tls_fingerprint === undefined ? {} : { tls_fingerprint: server.tls_fingerprint }),
-    };
+    servers[at] = withTrustOf(known, server);
   }
 }
 

@@ -3,7 +3,7 @@ import { headerMarksProblem, loadCatalog } from "@cmcp/catalog";
 import { prepareSchemas } from "@cmcp/inspection";
 import { Vocabulary } from "@cmcp/session";
 import { reviewedEntry, serverEntry, type Candidate } from "./entries.ts";
-import type { LiveServer } from "./live-server.ts";
+import type { ListedServer } from "./live-server.ts";
 
 /** The entries that an operator asks for, by section; an empty section selects all of it. */
 export interface EntrySelection {
@@ -21,7 +21,7 @@ export interface SelectedEntries {
 }
 
 /** Why the gateway could not serve something, whoever reviewed it; `null` when it could. */
-function unservable(server: LiveServer, candidate: Candidate): string | null {
+function unservable(server: ListedServer, candidate: Candidate): string | null {
   const facts = { displayName: "server", serverName: "server", approvedBy: "nobody@example.org", addedAt: new Date(0) };
   const { entry } = reviewedEntry(server, candidate, facts, {
     domain: "public",
@@ -47,13 +47,13 @@ function unservable(server: LiveServer, candidate: Candidate): string | null {
 }
 
 /**
- * Chooses what is imported. What is named must be there and must be servable; of the rest, what the gateway
- * could not serve is left out, so that one bad definition does not keep the others back.
+ * Chooses what is imported. What is named must be there and must be servable. Of the rest, what the gateway could not
+ * serve is left out: one bad definition does not keep the others back.
  *
  * @throws CmcpError `USAGE`, `CATALOG_INVALID`.
  */
 export function selectEntries(
-  server: LiveServer,
+  server: ListedServer,
   candidates: readonly Candidate[],
   wanted: EntrySelection,
 ): SelectedEntries {

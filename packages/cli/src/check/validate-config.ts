@@ -1,8 +1,10 @@
 import process from "node:process";
-import { loadCatalog, requireCatalogHash } from "@cmcp/catalog";
-import { launchDigest } from "@cmcp/launch";
+import { loadCatalog, requireCatalogHash, requireProvenance } from "@cmcp/catalog";
+import { x509Authorities } from "@cmcp/identity/bundle";
+import { launchDigest, type Config } from "@cmcp/launch";
 import { readCatalogFile, readLaunchInputs } from "@cmcp/launch/files";
 import { requireKnownNames } from "@cmcp/limits";
+import { readDomainRoots, readTrustedRoots } from "@cmcp/mcp";
 import { requirePinned } from "@cmcp/policy/bundle";
 import { Vocabulary } from "@cmcp/session";
 import { readArguments, required } from "../arguments.ts";
@@ -18,6 +20,13 @@ const OPTIONS = {
   "launch-document": { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
+
+/** Requires that the roots of one's own authorities are root certificates. @throws CmcpError `CONFIG_INVALID` */
+function requireRoots({ server_roots: roots = {}, spiffe_bundles: bundles = {} }: Config["enclave"]): void {
+  for (const [name, certificates] of Object.entries(roots))
+    readTrustedRoots(`enclave.server_roots.${name}`, certificates);
+  for (const [domain, bundle] of Object.entries(bundles)) readDomainRoots(domain, x509Authorities(bundle));
+}
 
 /** `cmcp validate-config` */
 export const validateConfig: Command = {
@@ -51,6 +60,8 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     });
     requireCatalogHash(catalog.hash, catalogHash);
     requireKnownNames(inputs.config, catalog, (label) => vocabulary.has(label));
+    requireProvenance(catalog.servers, inputs.config.attestation.required_provenance_kind);
+    requireRoots(inputs.config.enclave);
     await requireStartable(catalog, inputs);
     const policy = await checkCedar(bundle, catalog);
     const warnings = [

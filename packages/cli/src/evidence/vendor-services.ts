@@ -51,7 +51,7 @@ async function answersTo(
     throw unavailable("cannot be reached", thrown);
   }
   if (!response.ok) throw unavailable(`answered HTTP ${response.status}`);
-  const answers = [{ name: file, is, bytes: await bounded(response, unavailable) }];
+  const answers = [{ name: file, is, bytes: await readBounded(response, unavailable) }];
   const chain = issuerChain === undefined ? null : response.headers.get(issuerChain.header);
   if (issuerChain === undefined) return answers;
   if (chain === null) throw unavailable(`answered without ${issuerChain.header}`);
@@ -62,7 +62,7 @@ async function answersTo(
   }
 }
 
-async function bounded(
+async function readBounded(
   response: Response,
   unavailable: (why: string, cause?: unknown) => CmcpError,
 ): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from "node:crypto";
 import { CmcpError } from "@cmcp/boundary";
+import { keyFromPem, type KemKey } from "@cmcp/seal";
 import { readSmallFile } from "../read-file.ts";
 
 /** An operator's Ed25519 key pair. */
@@ -13,7 +14,7 @@ export interface OperatorKey {
 /** Public key, base64url of 32 bytes, of an Ed25519 private key. */
 export function publicKeyOf(key: KeyObject): string {
   const { x } = createPublicKey(key).export({ format: "jwk" });
-  if (x === undefined) throw new CmcpError("INTERNAL", "an Ed25519 public key has no x");
+  if (x === undefined) throw new CmcpError("INTERNAL", "a public key has no x");
   return x;
 }
 
@@ -25,6 +26,16 @@ export async function readPrivateKey(path: string): Promise<KeyObject> {
   } catch (thrown) {
     throw new CmcpError("USAGE", `${path}: not a readable private key in PEM without a passphrase`, { cause: thrown });
   }
+}
+
+/**
+ * Reads an auditor's private key in PKCS #8 PEM, as `cmcp key new --auditor` writes it.
+ * @throws CmcpError `USAGE`, `SEAL_SUITE_UNSUPPORTED` where the runtime lacks an algorithm of the key
+ */
+export async function readAuditorKey(path: string): Promise<KemKey> {
+  const key = keyFromPem(new TextDecoder().decode(await readSmallFile(path)));
+  if (key === null) throw new CmcpError("USAGE", `${path}: not a private key of X-Wing or X25519 in PKCS #8 PEM`);
+  return key;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { CheckRecorder, type Check } from "@cmcp/appraise";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
-import type { SigningJwk } from "@cmcp/audit";
+import { epochText, type SignedLostStore, type SigningJwk } from "@cmcp/audit";
 import { CmcpError, toBase64, type ErrorCode } from "@cmcp/boundary";
 import { checkLog, type CheckedLog, type ReadableLog } from "@cmcp/host-proxy/store";
 import {
@@ -31,7 +31,13 @@ export interface LogVerdict {
   readonly outcome: Exclude<Outcome, "unsupported">;
   /** `trusted key`: the checkpoint is signed with the pinned key. `not proven`: anybody could have made the log. */
   readonly origin: "trusted key" | "not proven";
-  readonly log: { readonly origin: string; readonly size: number; readonly root: string };
+  readonly log: {
+    readonly origin: string;
+    readonly size: number;
+    readonly root: string;
+    /** The operator's statement that opened the log's epoch; `null` for the first one. */
+    readonly lostStore: SignedLostStore | null;
+  };
   readonly witnessing: Witnessing;
   /** Base64url of the key that signed the checkpoint, where it did. */
   readonly signingKey: string | null;
@@ -44,15 +50,23 @@ export interface LogVerdict {
 const MALFORMED: readonly ErrorCode[] = ["LOG_EXPORT_MALFORMED", "NOTE_MALFORMED"];
 
 /** Codes of what a log's files or store hold, which a check reports. Whatever else is thrown stops the command. */
-const FINDINGS: readonly ErrorCode[] = [...MALFORMED, "AUDIT_STORE_MISMATCH", "LOG_TREE_INVALID"];
+const FINDINGS: readonly ErrorCode[] = [
+  ...MALFORMED,
+  "AUDIT_STORE_DAMAGED",
+  "AUDIT_STORE_MISMATCH",
+  "LOG_TREE_INVALID",
+];
 
 /** What is said of each subject of the records where nothing is wrong. */
 const PASSED = {
   records: (fold) => `${fold.count("entry")} entries, ${fold.count("claim")} claims; each body is its leaf's`,
   "hand-overs": (fold) => `${fold.count("hand-over")}, each continues the head before it, and writes alone after it`,
+  epoch: (fold, origin) => epochText(origin, fold.lostStore),
   "session chains": (fold) =>
     `each entry links to the one before; ${fold.interrupted} sessions were left open by their instances`,
-} as const satisfies Record<RecordSubject, (fold: RecordFold) => string>;
+  provisionings: (fold) =>
+    `${fold.count("provision")}, of which a storage key brought ${fold.restored} back, each the set of the one before`,
+} as const satisfies Record<RecordSubject, (fold: RecordFold, origin: string) => string>;
 
 /**
  * Derives everything of a log again from its records: leaf hashes, tiles, root, hand-overs, the chain of each session, and
@@ -68,15 +82,16 @@ export async function checkWholeLog(log: WholeLog, expected: LogExpectations): P
       failed: `the log ${origin}, not ${expected.origin}`,
     });
   const derived = await finding(list, "tree", async () => checkTree(log, list));
-  const fold = new RecordFold();
+  const fold = new RecordFold(origin);
   const read = await finding(list, "records", async () => {
     for await (const piece of log.scan({ to: size })) for (const record of piece) fold.add(record);
     return true;
   });
-  for (const subject of ["records", "hand-overs", "session chains"] as const) {
+  for (const subject of ["records", "hand-overs", "epoch", "session chains", "provisionings"] as const) {
     const problem = fold.problem(subject);
     if (problem !== undefined) list.fail(subject, "LOG_MISMATCH", problem);
-    else if (read === true) list.require(subject, true, "LOG_MISMATCH", { passed: PASSED[subject](fold), failed: "" });
+    else if (read === true)
+      list.require(subject, true, "LOG_MISMATCH", { passed: PASSED[subject](fold, origin), failed: "" });
   }
   const signingKey = read === true ? await checkSignature(log, fold, expected, list) : null;
   const witnessing =
@@ -94,7 +109,7 @@ export async function checkWholeLog(log: WholeLog, expected: LogExpectations): P
   return {
     outcome,
     origin: accepted && expected.trustedKey !== undefined ? "trusted key" : "not proven",
-    log: { origin, size, root: toBase64(root) },
+    log: { origin, size, root: toBase64(root), lostStore: accepted ? fold.lostStore : null },
     witnessing: accepted ? witnessing : "UNWITNESSED",
     signingKey: signingKey?.x ?? null,
     withoutBodies: fold.withoutBodies,

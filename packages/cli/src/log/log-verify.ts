@@ -19,7 +19,8 @@ export const logVerify: Command = {
 
 Verifies an exported log by itself, offline: every leaf hash, tile and root is derived again from the entries, every
 body held to its leaf, every hand-over to the head before it, the entries of each session to their chain, and the
-checkpoint to the key of the instance that wrote last. What is not there is listed as not performed.
+checkpoint to the key of the instance that wrote last. What is not there is listed as not performed. An epoch after 0
+needs the operator's statement that opened it, in each hand-over.
 
   --origin ORIGIN          the log that it must be
   --trusted-key KEY        the key that must have signed the checkpoint: base64url of 32 bytes

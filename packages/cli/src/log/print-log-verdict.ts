@@ -1,6 +1,6 @@
 import type { Terminal } from "../command.ts";
 import { printLines } from "../verify/print-verdict.ts";
-import { renderChecks, type ReportLine } from "@cmcp/verify";
+import { AFTER_LOST_STORE, renderChecks, type ReportLine } from "@cmcp/verify";
 import type { LogVerdict } from "./check-whole-log.ts";
 
 /** Prints what was found of a log for a person, or as JSON. */
@@ -13,8 +13,9 @@ function linesOf({ outcome, origin, log, witnessing, signingKey, checks }: LogVe
   const anybodys = outcome === "accepted" && origin === "not proven";
   const tone = outcome !== "accepted" ? "bad" : anybodys ? "plain" : "good";
   const headline = `${outcome.toUpperCase()}${anybodys ? ", ORIGIN NOT PROVEN" : ""}`;
+  const lost = log.lostStore === null ? "" : AFTER_LOST_STORE;
   return [
-    { tone, text: `${headline} (${witnessing}; ${log.size} records of ${log.origin})` },
+    { tone, text: `${headline} (${witnessing}; ${log.size} records of ${log.origin}${lost})` },
     { tone: "plain", text: `root    ${log.root}` },
     ...(signingKey === null ? [] : [{ tone: "plain", text: `key     ${signingKey}` } as const]),
     ...renderChecks(checks),

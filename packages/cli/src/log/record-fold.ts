@@ -1,22 +1,29 @@
+import { hash } from "node:crypto";
 import { jwkThumbprintText } from "@cmcp/attestation";
 import {
+  epochOpening,
+  epochProblem,
   handOverSchema,
   isHashed,
   readLeafFacts,
   readRecord,
+  successorOf,
+  verifiesStatement,
   type HandOver,
   type JournalRecord,
   type LeafFacts,
   type RecordKind,
+  type SignedLostStore,
   type SigningJwk,
 } from "@cmcp/audit";
-import { bytesEqual, fromHex, untrusted } from "@cmcp/boundary";
+import { bytesEqual, canonicalText, fromHex, untrusted, type JsonObject } from "@cmcp/boundary";
 import { appendLeaves, EMPTY_RANGE, leafHash, rootOf, type CompactRange } from "@cmcp/log";
+import { ProvisionChain } from "./provision-chain.ts";
 import { SessionChains } from "./session-chains.ts";
 import type { ExportedRecord } from "./exported-log.ts";
 
 /** What is looked at of records, each with its first problem. */
-export type RecordSubject = "records" | "hand-overs" | "session chains";
+export type RecordSubject = "records" | "hand-overs" | "epoch" | "session chains" | "provisionings";
 
 /** Leaves that are hashed into the tree at once. */
 const LEAVES_TOGETHER = 256;
@@ -31,7 +38,9 @@ interface Writer {
 
 /** Checks each record of a log against those before it. The tree is for others to check. */
 export class RecordFold {
+  readonly #origin: string;
   readonly #chains = new SessionChains();
+  readonly #provisionings = new ProvisionChain();
   readonly #problems = new Map<RecordSubject, string>();
   readonly #counts = new Map<RecordKind, number>();
   #writer: Writer | null = null;
@@ -40,6 +49,12 @@ export class RecordFold {
   #interrupted = 0;
   #withoutBodies = 0;
   #index = 0;
+  #lostStore: SignedLostStore | null = null;
+
+  /** @param origin the log's name, which its checkpoint has */
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
 
   /** Key of the instance that wrote last; `null` where no body shows it. */
   get key(): SigningJwk | null {
@@ -55,13 +70,25 @@ export class RecordFold {
     return this.#withoutBodies;
   }
 
+  /** Stored sets that a storage key brought back. */
+  get restored(): number {
+    return this.#provisionings.restored;
+  }
+
   /** Sessions without an end whose instance writes no more. */
   get interrupted(): number {
     return this.#interrupted;
   }
 
+  /** The statement that opened the log's epoch; `null` for the first one, and where no body shows it. */
+  get lostStore(): SignedLostStore | null {
+    return this.#lostStore;
+  }
+
   problem(subject: RecordSubject): string | undefined {
-    return this.#problems.get(subject);
+    const found = this.#problems.get(subject);
+    if (found !== undefined || subject !== "epoch" || this.#lostStore !== null) return found;
+    return epochProblem(this.#origin, null) ?? undefined;
   }
 
   /** Records of a kind. */
@@ -87,6 +114,9 @@ export class RecordFold {
     if (facts.kind === "hand-over") this.#begin(facts, record?.kind === "hand-over" ? record.body : null);
     else this.#follow(facts);
     if (facts.kind === "entry") this.#enter(facts, record);
+    if (facts.kind === "provision") this.#provide(record);
+    if (record?.kind === "claim" && hashOf(record.body.claim) !== record.body.claim_hash)
+      this.#found("records", "a claim that does not hash to its claim_hash");
     if (record?.kind === "snapshot") this.#learnKey(handOverSchema.safeParse(record.body.hand_over).data);
   }
 
@@ -98,6 +128,7 @@ export class RecordFold {
     this.#learnKey(handOver ?? undefined);
     if (seq !== 0) this.#found("hand-overs", "a hand-over that is not its instance's first record");
     if (handOver === null) return;
+    this.#open(handOver);
     if (this.#writer.jwk === null) this.#found("hand-overs", "a hand-over of another key than its leaf's");
     const { predecessor } = handOver;
     const continues =
@@ -107,6 +138,15 @@ export class RecordFold {
           predecessor.instance === (before?.instance ?? null) &&
           bytesEqual(fromHex(predecessor.root) ?? new Uint8Array(), this.#root());
     if (!continues) this.#found("hand-overs", "a hand-over that continues another log, or another head of it");
+  }
+
+  #open({ lost_store: lostStore, history }: HandOver): void {
+    const facts = { index: this.#index, lostStore, isComplete: history.state === "complete" };
+    const { problem, opened } = epochOpening(this.#origin, facts);
+    if (problem !== null) this.#found("epoch", problem);
+    else if (opened !== null && !verifiesStatement(opened.key, opened.statement, opened.signature))
+      this.#found("epoch", "the key of the statement that opened the epoch did not sign it");
+    else this.#lostStore = opened;
   }
 
   /** The key comes from a hand-over or a snapshot: whichever names it, its thumbprint is in each leaf. */
@@ -137,8 +177,14 @@ export class RecordFold {
       hash: entry_hash,
       previous: prev_entry_hash ?? "",
       last: entry?.entry_type === "session_end",
+      successor: entry === null ? null : successorOf(entry),
     });
     if (problem !== null) this.#found("session chains", problem);
+  }
+
+  #provide(record: JournalRecord | null): void {
+    const problem = this.#provisionings.add(record?.kind === "provision" ? record.body : null);
+    if (problem !== null) this.#found("provisionings", problem);
   }
 
   #found(subject: RecordSubject, problem: string): void {
@@ -155,4 +201,9 @@ export class RecordFold {
     this.#range = appendLeaves(this.#range, this.#leaves).range;
     this.#leaves = [];
   }
+}
+
+/** `sha256:` and hex of a value's canonical JSON. */
+function hashOf(value: JsonObject): string {
+  return `sha256:${hash("sha256", canonicalText(value))}`;
 }

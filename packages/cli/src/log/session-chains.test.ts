@@ -11,6 +11,7 @@ const chainOf = (session: string, length: number, closed = true): ChainLink[] =>
     hash: `${session}-${number}`,
     previous: number === 0 ? "genesis" : `${session}-${number - 1}`,
     last: closed && number === length - 1,
+    successor: null,
   }));
 
 /** Chains in one order, each in its own; the numbers say whose turn it is. */

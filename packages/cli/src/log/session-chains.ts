@@ -8,6 +8,8 @@ export interface ChainLink {
   readonly previous: string;
   /** Whether it ends the session. */
   readonly last: boolean;
+  /** The session whose entries follow it in the same chain, behind a reset; `null` behind any other entry. */
+  readonly successor: string | null;
 }
 
 interface OpenChain {
@@ -44,17 +46,23 @@ export class SessionChains {
   }
 
   /** @returns what is wrong with an entry at its place, or `null` */
-  add({ session, number, hash, previous, last }: ChainLink): string | null {
+  add({ session, number, hash, previous, last, successor }: ChainLink): string | null {
     const known = this.#open.get(session);
     const expected = known?.next ?? 0;
     const skipped = number - expected;
-    if (last) this.#open.delete(session);
-    else this.#open.set(session, { next: number + 1, tip: hash, unknown: this.#unknown });
     // What stands between two links can be no more than the entries without a body.
-    if (skipped < 0 || skipped > this.#unknown - (known?.unknown ?? this.#before))
-      return `an entry is numbered ${number}, where number ${expected} of its session follows`;
+    const fits = skipped >= 0 && skipped <= this.#unknown - (known?.unknown ?? this.#before);
+    const isPlaced = fits || (known === undefined && this.#mayFollowReset(number));
+    if (last || successor !== null) this.#open.delete(session);
+    if (!last) this.#open.set(successor ?? session, { next: number + 1, tip: hash, unknown: this.#unknown });
+    if (!isPlaced) return `an entry is numbered ${number}, where number ${expected} of its session follows`;
     if (skipped === 0 && previous !== (known?.tip ?? "genesis"))
       return `entry ${number} of a session does not link to the one before`;
     return null;
+  }
+
+  /** Whether a reset without a body may have opened a session, whose first link has this number, in the chain of another one. */
+  #mayFollowReset(number: number): boolean {
+    return this.#open.values().some(({ next, unknown }) => number > next && number - next <= this.#unknown - unknown);
   }
 }

@@ -9,7 +9,7 @@ import { sessionLabels, type SessionLabels } from "./session-labels.ts";
 
 /** How a saved call is decided, by policy or before it. */
 export type Outcome =
-  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields">
+  | Pick<Verdict, "decision" | "rule" | "cause" | "reason" | "redactFields" | "keepFields" | "approval">
   | {
       decision: "deny";
       rule: string;
@@ -17,6 +17,7 @@ export type Outcome =
       reason: string;
       redactFields: readonly string[];
       keepFields: readonly string[];
+      approval?: never;
     };
 
 function beforePolicy(rule: string, reason: string): Outcome {

@@ -1,5 +1,6 @@
 import type { AuditEntry } from "@cmcp/audit";
 import type { RulePlace } from "@cmcp/policy/authoring";
+import { approvalLines } from "./approval-terms.ts";
 import type { Outcome } from "./decide-saved.ts";
 import type { RecordedCall } from "./recorded-call.ts";
 
@@ -36,8 +37,10 @@ const FIXED: Readonly<Record<string, string>> = {
 /** The decision made again with the operator's request. */
 export interface Repetition {
   readonly outcome: Outcome;
-  /** Whether the request hashes to what the record has. */
-  readonly sameRequest: boolean;
+  /** Whether the request hashes to what the record has; `null` where the record's hash is salted. */
+  readonly sameRequest: boolean | null;
+  /** Whether the record names approvals that lifted the very refusal that is decided again. */
+  readonly isLifted: boolean;
   /** Changes of what the record holds, and the decision each would have brought. */
   readonly variants: readonly { readonly change: string; readonly decision: string }[];
 }
@@ -56,7 +59,7 @@ export interface Explanation {
   readonly repetition: Repetition | null;
 }
 
-/** What a word that stands in place of a rule says; `null` for a word that is none. */
+/** What a word that stands in place of a rule says; `null` for any other word. */
 export function fixedMeaning(word: string): string | null {
   // Behind a colon stands which limit it was.
   const [kind = ""] = word.split(":", 1);
@@ -67,6 +70,7 @@ function ruleLines(rule: RulePlace): readonly string[] {
   return [
     `  ${rule.label} (${rule.effect}), ${rule.file}:${rule.line}`,
     ...(rule.reason === null ? [] : [`    reason: ${rule.reason}`]),
+    ...(rule.approval === null ? [] : approvalLines(rule.approval).map((line) => `    ${line}`)),
     ...(rule.reads.length === 0 ? [] : [`    reads:  ${rule.reads.join(", ")}`]),
   ];
 }
@@ -86,15 +90,25 @@ function factLines({ entry, root, labelsBefore, untrustedBefore }: RecordedCall)
   return facts.flatMap(([name, value]) => (value == null ? [] : [`  ${name}: ${value}`]));
 }
 
-function repetitionLines({ outcome, sameRequest, variants }: Repetition, entry: AuditEntry): readonly string[] {
+function sameRequestLine(same: boolean | null): string {
+  if (same === null)
+    return "  whether the request is the recorded one is not shown: request_payload_hash is salted, and no salt was given";
+  return same
+    ? "  the request is the recorded one: its hash is request_payload_hash"
+    : "  the request is not shown to be the recorded one: its hash is not request_payload_hash. The call may have carried " +
+        "more than arguments (a task, answers, a trace context)";
+}
+
+function repetitionLines(
+  { outcome, sameRequest, isLifted, variants }: Repetition,
+  entry: AuditEntry,
+): readonly string[] {
   return [
     "",
     `decided again with --request: ${outcome.decision}, by ${outcome.rule}`,
     ...(outcome.reason === null ? [] : [`  reason: ${outcome.reason}`]),
-    sameRequest
-      ? "  the request is the recorded one: its hash is request_payload_hash"
-      : "  the request is not shown to be the recorded one: its hash is not request_payload_hash. The call may have carried " +
-        "more than arguments (a task, answers, a trace context), or the hash may be salted",
+    ...(isLifted ? ["  the approvals that the record names lifted this"] : []),
+    sameRequestLine(sameRequest),
     ...(entry.policy_rule_matched === outcome.rule ? [] : ["  the record names other rules"]),
     ...variants.map(({ change, decision }) => `  ${change}: ${decision}`),
   ];

@@ -8,9 +8,9 @@ import { checkCedar } from "../check/check-cedar.ts";
 import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import { EXIT, type Command } from "../command.ts";
 import { readBundleFile } from "../verify/bundle-file.ts";
-import { decideSaved, finderFor } from "./decide-saved.ts";
+import { decideSaved, finderFor, type Outcome } from "./decide-saved.ts";
 import { explanationText, type Explanation, type Repetition } from "./explanation.ts";
-import { findRecordedCall, requestHashOf, withRecord, type RecordedCall } from "./recorded-call.ts";
+import { findRecordedCall, isSalted, requestHashOf, withRecord, type RecordedCall } from "./recorded-call.ts";
 import { readSavedCall, type SavedCall } from "./saved-call.ts";
 import { readTools } from "./tools.ts";
 
@@ -36,7 +36,8 @@ cmcp audit verify does that.
   --audit-bundle FILE  the session's export, from GET /audit/export
   --call-id ID         the call, as its receipt and its refusal name it
   --request FILE       the call as for cmcp policy test. Tool, workflow, principal, labels and mode are the
-                       record's; history and claims are the file's. Its hash is compared with the record's
+                       record's; history and claims are the file's. Its hash is compared with the record's, unless
+                       the record's is salted
   --json               one line: ok, decision, rule, rules, other_rules, permits, same_policy, same_catalog, request
 
 Exit codes: 0 explained, 10 the policy is another than the one that decided, or with --request the decision,
@@ -104,7 +105,8 @@ async function repeat(
   ];
   return {
     outcome,
-    sameRequest: requestHashOf(saved) === recorded.entry.request_payload_hash,
+    isLifted: isLifted(outcome, recorded),
+    sameRequest: isSalted(recorded) ? null : requestHashOf(saved) === recorded.entry.request_payload_hash,
     variants: changes.flatMap(([change, call]) => {
       const { decision } = decideSaved(policy, catalog, call, find);
       return decision === outcome.decision ? [] : [{ change, decision }];
@@ -112,8 +114,16 @@ async function repeat(
   };
 }
 
+/** Whether the call was let through by approvals of the very refusal that it is decided with again. */
+function isLifted({ decision, rule, approval }: Outcome, { entry }: RecordedCall): boolean {
+  const isSent = entry.policy_decision === "allow" || entry.policy_decision === "redact";
+  const approved = isSent && entry.detail?.["approval_id"] !== undefined;
+  return approved && decision === "step_up" && approval !== undefined && entry.policy_rule_matched === rule;
+}
+
 /** Whether the repeated decision is the record's. A mode that does not enforce records what policy would have refused. */
-function isSame({ outcome: { decision } }: Repetition, { entry }: RecordedCall): boolean {
+function isSame({ outcome: { decision }, isLifted: lifted }: Repetition, { entry }: RecordedCall): boolean {
+  if (lifted) return true;
   const refuses = decision !== "allow" && decision !== "redact";
   return entry.policy_decision === decision || (entry.policy_decision === "advisory_deny" && refuses);
 }
@@ -134,6 +144,7 @@ function asJson({ recorded, rules, otherRules, permits, samePolicy, sameCatalog,
             decision: repetition.outcome.decision,
             rule: repetition.outcome.rule,
             reason: repetition.outcome.reason,
+            lifted: repetition.isLifted,
             same_request: repetition.sameRequest,
             variants: repetition.variants,
           },

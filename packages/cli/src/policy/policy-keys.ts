@@ -47,7 +47,8 @@ function statementOf(parts: object): SignedPolicyKey["statement"] {
 
 /** `cmcp policy succeed-key` */
 export const policySucceedKey: Command = {
-  help: `Usage: cmcp policy succeed-key --url URL --key FILE --policy-key FILE --next-key KEY --reason TEXT --instance NAME [--sequence N] [--json]
+  help: `Usage: cmcp policy succeed-key --url URL --key FILE --policy-key FILE --next-key KEY
+         --reason TEXT --instance NAME [--sequence N] [--json]
 
 Hands policy signing over, in a running gateway, from the present key to another. The statement is signed by an operator and by the
 present key. Bundles of the key that handed over are refused from then on; the policy in force stays.
@@ -56,7 +57,8 @@ present key. Bundles of the key that handed over are refused from then on; the p
   --key FILE        an operator's Ed25519 private key; its public key is in enclave.operator_keys
   --policy-key FILE the present policy signing key, Ed25519 private key
   --next-key KEY    public key that follows, base64url, as cmcp key new prints it
-${COMMON_HELP}Example:    cmcp policy succeed-key --url http://127.0.0.1:8443 --key operator.pem --policy-key policy.pem --next-key … --instance … --reason "yearly rotation"
+${COMMON_HELP}Example:    cmcp policy succeed-key --url http://127.0.0.1:8443 --key operator.pem --policy-key policy.pem \\
+              --next-key … --instance … --reason "yearly rotation"
 `,
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);
@@ -93,7 +95,8 @@ force is one of them, every call is refused, until a bundle of a trusted key is 
   --url URL         the gateway, such as http://127.0.0.1:8443
   --key FILE        an operator's Ed25519 private key; its public key is in enclave.operator_keys
   --policy-key KEY  the public key to revoke, base64url
-${COMMON_HELP}Example:    cmcp policy revoke-key --url http://127.0.0.1:8443 --key operator.pem --policy-key … --instance … --reason "laptop stolen"
+${COMMON_HELP}Example:    cmcp policy revoke-key --url http://127.0.0.1:8443 --key operator.pem \\
+              --policy-key … --instance … --reason "laptop stolen"
 `,
   async run(args, { out }) {
     const { values } = readArguments(args, OPTIONS);

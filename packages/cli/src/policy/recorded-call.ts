@@ -95,7 +95,12 @@ export function withRecord(saved: SavedCall, { entry, root, labelsBefore, untrus
   };
 }
 
-/** `request_payload_hash` of a call that sends these arguments and nothing else. */
+/** Whether payload hashes of the call's session are salted commitments. */
+export function isSalted({ root }: RecordedCall): boolean {
+  return root.detail?.["commitments"] === "salted";
+}
+
+/** `request_payload_hash`, in a session without salts, of a call that sends these arguments and nothing else. */
 export function requestHashOf({ tool, arguments: args }: SavedCall): string {
   const method = "tools/call";
   const request = { ...plainRequest(method, tool), arguments: args };

@@ -3,9 +3,8 @@ import {
   CmcpError,
   isJsonObject,
   parseJson,
+  receivedError,
   untrusted,
-  type ErrorCode,
-  ERROR_CODES,
   type JsonObject,
   type JsonValue,
 } from "@cmcp/boundary";
@@ -13,8 +12,6 @@ import { required } from "../arguments.ts";
 
 const LIMITS = { maxBytes: 64 * 1024 * 1024, maxDepth: 32, maxItems: 2_000_000 };
 const TIMEOUT_MS = 60_000;
-/** Characters of a gateway's message that are shown. */
-const MAX_MESSAGE = 1000;
 
 /** Environment variable that a bearer token is read from when no other is named. */
 export const TOKEN_VARIABLE = "CMCP_BEARER_TOKEN";
@@ -86,7 +83,7 @@ export async function ask(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     status = response.status;
-    bytes = await bounded(response, base);
+    bytes = await readBounded(response, base);
   } catch (thrown) {
     throw thrown instanceof CmcpError
       ? thrown
@@ -94,7 +91,7 @@ export async function ask(
   }
   const reply = read(bytes, status, base);
   if (status === 200) return reply;
-  throw refusal(reply, status, base);
+  throw receivedError(reply) ?? notAGateway(base, `with status ${status} and no error of its own`);
 }
 
 /** The address without what else a URL may hold, which may be a secret. */
@@ -102,7 +99,7 @@ function originOf(base: string): string {
   return new URL(base).origin;
 }
 
-async function bounded({ body }: Response, base: string): Promise<Uint8Array> {
+async function readBounded({ body }: Response, base: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
@@ -124,10 +121,10 @@ function read(bytes: Uint8Array, status: number, base: string): JsonObject {
   return reply;
 }
 
-/** The error that a gateway answers with; its text is another program's, so nothing in it moves a terminal's cursor. */
-function refusal({ error }: JsonObject, status: number, base: string): CmcpError {
-  const { code, message } = isJsonObject(error) ? error : {};
-  if (typeof code !== "string" || !Object.hasOwn(ERROR_CODES, code) || typeof message !== "string")
-    return notAGateway(base, `with status ${status} and no error of its own`);
-  return new CmcpError(code as ErrorCode, message.slice(0, MAX_MESSAGE).replaceAll(/\p{C}/gu, "?"));
+/** The gateway that `--url` names. @throws CmcpError `USAGE` */
+export function gatewayUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
+    throw new CmcpError("USAGE", "--url is the gateway's address, such as https://gateway.example");
+  return new URL(`${url.origin}${url.pathname.replace(/\/*$/, "/")}`);
 }

@@ -54,11 +54,11 @@ Example:    cmcp session reset --url http://127.0.0.1:8443 --key operator.pem --
     const { receipt, session, "token-env": variable } = values;
     if ((receipt === undefined) === (session === undefined))
       throw new CmcpError("USAGE", "name the session with --receipt, or with --session and --token-env");
-    const place =
+    const position =
       receipt !== undefined
         ? await positionFromReceipt(receipt)
         : await positionFromGateway(url, sessionName(session), tokenFrom(required(variable, "--token-env")));
-    const statement = resetStatement({ ...place, reason, sequence: Number(values.sequence ?? Date.now()) });
+    const statement = resetStatement({ ...position, reason, sequence: Number(values.sequence ?? Date.now()) });
     const signed: SignedReset = {
       statement,
       key: key.publicKey,
@@ -102,19 +102,22 @@ async function positionFromGateway(url: string, session: string, token: string):
   };
 }
 
-const replySchema = auditEntrySchema.pick({
-  session_id: true,
-  sequence_number: true,
-  entry_hash: true,
-  session_sensitivity_before: true,
-  session_sensitivity_after: true,
-});
+const replySchema = auditEntrySchema
+  .pick({
+    session_id: true,
+    sequence_number: true,
+    entry_hash: true,
+    session_sensitivity_before: true,
+    session_sensitivity_after: true,
+  })
+  .extend({ successor_session_id: auditEntrySchema.shape.session_id });
 
 function report(reply: JsonObject, url: string, asJson: boolean, out: { write(text: string): unknown }): void {
   const parsed = replySchema.safeParse(reply);
   if (!parsed.success) throw notAGateway(url, "with no entry of a reset", parsed.error);
   const {
     session_id: session,
+    successor_session_id: successor,
     session_sensitivity_before: before,
     session_sensitivity_after: after,
     sequence_number: entry,
@@ -122,6 +125,6 @@ function report(reply: JsonObject, url: string, asJson: boolean, out: { write(te
   out.write(
     asJson
       ? `${JSON.stringify({ ok: true, ...parsed.data })}\n`
-      : `session ${session} reset: ${before} to ${after}, audit entry ${entry}\n`,
+      : `session ${session} reset: ${before} to ${after}, audit entry ${entry}; session ${successor} goes on\n`,
   );
 }

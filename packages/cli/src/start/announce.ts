@@ -24,9 +24,10 @@ export function announce(
 ): void {
   const url = `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
   const { launcher, isolation, measuredBy } = placement;
+  const statements = inputs.provision === null;
   if (asJson) {
     out.write(
-      `${JSON.stringify({ ok: true, url, mcp: `${url}/mcp`, pid: process.pid, enclave_pid: enclavePid ?? null, launcher, isolation, measured_by: measuredBy, bearer_principals: "host-asserted", launch_digest: `sha256:${inputs.digest}` })}\n`,
+      `${JSON.stringify({ ok: true, url, mcp: `${url}/mcp`, pid: process.pid, enclave_pid: enclavePid ?? null, launcher, isolation, measured_by: measuredBy, bearer_principals: statements ? "signed-statements" : "host-asserted", launch_digest: `sha256:${inputs.digest}` })}\n`,
     );
     return;
   }
@@ -34,7 +35,9 @@ export function announce(
     enclave: LAUNCHERS[launcher],
     measured: MEASURED[measuredBy],
     "enclave isolation": isolation,
-    "bearer principals": "host-asserted: this host hands the enclave their tokens' hashes",
+    "bearer principals": statements
+      ? "none until cmcp provision gives the enclave a signed statement"
+      : "host-asserted, for development: this host hands the enclave their tokens' hashes, unsigned",
     "launch digest": `sha256:${inputs.digest}`,
     // What a launcher such as npx has started it under is another process, which may not pass signals on.
     "process id": String(process.pid),

@@ -11,9 +11,9 @@ const beside = (path: string): string => fileURLToPath(new URL(path, import.meta
 /** The enclave's bundle, built beside this command. */
 const ENCLAVE_ENTRY = beside("./enclave/enclave.cjs");
 /** The compiled spawner, where the machine that built this command had a C compiler. */
-const SPAWNER = beside("./cmcp-spawn");
+export const SPAWNER = beside("./cmcp-spawn");
 /** The compiled vsock addon, likewise. */
-const VSOCK_ADDON = beside("./vsock.node");
+export const VSOCK_ADDON = beside("./vsock.node");
 
 /**
  * What the configuration has the enclave run in.
@@ -57,6 +57,7 @@ export async function enclaveSettings(
           typeof config.cid === "number" ? { kind: "kernel", cid: config.cid, addon: VSOCK_ADDON } : { kind: "daemon" },
         quoteGenerationSocket: config.quote_generation_socket ?? undefined,
         consolePath: config.console_log,
+        tpmState: config.tpm_state,
       };
   }
 }
@@ -65,9 +66,9 @@ export async function enclaveSettings(
  * The spawner beside this command, when the catalog has stdio servers. They see this command's Node and its libraries.
  */
 async function spawnerFor({
-  stdioServers,
+  stdioTrees,
 }: LaunchInputs): Promise<{ spawner?: { program: string; runtime: readonly string[] } }> {
-  return stdioServers
+  return stdioTrees.length > 0
     ? { spawner: { program: SPAWNER, runtime: await interpreterFiles(await realpath(process.execPath)) } }
     : {};
 }

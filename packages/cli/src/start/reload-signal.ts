@@ -1,9 +1,9 @@
 import process from "node:process";
 
 /**
- * Catches SIGHUP from now on, so that at no time it ends the gateway. One that comes before there is something to do
- * waits for it, and those that come while it is done make it once more: signals sent to several processes may arrive
- * from each.
+ * Catches SIGHUP from now on, so that at no time it ends the gateway. A signal that comes before there is something
+ * to do waits for it. Signals that come while it is done make it run once more: signals sent to several processes may
+ * arrive from each.
  * @returns takes what is to be done, which never rejects
  */
 export function reloadSignal(): (reload: () => Promise<void>) => void {
@@ -23,8 +23,8 @@ export function reloadSignal(): (reload: () => Promise<void>) => void {
     due = true;
     void run();
   });
-  return (given) => {
-    reload = given;
+  return (action) => {
+    reload = action;
     void run();
   };
 }

@@ -1,8 +1,23 @@
 import { once } from "node:events";
 import process from "node:process";
 import { asCmcpError } from "@cmcp/boundary";
-import { createLog, setEngineFlags, startHost, dropWhenUnread, type Host, type HostOptions } from "@cmcp/host-proxy";
-import { readLaunchInputs, readPolicyReload, readProvision, type LaunchInputs } from "@cmcp/launch/files";
+import {
+  createLog,
+  setEngineFlags,
+  startHost,
+  dropWhenUnread,
+  type Host,
+  type HostOptions,
+  type Offer,
+} from "@cmcp/host-proxy";
+import {
+  readLaunchInputs,
+  readProvision,
+  readReload,
+  reloadIntervalMs,
+  type LaunchInputs,
+  type ReloadInputs,
+} from "@cmcp/launch/files";
 import { readArguments, required } from "../arguments.ts";
 import { EXIT, type Command, type Terminal } from "../command.ts";
 import { announce } from "./announce.ts";
@@ -40,8 +55,8 @@ Environment:
 Signals: SIGHUP reads enclave.token_file and enclave.credentials_file again: from then on what they hold counts.
 SIGINT and SIGTERM stop in order; while it stops, more of them change nothing.
 
-Exit codes: 0 stopped in order, 10 refused to start, 40 stopped, but sessions were left without a claim, as
-            when the disk is full, 64 usage, 1 internal.
+Exit codes: 0 stopped in order, 10 refused to start or another gateway writes the log now, 40 stopped, but sessions were left
+            without a claim, as when the disk is full, 64 usage, 1 internal.
 Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.yaml
 `,
   async run(args, terminal) {
@@ -56,16 +71,15 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       listen: inputs.host.listen,
       launch: inputs.document,
       provision: inputs.provision,
-      egressAllow: inputs.egressTargets.map(({ host: name, port }) =>
-        name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`,
-      ),
+      egressAllow: addressesOf(inputs),
+      trees: inputs.stdioTrees,
       storePath: inputs.paths.auditDb,
       ...auditStore(inputs, process.env),
       witnesses: inputs.witnesses,
       enclave: await enclaveSettings(inputs, process.env),
       log,
       signal: stop,
-      ...policySource(inputs),
+      ...reloadSource(inputs),
       ...peerIdentity(process.env),
     });
     const host = await starting.catch((thrown: unknown) => {
@@ -77,8 +91,9 @@ Example:    CMCP_DEV_MODE=1 cmcp start --config examples/quickstart/cmcp-config.
       if (!stop.aborted) await replaceTokens(host, inputs, terminal);
     });
     announce(host, inputs, values.json, terminal.out);
-    if (!stop.aborted) await once(stop, "abort");
+    const ending = stop.aborted ? null : await Promise.race([once(stop, "abort").then(() => null), host.superseded]);
     const { drained } = await host.close();
+    if (ending !== null) throw ending;
     // Lines that whoever reads the log leaves unread would keep the process.
     setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
     return drained ? EXIT.ok : EXIT.undrained;
@@ -92,23 +107,31 @@ function peerIdentity({
   return header === undefined || header === "" ? {} : { peerIdentityHeader: header };
 }
 
-/** Where the audit store is, if not in a file, and the folder of bodies that left it. */
+/** Where the audit store is, if not in a file, the folder of bodies that left it, and when they do. */
 function auditStore(
   { config, paths }: LaunchInputs,
   { CMCP_AUDIT_DATABASE_URL: url = "" }: NodeJS.ProcessEnv,
-): Pick<HostOptions, "database" | "archivePath"> {
+): Pick<HostOptions, "database" | "archivePath" | "auditorsTermDays"> {
+  const { origin, auditors_term_days: termDays } = config.log;
   return {
-    ...(url === "" ? {} : { database: { url, origin: config.log.origin } }),
+    ...(url === "" ? {} : { database: { url, origin } }),
     ...(paths.auditArchive === null ? {} : { archivePath: paths.auditArchive }),
+    ...(termDays === undefined ? {} : { auditorsTermDays: termDays }),
   };
 }
 
-/** Where the host looks for another policy bundle, if the configuration says so. */
-function policySource({ config, paths, policy }: LaunchInputs): Pick<HostOptions, "policy"> {
-  const seconds = config.policy_reload_interval_seconds;
-  return seconds === 0
-    ? {}
-    : { policy: { first: policy, everyMs: seconds * 1000, read: () => readPolicyReload(paths.policyBundle) } };
+/** Where the host may relay to, as it is told. */
+function addressesOf({ egressTargets }: Pick<ReloadInputs, "egressTargets">): readonly string[] {
+  return egressTargets.map(({ host, port }) => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`));
+}
+
+/** Where the host looks for another policy bundle and another catalog, if the configuration says so. */
+function reloadSource(inputs: LaunchInputs): Pick<HostOptions, "reload"> {
+  const everyMs = reloadIntervalMs(inputs);
+  if (everyMs === null || inputs.reload === null) return {};
+  const offerOf = (read: ReloadInputs): Offer => ({ message: read.message, egressAllow: addressesOf(read) });
+  const read = async (): Promise<Offer> => offerOf(await readReload(inputs));
+  return { reload: { first: offerOf(inputs.reload), everyMs, read } };
 }
 
 /** Whatever is wrong with the new tokens, the ones before stay in force. */
@@ -118,7 +141,8 @@ async function replaceTokens(host: Host, inputs: LaunchInputs, { err }: Terminal
     return;
   }
   try {
-    await host.provision(await readProvision(inputs));
+    const message = await readProvision(inputs);
+    if (message !== null) await host.provision(message);
     err.write("tokens and credentials replaced\n");
   } catch (thrown) {
     const { code, message } = asCmcpError(thrown, "INTERNAL", "the token file could not be used");

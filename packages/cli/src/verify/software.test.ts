@@ -76,3 +76,11 @@ test("an appraisal policy that is neither is refused under the name of this comm
     message: /^--appraisal-policy is one of .*, or a file by its path/,
   });
 });
+
+test("the keys that requests were sealed to are named as cmcp instance verify names them", async () => {
+  const bundled = [file("claim"), "--audit-bundle", file("bundle"), ...AT];
+  const { code, failed } = await judged(...bundled, "--seal-keys", "A".repeat(43));
+  assert.deepEqual([code, failed.map((one) => one.split(":", 1)[0])], [10, ["seal keys"]]);
+  for (const name of ["", "A".repeat(42), OTHER_HASH])
+    await assert.rejects(judged(...bundled, "--seal-keys", name), { code: "USAGE" });
+});

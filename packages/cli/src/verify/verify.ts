@@ -1,5 +1,5 @@
 import { nodeCrypto } from "@cmcp/attestation/node-crypto";
-import { CmcpError, toHex } from "@cmcp/boundary";
+import { CmcpError, fromBase64Url } from "@cmcp/boundary";
 import { EAT_PROFILES, type EatProfile } from "@cmcp/claim/schema";
 import {
   OUTCOME_EXIT,
@@ -7,23 +7,19 @@ import {
   verifyIncomplete,
   type EvidenceRecord,
   type Expectations,
-  type LaunchTerms,
   type Verdict,
 } from "@cmcp/verify";
-import { hexOption, policyOf, timeOf } from "../evidence/inputs.ts";
-import { imageMatcher } from "../evidence/image.ts";
 import { readArguments } from "../arguments.ts";
-import { loadBundleFolder } from "../check/read-bundle-folder.ts";
 import type { Command } from "../command.ts";
 import { ExportedLog } from "../log/exported-log.ts";
-import { HEAD_HELP, HEAD_OPTIONS, headExpectations, trustedKeyOf } from "../log/head-options.ts";
+import { HEAD_HELP, HEAD_OPTIONS, headExpectations } from "../log/head-options.ts";
 import { readFileOf } from "../read-file.ts";
+import { anchorsIn } from "../manifest/anchors.ts";
 import { bundlePieces, readBundleFile } from "./bundle-file.ts";
-import { launchTerms } from "./launch.ts";
+import { PIN_OPTIONS, pinsOf } from "./pin-options.ts";
 import { printVerdict } from "./print-verdict.ts";
+import { receiptsIn } from "./receipt-files.ts";
 import { sessionTerms } from "./session-terms.ts";
-
-const HASH = /^sha256:[0-9a-f]{64}$/;
 
 const OPTIONS = {
   "audit-bundle": { type: "string" },
@@ -31,25 +27,19 @@ const OPTIONS = {
   "held-claim": { type: "string", multiple: true },
   log: { type: "string" },
   ...HEAD_OPTIONS,
-  "policy-hash": { type: "string" },
-  "catalog-hash": { type: "string" },
-  "trusted-key": { type: "string" },
+  ...PIN_OPTIONS,
   "max-age": { type: "string" },
   "eat-profile": { type: "string" },
-  at: { type: "string" },
   evidence: { type: "string" },
-  certs: { type: "string", multiple: true },
-  collateral: { type: "string", multiple: true },
+  manifest: { type: "string" },
+  "manifest-anchors": { type: "string" },
+  "manifest-revocations": { type: "string" },
+  "revocation-key": { type: "string", multiple: true },
   "earlier-evidence": { type: "string" },
-  "appraisal-policy": { type: "string" },
-  "launch-document": { type: "string" },
-  "policy-bundle": { type: "string", multiple: true },
-  "launch-digest": { type: "string" },
-  measurement: { type: "string", multiple: true },
-  measurements: { type: "string" },
-  "allow-software-only": { type: "boolean", default: false },
-  "allow-mode": { type: "string", multiple: true },
   "require-complete-history": { type: "boolean", default: false },
+  "require-sealed": { type: "boolean", default: false },
+  "seal-keys": { type: "string" },
+  "require-signed-provisioning": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -58,12 +48,17 @@ const CLAIM_ONLY = [
   "held-claim",
   "log",
   "evidence",
+  "manifest",
+  "manifest-anchors",
+  "manifest-revocations",
+  "revocation-key",
   "certs",
   "collateral",
   "earlier-evidence",
   "appraisal-policy",
   "launch-document",
   "policy-bundle",
+  "catalog-versions",
   "launch-digest",
   "measurement",
   "measurements",
@@ -83,7 +78,8 @@ Verifies a claim offline, without trusting whoever made it, and lists every chec
 applicable or not performed. Without CLAIM, the bundle is the export of a session that a crash interrupted.
 
   --audit-bundle FILE      the session's audit bundle: chain, transcript and summary are derived again
-  --receipt FILE           a receipt an agent kept; may be given again. It must stand in the chain
+  --receipt FILE           a receipt an agent kept, or several, one a line; may be given again. Each must stand in
+                           the chain
   --held-claim FILE        another claim that somebody kept, earlier or later; may be given again. Both must be of
                            one history of one instance
   --log DIR                the gateway's log (cmcp log export): claim and receipts must be in it, which is computed from
@@ -97,6 +93,12 @@ ${HEAD_HELP}
   --at TIME                verify as of this time (ISO 8601); now by default
   --eat-profile PROFILE    the only profile accepted; TRACE v0.2 by default
   --evidence FILE          the evidence file beside the claim, for any platform but software-only
+  --manifest FILE          the agent manifest that the claim was made under: its signature, and what it says of the agent,
+                           policy and catalog, are held to claim and record
+  --manifest-anchors FILE  the keys that may sign manifests: {keys: [{public_key_base64url, key_id, issuers}]}, or one key
+  --manifest-revocations FILE  a list of revoked manifests (cmcp manifest revocations --out): it must be in force, and must
+                           not revoke the manifest, its issuer or its key
+  --revocation-key KEY     a key that may have signed the list: base64url of 32 bytes. May be given again
   --certs FILE             certificates that the evidence file lacks: DER or PEM. May be given again
   --collateral FILE        revocation lists, TCB info, QE identity that it lacks. May be given again
   --earlier-evidence FILE  an evidence file that the same TPM gave before: its clock must not have gone back since
@@ -105,6 +107,8 @@ ${HEAD_HELP}
                            must follow from
   --policy-bundle FOLDER   a bundle that replaced the launch document's: signed with the key it names, of a higher
                            version. Needed after a reload, for each; may be given again
+  --catalog-versions FILE  the versions of the catalog that replaced the launch document's, with their approvals
+                           (cmcp catalog approve). Needed after another catalog came into force
   --launch-digest HEX      its digest instead: SHA-256, SHA-384 for TDX. A launch document in the evidence file that
                            has this digest is then held to as if it had been given
   --measurement HEX        an accepted measurement; may be given again
@@ -114,6 +118,10 @@ ${HEAD_HELP}
   --allow-mode MODE        accept a session that ran in this mode: advisory or silent, in which calls that policy
                            refuses are made all the same. May be given again; enforcing is accepted without it
   --require-complete-history  accept only a session whose instance knew all that earlier ones recorded
+  --require-sealed         accept only a session whose requests were sealed, so that its host read none
+  --seal-keys NAME         the keys that requests were sealed to, as the instance's report names them
+                           (cmcp instance verify, "seal key"); the session must name the same
+  --require-signed-provisioning  accept only a session whose tokens came in signed statements, and not from the host
   --json                   the verdict as JSON
 
 Exit codes: 0 accepted, 10 rejected, 20 unsupported, 30 malformed, 64 usage, 1 internal.
@@ -123,6 +131,9 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
     const { values, positional: claimPath } = readArguments(args, OPTIONS, "CLAIM");
     if (values.log === undefined && (values["witness-policy"] ?? values["earlier-checkpoint"]) !== undefined)
       throw new CmcpError("USAGE", "--witness-policy and --earlier-checkpoint need --log");
+    if ((values.manifest === undefined) !== (values["manifest-anchors"] === undefined))
+      throw new CmcpError("USAGE", "--manifest and --manifest-anchors need each other");
+    requireRevocationOptions(values);
     const expected = await expectations(values);
     const { "audit-bundle": bundlePath, receipt = [], "held-claim": held = [] } = values;
     let verdict: Verdict;
@@ -133,8 +144,9 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
           claim: await readFileOf(claimPath),
           ...bundle,
           ...(await evidenceOf(values)),
+          ...(values.manifest === undefined ? {} : { manifest: await readFileOf(values.manifest) }),
           ...(values.log === undefined ? {} : { log: await ExportedLog.open(values.log) }),
-          receipts: await Promise.all(receipt.map(readFileOf)),
+          receipts: await receiptsIn(receipt),
           heldClaims: await Promise.all(held.map(readFileOf)),
         },
         expected,
@@ -144,7 +156,7 @@ Example:    cmcp verify out/claim.json --audit-bundle out/audit-bundle.json --al
       const stray = CLAIM_ONLY.find((name) => values[name] !== undefined);
       if (stray !== undefined) throw new CmcpError("USAGE", `--${stray} needs the argument CLAIM`);
       verdict = await verifyIncomplete(
-        { export: await readBundleFile(bundlePath), receipts: await Promise.all(receipt.map(readFileOf)) },
+        { export: await readBundleFile(bundlePath), receipts: await receiptsIn(receipt) },
         expected,
         nodeCrypto,
       );
@@ -170,60 +182,44 @@ async function evidenceOf({
   };
 }
 
+/** @throws CmcpError `USAGE` */
+function requireRevocationOptions({
+  manifest,
+  "manifest-revocations": list,
+  "revocation-key": keys = [],
+}: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): void {
+  if ((list === undefined) !== (keys.length === 0))
+    throw new CmcpError("USAGE", "--manifest-revocations and --revocation-key need each other");
+  if (list !== undefined && manifest === undefined)
+    throw new CmcpError("USAGE", "--manifest-revocations needs --manifest");
+  for (const key of keys)
+    if (fromBase64Url(key)?.length !== 32) throw new CmcpError("USAGE", "--revocation-key is 32 bytes in base64url");
+}
+
 async function expectations(values: ReturnType<typeof readArguments<typeof OPTIONS>>["values"]): Promise<Expectations> {
-  const {
-    "policy-hash": policyHash,
-    "catalog-hash": catalogHash,
-    "trusted-key": trustedKey,
-    "max-age": maxAge,
-    "eat-profile": profile,
-    at,
-  } = values;
-  for (const hash of [policyHash, catalogHash])
-    if (hash !== undefined && !HASH.test(hash))
-      throw new CmcpError("USAGE", "a hash is sha256: and 64 lowercase hex digits");
+  const { "max-age": maxAge, "eat-profile": profile } = values;
+  const pins = await pinsOf(values);
   if (maxAge !== undefined && !/^[0-9]{1,10}$/.test(maxAge))
     throw new CmcpError("USAGE", "--max-age is a number of seconds");
-  const now = timeOf(at);
   const eatProfile: EatProfile | undefined =
     profile === undefined ? EAT_PROFILES[0] : EAT_PROFILES.find((known) => known === profile);
   if (eatProfile === undefined) throw new CmcpError("USAGE", `--eat-profile is one of ${EAT_PROFILES.join(", ")}`);
-  const { "launch-document": launchDocument, "launch-digest": launchDigest, measurements, measurement } = values;
-  const folders = values["policy-bundle"] ?? [];
-  if (folders.length > 0 && launchDocument === undefined && launchDigest === undefined)
-    throw new CmcpError(
-      "USAGE",
-      "--policy-bundle needs --launch-document or --launch-digest: the document's key must have signed it",
-    );
-  const bundles = await Promise.all(folders.map(loadBundleFolder));
-  const readLaunch = (document: Uint8Array): LaunchTerms => launchTerms(document, bundles);
   return {
-    appraisal: (await policyOf(values["appraisal-policy"], "--appraisal-policy")).policy,
-    evidenceRequired: values["appraisal-policy"] !== undefined,
-    ...(launchDocument === undefined
-      ? {}
-      : { launch: { document: await readFileOf(launchDocument), read: readLaunch } }),
-    readLaunch,
-    bundlesGiven: bundles.length > 0,
-    ...(launchDigest === undefined
-      ? {}
-      : { launchDigest: toHex(hexOption("--launch-digest", launchDigest, [32, 48])) }),
-    ...(measurement === undefined
-      ? {}
-      : {
-          measurements: measurement.map((value) =>
-            toHex(hexOption("--measurement", value.replace(/^sha(?:256|384):/, ""), [32, 48, 64])),
-          ),
-        }),
-    ...(measurements === undefined ? {} : { image: await imageMatcher(measurements) }),
-    now,
+    ...pins,
     eatProfile,
-    allowSoftwareOnly: values["allow-software-only"],
     ...sessionTerms(values),
     ...(await headExpectations(values)),
-    ...trustedKeyOf(trustedKey),
-    ...(policyHash === undefined ? {} : { policyHash }),
-    ...(catalogHash === undefined ? {} : { catalogHash }),
+    ...(values["manifest-anchors"] === undefined
+      ? {}
+      : { manifestAnchors: await anchorsIn(values["manifest-anchors"]) }),
+    ...(values["manifest-revocations"] === undefined
+      ? {}
+      : {
+          manifestRevocations: {
+            signedList: await readFileOf(values["manifest-revocations"]),
+            keys: values["revocation-key"] ?? [],
+          },
+        }),
     ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),
   };
 }

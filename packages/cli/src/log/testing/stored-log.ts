@@ -5,8 +5,8 @@ import { WrittenLog, type WrittenBatch } from "../../../../verify/src/testing/wr
 export class StoredLog extends WrittenLog {
   readonly store: SqliteStore;
 
-  constructor(path: string | null, archive?: string) {
-    super();
+  constructor(path: string | null, archive?: string, origin?: string) {
+    super(origin);
     this.store = new SqliteStore(path, { durable: false, ...(archive === undefined ? {} : { archive }) });
   }
 

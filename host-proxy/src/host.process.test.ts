@@ -101,14 +101,15 @@ test("kill -9 of the enclave mid-request: typed failure, restart, launch and pro
  */
 async function killedUnderSecondPolicy(t: TestContext, refusals: number) {
   let found = "first";
-  const policy = { first: Buffer.from("first"), everyMs: 10, read: () => Promise.resolve(Buffer.from(found)) };
-  const made = await host(t, { policy });
+  const offerOf = (text: string) => ({ message: Buffer.from(text), egressAllow: [] });
+  const reload = { first: offerOf("first"), everyMs: 10, read: () => Promise.resolve(offerOf(found)) };
+  const made = await host(t, { reload });
   found = "second";
-  while (!made.log().includes("policy reloaded")) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!made.log().includes("reloaded")) await new Promise((resolve) => setTimeout(resolve, 5));
   await made.host.provision(Buffer.from(`refuse ${refusals} reloads`));
   process.kill(made.host.enclavePid ?? 0, "SIGKILL");
   await once(made.host.events, "down");
-  return { ...made, untaken: () => made.log().match(/accepted policy bundle not taken/g)?.length ?? 0 };
+  return { ...made, untaken: () => made.log().match(/accepted reload not taken/g)?.length ?? 0 };
 }
 
 test("an enclave started again serves nobody before it has the policy accepted last", async (t) => {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { asCmcpError } from "@cmcp/boundary";
+import { asCmcpError, type CmcpError } from "@cmcp/boundary";
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
 import { peerIdentityHeader } from "./front/peer-identity.ts";
@@ -11,30 +11,37 @@ import { EnclaveSupervisor, type SupervisorHooks } from "./launcher/supervisor.t
 import { EnclaveLink } from "./link/enclave-link.ts";
 import type { Log } from "./log.ts";
 import { Provisioning } from "./link/provisioning.ts";
-import { PolicyWatcher, type PolicySource } from "./policy/watcher.ts";
+import { ReloadWatcher, type ReloadSource } from "./reload/watcher.ts";
 import { servicesOf } from "./services.ts";
-import { openForHost } from "./store/open-store.ts";
+import { openForHost, type HostStore, type HostStoreLocation } from "./store/open-store.ts";
+import { Retention } from "./store/retention.ts";
+import { WriterFence } from "./store/writer-fence.ts";
 import { openCosigner, type HostWitnesses } from "./witness/open-cosigner.ts";
 
 export interface HostOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  /** The launch document and the provisioning statement, opaque; sent to every enclave that is started. */
+  /** The launch document, opaque; sent to every enclave that is started. */
   readonly launch: Uint8Array;
-  readonly provision: Uint8Array;
+  /** The provision message, likewise; `null` where others give tokens and credentials, in statements that the host only passes on. */
+  readonly provision: Uint8Array | null;
   /** `host:port` of every tool server, exactly. */
   readonly egressAllow: readonly string[];
+  /** Absolute path of the files of every stdio server. */
+  readonly trees?: readonly string[];
   /** File of the audit store; `null` keeps it in memory. */
   readonly storePath: string | null;
   /** The PostgreSQL database that has the log of an origin, in place of the file. */
   readonly database?: { readonly url: string; readonly origin: string };
   /** Folder of bodies that left the audit store. */
   readonly archivePath?: string;
+  /** Days after which bodies go there by themselves; without it they stay. */
+  readonly auditorsTermDays?: number;
   /** Witnesses of the log; `null` for none. With them the store acknowledges only what is on the disk. */
   readonly witnesses: HostWitnesses | null;
   /** What the enclave runs in, or a launcher of the caller's own. */
   readonly enclave: LauncherSettings | Launcher;
-  /** Where newer policy bundles appear; without it none is looked for. */
-  readonly policy?: PolicySource;
+  /** Where newer policy bundles and catalogs appear; without it none is looked for. */
+  readonly reload?: ReloadSource;
   readonly log: Log;
   /** Aborts the start. A running host is stopped with `close`. */
   readonly signal?: AbortSignal;
@@ -60,11 +67,13 @@ export interface Host {
   readonly enclavePid: number | undefined;
   readonly placement: EnclaveLocation;
   readonly events: EventEmitter<HostEvents>;
+  /** Resolves when the enclave has ended and is not started again, because another gateway writes the log. */
+  readonly superseded: Promise<CmcpError>;
   /**
-   * Sends the enclave another provisioning statement, now and after every restart.
-   * @throws CmcpError the enclave's refusal; the statement before then stays in use
+   * Sends the enclave another provision message, now and after every restart.
+   * @throws CmcpError the enclave's refusal; the message before then stays in use
    */
-  provision(statement: Uint8Array): Promise<void>;
+  provision(message: Uint8Array): Promise<void>;
   /** Drains: no new requests, open ones finish within bounds, then everything stops and is removed. */
   close(): Promise<StopResult>;
 }
@@ -90,14 +99,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let drained = true;
   try {
     const relay = new EgressRelay(egressAllowList(options.egressAllow), log);
-    const { storePath: path, database, archivePath, witnesses } = options;
-    const store = await openForHost(database ?? { path }, {
-      log,
-      // Otherwise a loss of power leaves the witnesses ahead of the disk, and none of them cosigns again.
-      durable: witnesses !== null,
-      ...(archivePath === undefined ? {} : { archive: archivePath }),
-    });
-    undo.push(async () => await store.close());
+    const { witnesses } = options;
+    const location = options.database ?? { path: options.storePath };
+    const fence = new WriterFence(location);
+    const store = await openStore(location, options, undo);
     const cosigner = witnesses === null ? null : await openCosigner(witnesses, store, log);
     undo.push(async () => await cosigner?.close());
     const { enclave } = options;
@@ -105,18 +110,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const { placement } = launcher;
     undo.push(() => launcher.close());
     const services = await launcher.listen(
-      servicesOf({ relay, store, log, ...(cosigner === null ? {} : { cosigner }) }),
+      servicesOf({ relay, store, fence, log, trees: options.trees ?? [], ...(cosigner === null ? {} : { cosigner }) }),
     );
     undo.push(() => services.close());
 
     const link = new EnclaveLink(launcher.dialer);
     const events = new EventEmitter<HostEvents>();
-    const watcher = options.policy === undefined ? undefined : new PolicyWatcher(options.policy, link, log);
+    const watcher = watcherOf(options, { link, relay });
     const provisioning = new Provisioning(link, options.provision);
-    const duties = dutiesOf({ launcher, link, provisioning, watcher, events }, options);
+    const duties = dutiesOf({ launcher, link, provisioning, watcher, events, fence }, options);
     const supervisor = new EnclaveSupervisor(duties, log);
     undo.push(() => supervisor.close());
-    await startUnlessAborted(supervisor, options.signal);
+    await startUnlessAborted(supervisor, fence, options.signal);
     watcher?.start();
     undo.push(async () => watcher?.stop());
     const front = await openFront(link, options);
@@ -129,7 +134,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       address: front.address,
       placement,
       events,
-      provision: (statement) => provisioning.replace(statement),
+      superseded: fence.superseded,
+      provision: (message) => provisioning.replace(message),
       close: () => (closing ??= undoAll().then(() => ({ drained }))),
       get enclavePid() {
         return supervisor.pid;
@@ -141,22 +147,56 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
+/** What looks for newer policy bundles and catalogs, if anything does. */
+function watcherOf(
+  { reload, log }: HostOptions,
+  { link, relay }: { readonly link: EnclaveLink; readonly relay: EgressRelay },
+): ReloadWatcher | undefined {
+  if (reload === undefined) return undefined;
+  const allowEgress = (destinations: readonly string[]): void => relay.allow(egressAllowList(destinations));
+  return new ReloadWatcher(reload, { link, allowEgress, log });
+}
+
+/** Opens the log, from which old bodies move to the archive where there are a folder and a term for them. */
+async function openStore(
+  location: HostStoreLocation,
+  { archivePath, auditorsTermDays: termDays, witnesses, log }: HostOptions,
+  undo: (() => Promise<void>)[],
+): Promise<HostStore> {
+  const store = await openForHost(location, {
+    log,
+    // Otherwise a loss of power leaves the witnesses ahead of the disk, and none of them cosigns again.
+    durable: witnesses !== null,
+    ...(archivePath === undefined ? {} : { archive: archivePath }),
+  });
+  undo.push(async () => await store.close());
+  if (archivePath === undefined || termDays === undefined) return store;
+  const retention = new Retention(store, { termDays });
+  retention.start(log);
+  undo.push(async () => await retention.close());
+  return store;
+}
+
 interface Parts {
   readonly launcher: Launcher;
   readonly link: EnclaveLink;
   readonly provisioning: Provisioning;
-  readonly watcher: PolicyWatcher | undefined;
+  readonly watcher: ReloadWatcher | undefined;
   readonly events: EventEmitter<HostEvents>;
+  readonly fence: WriterFence;
 }
 
-/** What happens to every enclave that starts: launch, provisioning, the latest policy, and only then requests. */
+/** What happens to every enclave that starts: launch, provisioning, the latest policy and catalog, and only then requests. */
 function dutiesOf(
-  { launcher, link, provisioning, watcher, events }: Parts,
+  { launcher, link, provisioning, watcher, events, fence }: Parts,
   { launch, log }: HostOptions,
 ): SupervisorHooks {
   const { placement } = launcher;
   return {
-    start: (signal) => launcher.start(signal),
+    start: (signal) => {
+      fence.reset();
+      return launcher.start(signal);
+    },
     up: async ({ pid }, signal) => {
       link.started();
       await link.launch(launch);
@@ -170,15 +210,23 @@ function dutiesOf(
       await link.lost();
       events.emit("down");
     },
+    mayRestart: () => fence.mayRestart(),
   };
 }
 
 /** Starts the enclave; an abort before it is up ends it. */
-async function startUnlessAborted(supervisor: EnclaveSupervisor, signal: AbortSignal | undefined): Promise<void> {
+async function startUnlessAborted(
+  supervisor: EnclaveSupervisor,
+  fence: WriterFence,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const giveUp = (): void => void supervisor.close();
   signal?.addEventListener("abort", giveUp, { once: true });
   if (signal?.aborted === true) giveUp();
-  await supervisor.start();
+  await supervisor.start().catch((thrown: unknown) => {
+    // An enclave that ends because another gateway writes the log says less.
+    throw fence.error ?? thrown;
+  });
   signal?.removeEventListener("abort", giveUp);
 }
 

@@ -10,10 +10,14 @@ export { findIsolation, type Isolation, type IsolationMeans } from "./launcher/p
 export { startEnclaveProcess, type EnclaveProcess, type EnclaveProcessOptions } from "./launcher/process/process.ts";
 export type { EnclaveLocation, Launcher } from "./launcher/launcher.ts";
 export type { LauncherSettings } from "./launcher/open.ts";
+export { kvmProblem } from "./launcher/qemu/accelerators.ts";
+export { hostHas } from "./launcher/qemu/platform.ts";
+export { installedPrograms } from "./launcher/qemu/programs.ts";
+export { requireHost } from "./launcher/require-host.ts";
 export { makeRuntimeDirectory, type RuntimeDirectory } from "./launcher/runtime-directory.ts";
 export type { IndexedRecord, LogStore, StoredRecord } from "./store/log-store.ts";
 export { SqliteStore } from "./store/sqlite/sqlite-store.ts";
-export type { PolicySource } from "./policy/watcher.ts";
+export type { Offer, ReloadSource } from "./reload/watcher.ts";
 export { listenServices, type HostServices } from "./services.ts";
 export { Cosigner, type CosignerOptions, type RoundResult } from "./witness/cosigner.ts";
 export { openCosigner, type HostWitnesses } from "./witness/open-cosigner.ts";

@@ -10,7 +10,7 @@ import { decodeScanned, encodeBatch, ExchangePool, unixDialer, type Opening, typ
 import { egressAllowList } from "./egress/allow-list.ts";
 import { EgressRelay } from "./egress/relay.ts";
 import { listenServices, type HostServices } from "./services.ts";
-import { BODY_BYTES } from "./store/log-store.ts";
+import { BODY_BYTES, PIECE_RECORDS } from "./store/log-store.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { RoundResult } from "./witness/cosigner.ts";
 import { memoryLog } from "./testing/memory-log.ts";
@@ -62,6 +62,36 @@ const batch = (texts: readonly string[], session = "s"): Uint8Array =>
 async function bodies(store: SqliteStore): Promise<string[]> {
   return (await read(store)).map(({ body }) => Buffer.from(body).toString());
 }
+
+test("each piece of a session's scan waits for its turn, and no piece of a whole log's does", async (t) => {
+  const { log } = memoryLog();
+  const path = join(temporaryDirectory(t), "services.sock");
+  const store = new SqliteStore(null, { durable: false });
+  const header = new Uint8Array(1);
+  const records = Array.from({ length: PIECE_RECORDS + 1 }, () => ({ session: "s", kind: "k", header, body: header }));
+  await store.append({ first: 0, note: "note", records });
+  let turns = 0;
+  const next = (): Promise<void> => Promise.resolve(void (turns += 1));
+  const listener = await listenServices(
+    path,
+    { relay: new EgressRelay(egressAllowList([]), log), store, log },
+    { next },
+  );
+  const pool = new ExchangePool(unixDialer(path), { maxStreams: 4 });
+  t.after(async () => {
+    await pool.close();
+    await listener.close();
+  });
+  for (const [filter, taken] of [
+    [{}, 0],
+    [{ session: "s" }, 2],
+  ] as const) {
+    const { body } = await exchange(pool, { t: "scan", ...filter }, new Uint8Array(0));
+    let shown = 0;
+    for await (const _ of decodeScanned(body, BODY_BYTES)) shown += 1;
+    assert.deepEqual([shown, turns], [records.length, taken]);
+  }
+});
 
 test("an append is answered after the record can be read back; a scan has the records that match, each at its index", async (t) => {
   const { pool, store } = await services(t);

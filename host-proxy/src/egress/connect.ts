@@ -10,19 +10,19 @@ import { withoutBrackets } from "./allow-list.ts";
 export function connectUpstream(host: string, port: number, waitMs: number, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: withoutBrackets(host), port, allowHalfOpen: true, noDelay: true });
-    const settle = (): void => {
+    const stopWaiting = (): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cancelled);
       socket.off("connect", connected).off("error", failed);
     };
     const refuse = (error: CmcpError): void => {
-      settle();
+      stopWaiting();
       // A late error of the abandoned socket has no one left to tell.
       socket.on("error", () => socket.destroy()).destroy();
       reject(error);
     };
     const connected = (): void => {
-      settle();
+      stopWaiting();
       resolve(socket);
     };
     const failed = (cause: Error): void =>

@@ -31,7 +31,7 @@ export interface EgressCounters {
  * the enclave. Only the enclave's socket leads here.
  */
 export class EgressRelay {
-  readonly #allow: EgressAllowList;
+  #allow: EgressAllowList;
   readonly #limits: EgressLimits;
   readonly #log: Log;
   readonly #counters = { open: 0, connected: 0, refused: 0, bytesUp: 0, bytesDown: 0 };
@@ -40,6 +40,11 @@ export class EgressRelay {
     this.#allow = allow;
     this.#log = log;
     this.#limits = limits;
+  }
+
+  /** Replaces the addresses of the list. Connections that are open stay. */
+  allow(addresses: EgressAllowList): void {
+    this.#allow = addresses;
   }
 
   get counters(): EgressCounters {

@@ -14,9 +14,9 @@ export function errorBody(error: CmcpError, route: string): string {
 /**
  * Answers a request with an error before any response head was sent.
  *
- * When the agent is still sending, the whole answer goes out first and the rest of the body is read
- * away within bounds before the connection closes: closing with unread bytes makes the kernel reset
- * the connection, and the agent would lose the answer that says why.
+ * When the agent is still sending, the whole answer goes out first. The rest of the body is read away within bounds
+ * before the connection closes. Closing with unread bytes makes the kernel reset the connection, and the agent would
+ * lose the answer that says why.
  */
 export function sendError(incoming: IncomingMessage, outgoing: ServerResponse, error: CmcpError, route: string): void {
   const body = Buffer.from(errorBody(error, route));

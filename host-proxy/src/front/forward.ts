@@ -69,7 +69,7 @@ async function converse(
   try {
     const upload = sendBody(request.incoming, exchange, limits.bodyBytes);
     // A refused upload decides at once; a finished or cut one leaves the word to the answer.
-    const head = await answered(exchange, upload, limits.answerMs);
+    const head = await awaitHead(exchange, upload, limits.answerMs);
     await sendResponse(request, { head, exchange }, limits, gone);
   } catch (thrown) {
     exchange.abort();
@@ -122,7 +122,7 @@ function lengthOf({ status }: ResponseHead, whole: readonly Untrusted<Uint8Array
  * The answer's head.
  * @throws what makes the upload or the exchange fail; ENCLAVE_UNAVAILABLE when neither comes within `milliseconds`
  */
-function answered(exchange: OutgoingExchange, upload: Promise<void>, milliseconds: number): Promise<ResponseHead> {
+function awaitHead(exchange: OutgoingExchange, upload: Promise<void>, milliseconds: number): Promise<ResponseHead> {
   return new Promise((resolve, reject) => {
     const expired = setTimeout(() => reject(noProgress(milliseconds)), milliseconds);
     const failed = (thrown: unknown): void => {

@@ -3,6 +3,7 @@ import { CmcpError } from "@cmcp/boundary";
 /** Request headers the enclave is shown; the rest stays here. */
 export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
+  "dpop",
   "content-type",
   "accept",
   "origin",

@@ -48,7 +48,7 @@ function uriOf(value: string): string {
  * The header that tells the enclave what the proxy before this host says of the agent's client certificate; none where
  * no such proxy is configured, or it says nothing.
  * @param rawHeaders names and values in turn, as node:http received them
- * @throws MCP_INVALID_REQUEST for a header that stands twice, or says more than one thing
+ * @throws MCP_INVALID_REQUEST for a duplicate header, and for one that says more than one thing
  */
 export function assertedIdentity(rawHeaders: readonly string[], header: string | undefined): Record<string, string> {
   if (header === undefined) return {};

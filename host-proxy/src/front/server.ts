@@ -59,7 +59,7 @@ export async function startFront(listen: { host: string; port: number }, forward
   await listening(server, listen);
   const { address, port } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
-  return { address: { host: address, port }, close: () => (closing ??= closed(server, limits.drainMs)) };
+  return { address: { host: address, port }, close: () => (closing ??= closeServer(server, limits.drainMs)) };
 }
 
 function jsonError(error: CmcpError, route: string): Response {
@@ -80,7 +80,7 @@ function listening(server: Server, listen: { host: string; port: number }): Prom
   });
 }
 
-function closed(server: Server, drainMs: number): Promise<void> {
+function closeServer(server: Server, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const cut = setTimeout(() => server.closeAllConnections(), drainMs);
     // A kept-alive connection whose last response has just ended would else stay for its whole idle time.

@@ -14,7 +14,8 @@ import { makeRuntimeDirectory } from "./runtime-directory.ts";
 
 /** Listens; `dialled` resolves with the first connection, before which no process that is to start may end. */
 const LISTEN =
-  'const { promise: dialled, resolve: accept } = Promise.withResolvers(); require("node:net").createServer(accept).listen(process.env.CMCP_ENCLAVE_LISTEN);';
+  "const { promise: dialled, resolve: accept } = Promise.withResolvers(); " +
+  'require("node:net").createServer(accept).listen(process.env.CMCP_ENCLAVE_LISTEN);';
 
 interface Started {
   readonly process: EnclaveProcess;

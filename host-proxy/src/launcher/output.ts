@@ -15,7 +15,7 @@ export const LINES_PER_SECOND = 100;
 export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Log, console?: ConsoleFile): void {
   let pending = "";
   let window = 0;
-  let kept = 0;
+  let count = 0;
   let dropped = 0;
   const reportDropped = (): void => {
     if (dropped > 0) log.warn("enclave output dropped", { stream, dropped });
@@ -27,11 +27,11 @@ export function logOutput(output: Readable, stream: "stdout" | "stderr", log: Lo
     if (second !== window) {
       reportDropped();
       window = second;
-      kept = 0;
+      count = 0;
     }
-    if (kept >= LINES_PER_SECOND) dropped += 1;
+    if (count >= LINES_PER_SECOND) dropped += 1;
     else {
-      kept += 1;
+      count += 1;
       log.info("enclave output", { stream, line });
     }
   };

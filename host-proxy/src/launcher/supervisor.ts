@@ -22,6 +22,8 @@ export interface SupervisorHooks {
   up(enclave: RunningEnclave, signal: AbortSignal): Promise<void>;
   /** The enclave is gone. */
   down(): Promise<void>;
+  /** Whether another one may be started in its place; always, where it is left out. */
+  mayRestart?(): boolean;
 }
 
 /**
@@ -89,6 +91,7 @@ export class EnclaveSupervisor {
         await this.#lose();
         if (this.#closing.signal.aborted) return;
         this.#log.error("enclave ended", { pid: enclave.pid, ...exit });
+        if (this.#duties.mayRestart?.() === false) return;
         if (performance.now() - since >= this.#backoff.stableMs) delayMs = this.#backoff.firstMs;
       }
       this.#log.info("enclave restarts", { delayMs });

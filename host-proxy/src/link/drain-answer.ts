@@ -26,7 +26,7 @@ export class DrainAnswer {
     this.#line = Buffer.concat([this.#line, bytes]);
     const open: number[] = [];
     for (let end = this.#line.indexOf(10); end !== -1; end = this.#line.indexOf(10)) {
-      const said = parsed(this.#line.subarray(0, end));
+      const said = parseLine(this.#line.subarray(0, end));
       this.#line = this.#line.subarray(end + 1);
       const left = countIn(said, "open_sessions");
       if (this.#unclosed !== undefined) throw fault();
@@ -45,7 +45,7 @@ export class DrainAnswer {
   }
 }
 
-function parsed(line: Uint8Array): JsonValue {
+function parseLine(line: Uint8Array): JsonValue {
   try {
     return parseJson(untrusted(line));
   } catch (thrown) {

@@ -115,7 +115,7 @@ test("the enclave's refusal passes with its own code, even before it has read th
 });
 
 for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const) {
-  test(`a launch document or policy bundle that is too large is refused for what it is: ${code}`, async (t) => {
+  test(`a launch document or reload message that is too large is refused for what it is: ${code}`, async (t) => {
     const made = await link(t, async (exchange) => {
       await exchange.fail(code, "a control message is larger than 9 bytes");
     });
@@ -125,8 +125,8 @@ for (const code of ["WIRE_EXCHANGE_TOO_LARGE", "WIRE_FRAME_TOO_LARGE"] as const)
       message: "the launch document is too large",
     });
     await assert.rejects(made.reload(new Uint8Array(3_000_000)), {
-      code: "POLICY_BUNDLE_INVALID",
-      message: "the policy bundle is too large",
+      code: "RELOAD_INVALID",
+      message: "the reload message is too large",
     });
   });
 }

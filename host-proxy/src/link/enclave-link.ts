@@ -13,6 +13,7 @@ export interface LinkLimits {
   /** Exchanges at a time, one stream each. */
   readonly streams: number;
   /** Milliseconds a control message may take; launch compiles the policy. */
+  /** During a launch the host sends the files of stdio servers, and each of these starts once. */
   readonly launchMs: number;
   readonly provisionMs: number;
   /** As launch, it compiles a policy. */
@@ -23,7 +24,7 @@ export interface LinkLimits {
 
 export const LINK_LIMITS: LinkLimits = {
   streams: 512,
-  launchMs: 60_000,
+  launchMs: 290_000,
   provisionMs: 30_000,
   reloadMs: 60_000,
   drainMs: 30_000,
@@ -57,7 +58,7 @@ export class EnclaveLink {
     this.#state = "launching";
   }
 
-  /** Launched and provisioned: requests may flow. */
+  /** Launched, and provisioned where the host does that: requests may flow. */
   ready(): void {
     if (this.#state === "launching") this.#state = "up";
   }
@@ -102,21 +103,21 @@ export class EnclaveLink {
     );
   }
 
-  /** Hands over the provisioning statement. Returns the enclave's answer, opaque to the host. */
-  provision(statement: Uint8Array): Promise<Uint8Array> {
-    return this.#control({ t: "provision" }, statement, this.#limits.provisionMs);
+  /** Hands over the provision message. Returns the enclave's answer, opaque to the host. */
+  provision(message: Uint8Array): Promise<Uint8Array> {
+    return this.#control({ t: "provision" }, message, this.#limits.provisionMs);
   }
 
   /**
    * Hands over another policy bundle. Returns the enclave's answer, opaque to the host.
-   * @throws CmcpError `POLICY_BUNDLE_INVALID` for one that is too large for the wire or the enclave; else with the
+   * @throws CmcpError `RELOAD_INVALID` for one that is too large for the wire or the enclave; else with the
    * enclave's own code
    */
-  async reload(bundle: Uint8Array): Promise<Uint8Array> {
+  async reload(message: Uint8Array): Promise<Uint8Array> {
     return await refusedAs(
-      "POLICY_BUNDLE_INVALID",
-      "the policy bundle is too large",
-      this.#control({ t: "reload" }, bundle, this.#limits.reloadMs),
+      "RELOAD_INVALID",
+      "the reload message is too large",
+      this.#control({ t: "reload" }, message, this.#limits.reloadMs),
     );
   }
 

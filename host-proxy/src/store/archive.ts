@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
 import type { SegmentStore } from "./compaction.ts";
 import type { LogStore } from "./log-store.ts";
-import { encodeSegment, malformedStore, segmentRecords } from "./segment.ts";
+import { encodeSegment, malformedStore, segmentRecords, type Segment } from "./segment.ts";
 import {
   COMPRESSED_BYTES,
   compressSegment,
@@ -16,10 +16,7 @@ import {
   type EncodedSegment,
 } from "./segment-codec.ts";
 
-/** Snapshots that lie behind before a body leaves the store: the newest may turn out not to be usable. */
-const SNAPSHOTS_BEHIND = 2;
-
-/** A log store whose old bodies are moved to files. */
+/** A log store whose old bodies are moved to files, and whose bodies can be erased. */
 export interface ArchivingStore extends LogStore {
   /**
    * Moves the bodies of compacted segments before an index to files of the archive. Headers and hash tiles stay.
@@ -29,32 +26,19 @@ export interface ArchivingStore extends LogStore {
   archive(before: number): Promise<number>;
   /** The index before which all bodies are in files of the archive. @throws AUDIT_STORE_UNAVAILABLE */
   archivedBefore(): Promise<number>;
+  /**
+   * Erases the body of a record from the store and its archive. Headers and hash tiles stay, so all that is proven stays
+   * proven. What an engine keeps of old rows, and copies, are the operator's to erase.
+   * @param index of a record of the log
+   * @returns whether the record had a body
+   * @throws AUDIT_STORE_UNAVAILABLE when the store or its archive cannot be read or written; AUDIT_STORE_DAMAGED for no
+   *   record there, or what no append stored
+   */
+  erase(index: number): Promise<boolean>;
 }
 
-/**
- * The index up to which bodies may be archived: two snapshots lie behind it, and so does the claim of every session
- * that has an entry before it.
- * @param before an index before which the auditors' term has passed
- */
-export async function archivableBefore(store: LogStore, before: number): Promise<number> {
-  const snapshots: number[] = [];
-  for await (const piece of store.scan({ kind: "snapshot", bodies: false }))
-    snapshots.push(...piece.map(({ index }) => index));
-  const limit = Math.min(before, snapshots.at(-SNAPSHOTS_BEHIND) ?? 0);
-  const claimed = new Map<string, boolean>();
-  for await (const piece of store.scan({ to: limit, kind: "entry", bodies: false }))
-    for (const { index, session } of piece) {
-      const known = claimed.get(session) ?? (await hasClaim(store, session));
-      if (!known) return index;
-      claimed.set(session, known);
-    }
-  return limit;
-}
-
-async function hasClaim(store: LogStore, session: string): Promise<boolean> {
-  for await (const piece of store.scan({ session, kind: "claim", bodies: false })) if (piece.length > 0) return true;
-  return false;
-}
+/** End of the name of a file that takes the place of another, once the store has its digest. */
+const NEXT = ".next";
 
 /** Files of compacted segments, each `<first>-<count>.zst`: records as in a segment, which `zstd -d` gives. */
 export class Archive {
@@ -67,23 +51,48 @@ export class Archive {
 
   /**
    * The compressed records of an archived segment.
-   * @throws AUDIT_STORE_UNAVAILABLE naming the file when it cannot be read; AUDIT_STORE_MISMATCH when it is another
+   * @throws AUDIT_STORE_UNAVAILABLE naming the file when it cannot be read; AUDIT_STORE_DAMAGED when it is another
    */
   async read(segment: EncodedSegment): Promise<Uint8Array> {
-    const file = fileName(segment);
-    let bytes: Uint8Array;
+    const name = fileName(segment);
+    const bytes = await this.#read(name);
+    if (bytes !== null && isOf(segment, bytes)) return bytes;
+    const next = await this.#read(`${name}${NEXT}`);
+    if (next !== null && isOf(segment, next)) return next;
+    if (bytes === null) throw unavailable(`the file ${name} of the archive cannot be read`);
+    throw malformedStore(`another digest of ${name}`);
+  }
+
+  /**
+   * Writes a file beside that of an archived segment, which takes its place with {@link promote}.
+   * @param compressed the records of `segment`
+   * @returns what the store has of it
+   * @throws AUDIT_STORE_UNAVAILABLE when it cannot be written
+   */
+  async prepare(of: EncodedSegment, compressed: Uint8Array, segment: Segment): Promise<Uint8Array> {
+    await this.#write(`${fileName(of)}${NEXT}`, compressed);
+    return archivedRow(compressed, segment);
+  }
+
+  /** Puts the file that {@link prepare} wrote in its place, if it is the one that the store has. @throws AUDIT_STORE_UNAVAILABLE */
+  async promote(segment: EncodedSegment): Promise<void> {
+    const name = fileName(segment);
+    const next = await this.#read(`${name}${NEXT}`);
+    if (next === null || !isOf(segment, next)) return;
+    await this.#rename(`${name}${NEXT}`, name);
+  }
+
+  async #read(name: string): Promise<Uint8Array | null> {
     try {
-      await using handle = await open(join(this.#required(), file), "r");
+      await using handle = await open(join(this.#required(), name), "r");
       const { size } = await handle.stat();
-      if (size > COMPRESSED_BYTES) throw malformedStore(`a file ${file} of ${size} bytes in its archive`);
-      bytes = (await handle.read(Buffer.alloc(size))).buffer;
+      if (size > COMPRESSED_BYTES) throw malformedStore(`a file ${name} of ${size} bytes in its archive`);
+      return (await handle.read(Buffer.alloc(size))).buffer;
     } catch (thrown) {
       if (thrown instanceof CmcpError) throw thrown;
-      throw unavailable(`the file ${file} of the archive cannot be read`, thrown);
+      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return null;
+      throw unavailable(`the file ${name} of the archive cannot be read`, thrown);
     }
-    const digest = hash("sha256", bytes, "buffer");
-    if (!digest.equals(segment.bytes.subarray(0, DIGEST_BYTES))) throw malformedStore(`another digest of ${file}`);
-    return bytes;
   }
 
   /** See {@link ArchivingStore.archive}. */
@@ -94,11 +103,9 @@ export class Archive {
     while (index < Math.min(before, size)) {
       const segment = await store.holding(index);
       if (segment.form !== FORM_ZSTD || segment.first + segment.count > before) break;
-      await this.#write(segment);
+      await this.#write(fileName(segment), segment.bytes);
       const { first, count, bytes } = await decodeSegment(segment, null);
-      const headers = encodeSegment([...segmentRecords({ first, count, bytes }, { bodies: false })]);
-      const digest = hash("sha256", segment.bytes, "buffer");
-      const row = Buffer.concat([digest, await compressSegment(headers)]);
+      const row = await archivedRow(segment.bytes, { first, count, bytes });
       // Another process that archives has gone on from here.
       if (!(await store.replace([segment], { ...segment, form: FORM_ARCHIVED, bytes: row }))) break;
       index = first + count;
@@ -107,19 +114,28 @@ export class Archive {
   }
 
   /** The file is on the disk before the store lets go of the bodies. */
-  async #write(segment: EncodedSegment): Promise<void> {
-    const [folder, name] = [this.#required(), fileName(segment)];
+  async #write(name: string, bytes: Uint8Array): Promise<void> {
+    const folder = this.#required();
+    const partial = `${name}.partial`;
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const partial = join(folder, `${name}.partial`);
-      const file = await open(partial, "w", 0o600);
+      const file = await open(join(folder, partial), "w", 0o600);
       try {
-        await file.writeFile(segment.bytes);
+        await file.writeFile(bytes);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(partial, join(folder, name));
+    } catch (thrown) {
+      throw unavailable(`the file ${name} of the archive cannot be written`, thrown);
+    }
+    await this.#rename(partial, name);
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    const folder = this.#required();
+    try {
+      await rename(join(folder, from), join(folder, to));
       const entry = await open(folder, "r");
       try {
         await entry.sync();
@@ -127,7 +143,7 @@ export class Archive {
         await entry.close();
       }
     } catch (thrown) {
-      throw unavailable(`the file ${name} of the archive cannot be written`, thrown);
+      throw unavailable(`the file ${to} of the archive cannot be written`, thrown);
     }
   }
 
@@ -146,6 +162,17 @@ export async function firstKept(store: SegmentStore, size: number): Promise<numb
     else high = middle;
   }
   return low;
+}
+
+/** Whether the bytes are those of the file whose digest the store has. */
+function isOf(segment: EncodedSegment, bytes: Uint8Array): boolean {
+  return hash("sha256", bytes, "buffer").equals(segment.bytes.subarray(0, DIGEST_BYTES));
+}
+
+/** What the store has of an archived segment: the digest of its file, and the records without bodies. */
+async function archivedRow(compressed: Uint8Array, segment: Segment): Promise<Uint8Array> {
+  const headers = encodeSegment([...segmentRecords(segment, { bodies: false })]);
+  return Buffer.concat([hash("sha256", compressed, "buffer"), await compressSegment(headers)]);
 }
 
 /** Fifteen digits hold every index, so that names sort as the log does. */

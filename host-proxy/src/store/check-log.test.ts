@@ -5,7 +5,7 @@ import { checkLog } from "./check-log.ts";
 import type { IndexedRecord, LogStore } from "./log-store.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 
-const MISMATCH = { code: "AUDIT_STORE_MISMATCH" };
+const DAMAGED = { code: "AUDIT_STORE_DAMAGED" };
 
 /** A log of 300 records whose answers are changed on their way. */
 async function changed(t: TestContext, answers: (store: SqliteStore) => Partial<LogStore>): Promise<LogStore> {
@@ -16,6 +16,8 @@ async function changed(t: TestContext, answers: (store: SqliteStore) => Partial<
   return {
     append: async (one) => store.append(one),
     head: async () => store.head(),
+    keepCosigned: async (head) => store.keepCosigned(head),
+    cosigned: async () => store.cosigned(),
     latest: async (kind) => store.latest(kind),
     scan: (filter) => store.scan(filter),
     tile: async (level, index) => store.tile(level, index),
@@ -36,12 +38,12 @@ test("a scan that ends early is found", async (t) => {
   const short = await changed(t, (store) => ({
     scan: (filter) => without(store.scan(filter), (first) => first === 256),
   }));
-  await assert.rejects(checkLog(short), { ...MISMATCH, message: /no record at 256$/ });
+  await assert.rejects(checkLog(short), { ...DAMAGED, message: /no record at 256$/ });
 });
 
 test("a scan with a gap is found", async (t) => {
   const gap = await changed(t, (store) => ({ scan: (filter) => without(store.scan(filter), (first) => first === 64) }));
-  await assert.rejects(checkLog(gap), { ...MISMATCH, message: /no record at 64$/ });
+  await assert.rejects(checkLog(gap), { ...DAMAGED, message: /no record at 64$/ });
 });
 
 for (const index of [0, 1])
@@ -52,5 +54,5 @@ for (const index of [0, 1])
         return level === 0 && at === index ? tile.map((byte, offset) => (offset === 9 ? byte ^ 1 : byte)) : tile;
       },
     }));
-    await assert.rejects(checkLog(other), { ...MISMATCH, message: new RegExp(`hash tile 0/${index}$`) });
+    await assert.rejects(checkLog(other), { ...DAMAGED, message: new RegExp(`hash tile 0/${index}$`) });
   });

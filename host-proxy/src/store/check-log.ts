@@ -18,7 +18,7 @@ export interface CheckedLog {
  * Derives the whole tree from the stored headers and compares each hash tile with it. Bodies are not read, so an archive
  * is not needed.
  * @returns `null` for an empty log
- * @throws AUDIT_STORE_MISMATCH when an index is missing or a tile is another; AUDIT_STORE_UNAVAILABLE when the store
+ * @throws AUDIT_STORE_DAMAGED when an index is missing or a tile is another; AUDIT_STORE_UNAVAILABLE when the store
  *   cannot be read
  */
 export async function checkLog(store: ReadableLog): Promise<CheckedLog | null> {

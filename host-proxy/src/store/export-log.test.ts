@@ -9,7 +9,7 @@ import { exportLog } from "./export-log.ts";
 import type { Batch, ScanFilter } from "./log-store.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 
-const MISMATCH = { code: "AUDIT_STORE_MISMATCH" };
+const DAMAGED = { code: "AUDIT_STORE_DAMAGED" };
 const LINE = "— key AAAAAAA=\n";
 
 /** A store with as many records, in batches of several sizes, whose newest note names their root. */
@@ -50,6 +50,8 @@ for (const size of [1, 255, 256, 257, 700])
       size,
       root: new Uint8Array(root),
       withoutBodies: 0,
+      cosigned: false,
+      newer: 0,
     });
     const expected = ["checkpoint"];
     for (const tile of tilesOf(size)) {
@@ -78,13 +80,49 @@ for (const size of [1, 255, 256, 257, 700])
       assert.equal(statSync(join(folder, path)).mode & 0o777, mode, path);
   });
 
-test("signatures are put behind those of the note, if they have their form", async (t) => {
+test("an export ends with the newest cosigned head, and with the newest record where that is asked for", async (t) => {
+  const temporary = temporaryDirectory(t);
+  const store = await storeOf(t, 700);
+  const headers = (await read(store)).map(({ header }) => header);
+  for (const size of [1, 255, 256, 257, 300]) {
+    const { note } = noted(batch(0), headers.slice(0, size));
+    await store.keepCosigned({ size, note: note + LINE });
+    const folder = join(temporary, String(size));
+    const exported = await exportLog(store, folder, { archived: true });
+    assert.deepEqual(exported, {
+      origin: "log.example/1",
+      size,
+      root: new Uint8Array(treeHash(headers.slice(0, size))),
+      withoutBodies: 0,
+      cosigned: true,
+      newer: 700 - size,
+    });
+    assert.equal(readFileSync(join(folder, "checkpoint"), "utf8"), note + LINE);
+    const expected = tilesOf(size).flatMap((tile) =>
+      tile.level > 0 ? [tilePath(tile)] : [tilePath(tile), entriesPath(tile), bodiesPath(tile)],
+    );
+    assert.deepEqual(filesIn(folder), ["checkpoint", ...expected].toSorted());
+  }
+  const { size, cosigned, newer } = await exportLog(store, join(temporary, "newest"), {
+    archived: true,
+    newest: true,
+  });
+  assert.deepEqual([size, cosigned, newer], [700, false, 0]);
+  assert.equal(readFileSync(join(temporary, "newest/checkpoint"), "utf8"), (await store.head())?.note);
+});
+
+test("no export is made of a store that is shorter than its cosigned head, or has another root there", async (t) => {
+  const temporary = temporaryDirectory(t);
   const store = await storeOf(t, 3);
-  const folder = join(temporaryDirectory(t), "log");
-  await assert.rejects(exportLog(store, folder, { archived: true, signatures: "x\n" }), { code: "NOTE_MALFORMED" });
-  assert.ok(!existsSync(folder));
-  await exportLog(store, folder, { archived: true, signatures: LINE });
-  assert.ok(readFileSync(join(folder, "checkpoint"), "utf8").endsWith(`\n\n${LINE}${LINE}`));
+  const headers = (await read(store)).map(({ header }) => header);
+  await store.keepCosigned({ size: 2, note: noted(batch(0), [record("other").header, record("1").header]).note });
+  await assert.rejects(exportLog(store, join(temporary, "root"), { archived: true }), DAMAGED);
+  await store.keepCosigned({ size: 4, note: noted(batch(0), [...headers, record("3").header]).note });
+  await assert.rejects(exportLog(store, join(temporary, "short"), { archived: true }), {
+    ...DAMAGED,
+    message: /fewer records than witnesses cosigned$/,
+  });
+  for (const folder of ["root", "short"]) assert.ok(!existsSync(join(temporary, folder, "checkpoint")));
 });
 
 test("archived bodies are exported from their files, or left out", async (t) => {
@@ -120,13 +158,13 @@ test("no export is made of an empty log, of other records than the note's, or ov
   const temporary = temporaryDirectory(t);
   const empty = new SqliteStore(null, { durable: false });
   t.after(async () => empty.close());
-  await assert.rejects(exportLog(empty, join(temporary, "empty"), { archived: true }), MISMATCH);
+  await assert.rejects(exportLog(empty, join(temporary, "empty"), { archived: true }), DAMAGED);
   const store = await storeOf(t, 2);
   const one = record("2");
   const headers = [...(await read(store)).map(({ header }) => header), one.header];
   await store.append(noted(batch(2, record("another")), headers));
   await assert.rejects(exportLog(store, join(temporary, "other"), { archived: true }), {
-    ...MISMATCH,
+    ...DAMAGED,
     message: /other records than those of its note$/,
   });
   assert.ok(!existsSync(join(temporary, "other/checkpoint")));
@@ -141,14 +179,14 @@ test("a note of another size, and a body of more than one line, are refused", as
   const lines = record("a\nb");
   await store.append(noted(batch(0, lines), [lines.header, lines.header]));
   await assert.rejects(exportLog(store, join(temporary, "size"), { archived: true }), {
-    ...MISMATCH,
+    ...DAMAGED,
     message: /a note of another size than the log$/,
   });
   const other = new SqliteStore(null, { durable: false });
   t.after(async () => other.close());
   await other.append(noted(batch(0, lines), [lines.header]));
   await assert.rejects(exportLog(other, join(temporary, "lines"), { archived: true }), {
-    ...MISMATCH,
+    ...DAMAGED,
     message: /a body of more than one line at 0$/,
   });
 });
@@ -161,13 +199,14 @@ test("a scan with a gap, or that ends early, is refused at its place", async (t)
   ] as const) {
     const gapped = Object.assign(Object.create(store) as SqliteStore, {
       head: async () => store.head(),
+      cosigned: async () => Promise.resolve(null),
       archivedBefore: async () => Promise.resolve(0),
       scan: async function* (filter: ScanFilter) {
         for await (const piece of store.scan(filter)) yield piece.filter(({ index }) => index !== left);
       },
     });
     await assert.rejects(exportLog(gapped, join(temporaryDirectory(t), "log"), { archived: true }), {
-      ...MISMATCH,
+      ...DAMAGED,
       message: new RegExp(`no record at ${at}$`),
     });
   }

@@ -8,7 +8,6 @@ import {
   entriesPath,
   parseCheckpoint,
   parseNote,
-  parseSignatures,
   tileAt,
   tilePath,
   tilesOf,
@@ -25,38 +24,44 @@ import { malformedStore } from "./segment.ts";
 export interface ExportOptions {
   /** Whether bodies that are in the archive's files are exported too. */
   readonly archived: boolean;
-  /** Signature lines for the checkpoint: of the log's key, and of witnesses. They are held to their form alone. */
-  readonly signatures?: string;
+  /** Whether the log is exported up to its newest record, where its newest cosigned head is older. */
+  readonly newest?: boolean;
 }
 
 /** What was exported. */
 export interface ExportedLog extends Checkpoint {
   /** Records whose bodies were left out: the first ones. */
   readonly withoutBodies: number;
+  /** Whether the checkpoint has the cosignatures of a quorum, as the host saw it. */
+  readonly cosigned: boolean;
+  /** Records of the store that are newer than the checkpoint, and not exported. */
+  readonly newer: number;
 }
 
 /** Newline, which ends each body: JSON text in the canonical form has none. */
 const NEWLINE = 0x0a;
 
 /**
- * Writes a log as it is now to files (C2SP tlog-tiles): hash tiles and bundles of entries, the bodies beside them, and at
- * last the checkpoint. Memory holds the leaves of one bundle and one piece of a scan. The tiles are derived from the
- * headers, and nothing is read of the stored ones.
+ * Writes a log to files (C2SP tlog-tiles), up to its newest cosigned head or, without one, as it is now. It writes
+ * hash tiles and bundles of entries, the bodies beside them, and at last the checkpoint. Memory holds the leaves of
+ * one bundle and one piece of a scan. The tiles are derived from the headers, and nothing is read of the stored ones.
  * @param folder that is created (mode 0700), with files of mode 0600
- * @throws AUDIT_STORE_MISMATCH for an empty log, or records that do not have the root which their note names;
- *   AUDIT_STORE_UNAVAILABLE when the store or its archive cannot be read; NOTE_MALFORMED for signatures or a note of
+ * @throws AUDIT_STORE_DAMAGED for an empty log, or records that do not have the root which their note names;
+ *   AUDIT_STORE_UNAVAILABLE when the store or its archive cannot be read; NOTE_MALFORMED for a note of
  *   another form; the operating system's error for a file that cannot be written
  */
 export async function exportLog(
   store: ArchivingStore,
   folder: string,
-  { archived, signatures = "" }: ExportOptions,
+  { archived, newest = false }: ExportOptions,
 ): Promise<ExportedLog> {
-  const head = await store.head();
-  if (head === null) throw malformedStore("no record");
+  const cosigned = newest ? null : await store.cosigned();
+  const last = await store.head();
+  if (last === null) throw malformedStore("no record");
+  const head = cosigned ?? last;
+  if (head.size > last.size) throw malformedStore("fewer records than witnesses cosigned");
   const checkpoint = parseCheckpoint(parseNote(head.note).text);
   if (checkpoint.size !== head.size) throw malformedStore("a note of another size than the log");
-  if (signatures !== "") parseSignatures(signatures);
   const bodiesFrom = archived ? 0 : Math.min(await store.archivedBefore(), head.size);
   await mkdir(folder, { mode: 0o700 });
   const files = new LogFiles(folder, head.size);
@@ -68,8 +73,13 @@ export async function exportLog(
   }
   if (!bytesEqual(files.root, checkpoint.root)) throw malformedStore("other records than those of its note");
   // Whoever finds a checkpoint finds all of its tree.
-  await files.write("checkpoint", Buffer.from(head.note + signatures));
-  return { ...checkpoint, withoutBodies: bodiesFrom };
+  await files.write("checkpoint", Buffer.from(head.note));
+  return {
+    ...checkpoint,
+    withoutBodies: bodiesFrom,
+    cosigned: cosigned !== null,
+    newer: last.size - head.size,
+  };
 }
 
 async function* piecesOf(
@@ -100,7 +110,7 @@ class LogFiles {
     return rootOf(this.#range);
   }
 
-  /** @throws AUDIT_STORE_MISMATCH for another record than the next, or a body that is more than one line */
+  /** @throws AUDIT_STORE_DAMAGED for another record than the next, or a body that is more than one line */
   async add(piece: readonly IndexedRecord[]): Promise<void> {
     for (let at = 0; at < piece.length; ) {
       const room = TILE_WIDTH - this.#leaves.length;
@@ -141,7 +151,7 @@ class LogFiles {
     return tile;
   }
 
-  /** Writes the tiles that are not full. @throws AUDIT_STORE_MISMATCH when records are missing */
+  /** Writes the tiles that are not full. @throws AUDIT_STORE_DAMAGED when records are missing */
   async finish(): Promise<void> {
     if (this.#tail.size !== this.#size) throw malformedStore(`no record at ${this.#tail.size}`);
     for (const tile of tilesOf(this.#size))

@@ -21,7 +21,7 @@ export function isTile(level: number, index: number): boolean {
 export function tileRoot(hashes: Uint8Array): Uint8Array {
   if (hashes.length !== TILE_WIDTH * HASH_BYTES) throw malformedStore("a hash tile of another length");
   const nodes = new Uint8Array(hashes);
-  const at = (place: number): Uint8Array => nodes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES);
+  const at = (index: number): Uint8Array => nodes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
   for (let width = TILE_WIDTH; width > 1; width /= 2)
     for (let pair = 0; pair < width / 2; pair += 1) at(pair).set(nodeHash(at(2 * pair), at(2 * pair + 1)));
   return nodes.slice(0, HASH_BYTES);

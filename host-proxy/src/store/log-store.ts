@@ -1,4 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
+import { MAX_NOTE_BYTES } from "@cmcp/log/format";
 
 /** Bytes of a leaf's header (RFC 8785 text). */
 export const HEADER_BYTES = 4096;
@@ -8,6 +9,8 @@ export const BODY_BYTES = 16 * 1024 * 1024;
 export const NAME_BYTES = 255;
 /** Bytes of a batch's note, a C2SP checkpoint. */
 export const NOTE_BYTES = 4096;
+/** Bytes of a note with signatures of witnesses, as its reader bounds it. */
+export const COSIGNED_NOTE_BYTES = MAX_NOTE_BYTES;
 /** Records of one batch. */
 export const BATCH_RECORDS = 4096;
 /** Bytes of all headers, bodies and names of one batch. */
@@ -54,7 +57,7 @@ export interface ScanFilter {
   readonly bodies?: boolean;
 }
 
-/** Size of the log and the note of its last batch. */
+/** A size of the log and the note of the head there. */
 export interface LogHead {
   readonly size: number;
   readonly note: string;
@@ -69,14 +72,28 @@ export interface LogStore {
    *   over a bound; AUDIT_STORE_UNAVAILABLE when the store cannot be written
    */
   append(batch: Batch): Promise<void>;
+  /**
+   * Keeps all other processes from appending until this one has, closes the store, or a minute is over. So whoever reads the log next can
+   * continue it, however busily another one writes. Absent in a store that one process uses.
+   * @throws AUDIT_STORE_UNAVAILABLE when the store cannot be written, or another process has the same
+   */
+  hold?(): Promise<void>;
   /** `null` for an empty log. @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read */
   head(): Promise<LogHead | null>;
-  /** Index of the newest record of a kind. @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read */
+  /**
+   * Keeps a head with the signatures of the log and of witnesses, unless one of the same size or a newer one is kept. It does not
+   * wait for the disk: a loss of power may take it.
+   * @throws AUDIT_RECORD_TOO_LARGE for a note over {@link COSIGNED_NOTE_BYTES}; AUDIT_STORE_UNAVAILABLE when the store cannot be written
+   */
+  keepCosigned(head: LogHead): Promise<void>;
+  /** The newest head that was kept with its cosignatures, or `null`. @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read */
+  cosigned(): Promise<LogHead | null>;
+  /** Index of the newest record of a kind that not every call writes. @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read */
   latest(kind: string): Promise<number | null>;
   /**
    * The matching records in pieces of at most {@link PIECE_RECORDS}, in rising order of their indexes, as of the moment
    * of the call.
-   * @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read; AUDIT_STORE_MISMATCH when it holds what no append
+   * @throws AUDIT_STORE_UNAVAILABLE when the store cannot be read; AUDIT_STORE_DAMAGED when it holds what no append
    *   stored
    */
   scan(filter: ScanFilter): AsyncIterable<readonly IndexedRecord[]>;
@@ -114,6 +131,11 @@ export function checkBatch({ first, note, records }: Batch): void {
     bytes += names[0] + names[1] + header.length + body.length;
   }
   bound("bytes of a batch", bytes, BATCH_BYTES);
+}
+
+/** @throws AUDIT_RECORD_TOO_LARGE when the note exceeds its bound */
+export function checkCosigned({ note }: LogHead): void {
+  bound("bytes of a cosigned note", Buffer.byteLength(note), COSIGNED_NOTE_BYTES);
 }
 
 function bound(what: string, value: number, limit: number): void {

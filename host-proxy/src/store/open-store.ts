@@ -30,6 +30,9 @@ export async function openExisting(location: StoreLocation, archive?: string): P
 /** Where a host keeps its log: a file, memory (`null`), or the log of an origin in a PostgreSQL database. */
 export type HostStoreLocation = { readonly path: string | null } | Exclude<StoreLocation, { readonly path: string }>;
 
+/** A log as its host keeps it. */
+export type HostStore = CompactingStore & ArchivingStore;
+
 /** How a host keeps its log. */
 export interface HostStoreOptions {
   /** Folder of old bodies; without one, bodies that left the store cannot be read. */
@@ -47,7 +50,7 @@ export interface HostStoreOptions {
 export async function openForHost(
   location: HostStoreLocation,
   { archive, durable, log }: HostStoreOptions,
-): Promise<CompactingStore> {
+): Promise<HostStore> {
   const options = archive === undefined ? {} : { archive };
   const store =
     "path" in location ? openFile(location.path, { ...options, durable, log }) : await openDatabase(location, options);
@@ -58,7 +61,7 @@ export async function openForHost(
   return store;
 }
 
-function openFile(path: string | null, { archive, durable, log }: HostStoreOptions): CompactingStore {
+function openFile(path: string | null, { archive, durable, log }: HostStoreOptions): HostStore {
   const store = new SqliteStore(path, { durable, ...(archive === undefined ? {} : { archive }) });
   store.moveLogAside(() =>
     log.warn("the thread that moves the audit store's log ended; calls wait for the disk from here on"),
@@ -69,7 +72,7 @@ function openFile(path: string | null, { archive, durable, log }: HostStoreOptio
 async function openDatabase(
   location: { readonly url: string; readonly origin: string },
   options: { readonly archive?: string },
-): Promise<CompactingStore> {
+): Promise<HostStore> {
   const { PostgresStore } = await import("./postgres/postgres-store.ts");
   return await PostgresStore.open({ ...options, ...location, durable: true });
 }

@@ -20,7 +20,7 @@ import {
 } from "./segment-codec.ts";
 import type { Segment } from "./segment.ts";
 
-const MISMATCH = { code: "AUDIT_STORE_MISMATCH" };
+const DAMAGED = { code: "AUDIT_STORE_DAMAGED" };
 
 /** 1 GiB of zeros, in some 32 KiB. */
 const BOMB = zstdCompressSync(Buffer.alloc(1024 * 1024 * 1024));
@@ -37,14 +37,14 @@ const segmentOf = (bytes: Uint8Array, length: number, form = FORM_ZSTD): Encoded
 for (const length of [1, 1000, SEGMENT_BYTES])
   test(`a bomb that says ${length} bytes is refused`, async () => {
     const segment = segmentOf(BOMB, length);
-    await assert.rejects(decodeSegment(segment, null), MISMATCH);
-    assert.throws(() => decodeSegmentSync(segment), MISMATCH);
+    await assert.rejects(decodeSegment(segment, null), DAMAGED);
+    assert.throws(() => decodeSegmentSync(segment), DAMAGED);
   });
 
 test("a segment that says more bytes than one has is refused before it is decompressed", async () => {
   for (const length of [0, SEGMENT_BYTES + 1, 2 ** 40])
     await assert.rejects(decodeSegment(segmentOf(BOMB, length), null), {
-      ...MISMATCH,
+      ...DAMAGED,
       message: /a segment of \d+ bytes/,
     });
 });
@@ -56,7 +56,7 @@ test("a bomb in an archive's file is refused, under its right digest too", async
   const segment = segmentOf(hash("sha256", BOMB, "buffer"), 1000, FORM_ARCHIVED);
   await assert.rejects(
     decodeSegment(segment, async (one) => archive.read(one)),
-    { ...MISMATCH, message: /a damaged segment at 0$/ },
+    { ...DAMAGED, message: /a damaged segment at 0$/ },
   );
 });
 
@@ -65,7 +65,7 @@ test("a file of the archive that is larger than any segment is refused unread", 
   const large = Buffer.alloc(COMPRESSED_BYTES + 1);
   writeFileSync(join(folder, "000000000000000-1.zst"), large);
   const segment = segmentOf(hash("sha256", large, "buffer"), 1000, FORM_ARCHIVED);
-  await assert.rejects(new Archive(folder).read(segment), { ...MISMATCH, message: /bytes in its archive$/ });
+  await assert.rejects(new Archive(folder).read(segment), { ...DAMAGED, message: /bytes in its archive$/ });
 });
 
 test("what is cut off is refused, and what is changed is refused or means the same", async () => {
@@ -73,10 +73,10 @@ test("what is cut off is refused, and what is changed is refused or means the sa
   const bytes = await compressSegment(plain);
   assert.deepEqual((await decodeSegment(segmentOf(bytes, 1000), null)).bytes, plain);
   for (let at = 0; at < bytes.length; at += 1) {
-    await assert.rejects(decodeSegment(segmentOf(bytes.subarray(0, at), 1000), null), MISMATCH, `cut at ${at}`);
+    await assert.rejects(decodeSegment(segmentOf(bytes.subarray(0, at), 1000), null), DAMAGED, `cut at ${at}`);
     const changed = bytes.map((byte, place) => (place === at ? byte ^ 1 : byte));
     const decoded = await decodeSegment(segmentOf(changed, 1000), null).catch((thrown: unknown) => thrown);
-    if (decoded instanceof CmcpError) assert.equal(decoded.code, MISMATCH.code, `changed at ${at}`);
+    if (decoded instanceof CmcpError) assert.equal(decoded.code, DAMAGED.code, `changed at ${at}`);
     else assert.deepEqual((decoded as Segment).bytes, plain, `changed at ${at}`);
   }
 });

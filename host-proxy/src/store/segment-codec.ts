@@ -52,7 +52,7 @@ export async function compressSegment(bytes: Uint8Array): Promise<Uint8Array> {
 /**
  * The segment's records, decompressed on a thread of the process's pool. No more than {@link SEGMENT_BYTES} are made.
  * @param archived reads the compressed records of an archived one; `null` where the bodies are not asked for
- * @throws AUDIT_STORE_MISMATCH when they are not what was stored; what `archived` throws
+ * @throws AUDIT_STORE_DAMAGED when they are not what was stored; what `archived` throws
  */
 export async function decodeSegment(segment: EncodedSegment, archived: ArchiveReader | null): Promise<Segment> {
   checkSegment(segment);

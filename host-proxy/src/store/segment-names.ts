@@ -2,14 +2,14 @@ import { hash } from "node:crypto";
 import type { ScanFilter } from "./log-store.ts";
 import { segmentRecords, type Segment } from "./segment.ts";
 
-/** The kinds that every call writes. Nobody asks for all of one, and nearly every segment has one. */
-const FREQUENT_KINDS: ReadonlySet<string> = new Set(["intent", "entry"]);
+/** The kinds that every call writes. Nobody asks for all of one or for the newest, and nearly every segment has one. */
+const FREQUENT_KINDS: ReadonlySet<string> = new Set(["intent", "entry", "disclosure"]);
 
 /** What an index says of a segment. */
 export interface SegmentNames {
   /** Keys of its sessions and rare kinds. */
   readonly keys: readonly number[];
-  /** Index of its last record of each kind. */
+  /** Index of its last record of each rare kind. */
   readonly kinds: ReadonlyMap<string, number>;
 }
 
@@ -33,12 +33,11 @@ export function segmentNames(segment: Segment): SegmentNames {
   const kinds = new Map<string, number>();
   for (const { session, kind, index } of segmentRecords(segment)) {
     sessions.add(session);
-    kinds.set(kind, index);
+    if (!FREQUENT_KINDS.has(kind)) kinds.set(kind, index);
   }
-  const rare = [...kinds.keys()].filter((kind) => !FREQUENT_KINDS.has(kind));
   const keys = [
     ...[...sessions].map((session) => nameKey("session", session)),
-    ...rare.map((kind) => nameKey("kind", kind)),
+    ...[...kinds.keys()].map((kind) => nameKey("kind", kind)),
   ];
   return { keys: [...new Set(keys)], kinds };
 }

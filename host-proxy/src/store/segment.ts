@@ -43,10 +43,10 @@ export interface Segment {
 
 /**
  * The records of a segment that the filter asks for, views of its bytes.
- * @throws AUDIT_STORE_MISMATCH for bytes that {@link encodeSegment} did not make
+ * @throws AUDIT_STORE_DAMAGED for bytes that {@link encodeSegment} did not make
  */
 export function* segmentRecords({ first, count, bytes }: Segment, filter: ScanFilter = {}): Generator<IndexedRecord> {
-  const reader = new ByteReader(bytes, `the audit store's segment at ${first}`, "big", "AUDIT_STORE_MISMATCH");
+  const reader = new ByteReader(bytes, `the audit store's segment at ${first}`, "big", "AUDIT_STORE_DAMAGED");
   const wanted = { kind: nameBytes(filter.kind), session: nameBytes(filter.session) };
   const from = filter.from ?? first;
   const to = filter.to ?? first + count;
@@ -115,5 +115,5 @@ function text(name: Uint8Array): string {
 
 /** The error for a store that holds what no append stored. */
 export function malformedStore(what: string, cause?: unknown): CmcpError {
-  return new CmcpError("AUDIT_STORE_MISMATCH", `the audit store holds ${what}`, { cause });
+  return new CmcpError("AUDIT_STORE_DAMAGED", `the audit store holds ${what}`, { cause });
 }

@@ -2,6 +2,7 @@ import { CmcpError } from "@cmcp/boundary";
 
 // Result codes, https://www.sqlite.org/rescode.html
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
@@ -14,11 +15,13 @@ export type StoreFailure =
   | "it is read-only"
   | "it cannot be opened"
   | "it is not a database"
+  | "its file is damaged"
   | "another process holds it"
   | "input or output error";
 
 const REASONS: Readonly<Record<number, StoreFailure>> = {
   [SQLITE_BUSY]: "another process holds it",
+  [SQLITE_CORRUPT]: "its file is damaged",
   [SQLITE_FULL]: "the disk is full",
   [SQLITE_READONLY]: "it is read-only",
   [SQLITE_CANTOPEN]: "it cannot be opened",
@@ -33,12 +36,18 @@ export function storeError(thrown: unknown): CmcpError {
     return new CmcpError("AUDIT_STORE_MISMATCH", "a record of this instance and number is already stored", {
       cause: thrown,
     });
-  return new CmcpError("AUDIT_STORE_UNAVAILABLE", `the audit store failed: ${reasonOf(code)}`, { cause: thrown });
+  const damaged = (code & 0xff) === SQLITE_CORRUPT;
+  return new CmcpError(
+    damaged ? "AUDIT_STORE_DAMAGED" : "AUDIT_STORE_UNAVAILABLE",
+    `the audit store failed: ${reasonOf(code)}`,
+    { cause: thrown },
+  );
 }
 
 /** Why the store failed, of an error that {@link storeError} made of a failure under it. */
 export function storeFailure({ code, cause }: CmcpError): StoreFailure | undefined {
-  return code === "AUDIT_STORE_UNAVAILABLE" && cause !== undefined ? reasonOf(resultCode(cause)) : undefined;
+  const failed = code === "AUDIT_STORE_UNAVAILABLE" || code === "AUDIT_STORE_DAMAGED";
+  return failed && cause !== undefined ? reasonOf(resultCode(cause)) : undefined;
 }
 
 function reasonOf(code: number): StoreFailure {

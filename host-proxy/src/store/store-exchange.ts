@@ -1,6 +1,6 @@
 import { CmcpError, examine, untrusted } from "@cmcp/boundary";
 import { Prover, sha256 } from "@cmcp/log";
-import { decodeBatch, encodeScanned, type IncomingExchange, type Opening } from "@cmcp/wire";
+import { decodeBatch, encodeScanned, type IncomingExchange, type Opening, type Turns } from "@cmcp/wire";
 import { BATCH_BYTES, NOTE_BYTES, type LogStore } from "./log-store.ts";
 
 type OpeningOf<T extends Opening["t"]> = Extract<Opening, { t: T }>;
@@ -13,7 +13,7 @@ const APPEND_BYTES = BATCH_BYTES + NOTE_BYTES + 64 * 1024;
 
 /** Serves an `append`: status 200 once every record of the body is stored. Throws what the store throws where none is. */
 export async function serveAppend(
-  store: LogStore,
+  store: Pick<LogStore, "append">,
   exchange: IncomingExchange,
   { first }: OpeningOf<"append">,
 ): Promise<void> {
@@ -35,19 +35,38 @@ export async function serveAppend(
   await exchange.end();
 }
 
-/** Serves a `scan`: status 200, then every matching record. */
-export async function serveScan(store: LogStore, exchange: IncomingExchange, filter: OpeningOf<"scan">): Promise<void> {
+/** What a scan reads, and what its pieces wait for. */
+interface ScanPorts {
+  readonly store: LogStore;
+  readonly turns: Pick<Turns, "next">;
+}
+
+/**
+ * Serves a `scan`: status 200, then every matching record. The scan of a session is for an export, beside which agents' calls
+ * go on, so its pieces take turns. A whole log is read before there are calls.
+ */
+export async function serveScan(
+  { store, turns }: ScanPorts,
+  exchange: IncomingExchange,
+  filter: OpeningOf<"scan">,
+): Promise<void> {
   const pieces = store.scan(filter)[Symbol.asyncIterator]();
   // The first piece is read before the head is sent: a store that cannot be read is an error, not an empty answer.
   let piece = await pieces.next();
   await exchange.respond({ status: 200, headers: {} });
-  for (; piece.done !== true; piece = await pieces.next())
+  for (; piece.done !== true; piece = await pieces.next()) {
+    if (filter.session !== undefined) await turns.next();
     await exchange.write(encodeScanned(piece.value.map(({ header, ...record }) => ({ ...record, leaf: header }))));
+  }
   await exchange.end();
 }
 
-/** Serves a `head`: the log's size, its newest note and its newest snapshot. */
+/**
+ * Serves a `head`: the log's size, its newest note and its newest snapshot. An enclave asks once, when it starts. No
+ * other gateway appends from here until its first record, or it would never reach the end of a busy log.
+ */
 export async function serveHead(store: LogStore, exchange: IncomingExchange): Promise<void> {
+  await store.hold?.();
   const head = (await store.head()) ?? { size: 0, note: "" };
   const snapshot = await store.latest(SNAPSHOT);
   await answer(exchange, Buffer.from(JSON.stringify({ ...head, snapshot })));

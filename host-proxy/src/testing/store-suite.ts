@@ -33,7 +33,7 @@ export function storeSuite(engine: StoreEngine): void {
         }
         const size = records.length;
         assert.deepEqual(await store.head(), size === 0 ? null : { size, note: `log.example/1\n${size}\n` });
-        for (const name of ["intent", "entry", "claim", "snapshot"])
+        for (const name of ["claim", "snapshot"])
           assert.equal(await store.latest(name), records.findLast((each) => each.kind === name)?.index ?? null);
         for (const filter of wanted) {
           const { from = 0, to = size } = filter;
@@ -174,6 +174,31 @@ export function storeSuite(engine: StoreEngine): void {
       outcomes.map(({ status }) => status),
       ["rejected", "fulfilled"],
     );
+  });
+
+  void it("the newest cosigned head is kept, and found by another opening", async (t) => {
+    const { store, again } = await engine.create(t);
+    assert.equal(await store.cosigned(), null);
+    for (const [size, kept] of [
+      [3, 3],
+      [2, 3],
+      [3, 3],
+      [2 ** 40, 2 ** 40],
+    ] as const) {
+      await store.keepCosigned({ size, note: `note of ${size}\n` });
+      assert.deepEqual(await store.cosigned(), { size: kept, note: `note of ${kept}\n` });
+    }
+    await store.keepCosigned({ size: 3, note: "another note of 3\n" });
+    assert.equal((await store.cosigned())?.size, 2 ** 40);
+    await assert.rejects(store.keepCosigned({ size: 2 ** 41, note: "n".repeat(128 * 1024 + 1) }), {
+      code: "AUDIT_RECORD_TOO_LARGE",
+    });
+    await store.append(batch(0, record("one")));
+    assert.equal((await store.head())?.size, 1, "the log's own head is another");
+    if (again === null) return;
+    const other = await again();
+    assert.equal((await other.cosigned())?.size, 2 ** 40);
+    await other.close();
   });
 
   if (engine.shared)

@@ -1,5 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import { formatVerifierKey, quorumTime, type ReadTile, type Witness, type WitnessPolicy } from "@cmcp/log";
+import type { CosignedHeads } from "./cosigned-heads.ts";
 import { headOf, type Head } from "./head.ts";
 import type { LogKey } from "./log-key.ts";
 import { WitnessLink, type WitnessOutcome, type WitnessTimes } from "./witness-link.ts";
@@ -20,6 +21,8 @@ export interface CosignerOptions {
   /** The log's hash tiles, of at least the size of the head that is cosigned. */
   readonly read: ReadTile;
   readonly times: WitnessTimes;
+  /** Keeps each head whose round met the quorum, with the signatures of the round. */
+  readonly heads?: CosignedHeads;
   /** Told when a witness's outcome is of another kind or reason than its last. */
   readonly onChange?: (witness: string, outcome: WitnessOutcome) => void;
 }
@@ -70,7 +73,9 @@ export class Cosigner {
     for (const witness of this.#links) witness.offer(head);
     if (this.#resultOf(round).met) round.end(this.#resultOf(round));
     try {
-      return await promise;
+      const result = await promise;
+      if (result.met) this.#options.heads?.offer({ size: head.size, note: note + result.lines });
+      return result;
     } finally {
       clearTimeout(timer);
       this.#rounds.delete(head);
@@ -78,11 +83,15 @@ export class Cosigner {
     }
   }
 
-  /** Ends all rounds with what they have, and every request. A round that begins later has the log's signature alone. */
+  /**
+   * Ends all rounds with what they have, and every request; the newest cosigned head is kept. A round that begins later
+   * has the log's signature alone.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     for (const round of this.#rounds.values()) round.end(this.#resultOf(round));
     await Promise.all(this.#links.map((witness) => witness.close()));
+    await this.#options.heads?.close();
   }
 
   #onOutcome({ name, key }: Witness, head: Head, outcome: WitnessOutcome): void {

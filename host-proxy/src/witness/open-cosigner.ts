@@ -1,7 +1,8 @@
-import { CmcpError } from "@cmcp/boundary";
+import { asCmcpError, CmcpError } from "@cmcp/boundary";
 import { formatVerifierKey, readWitnessPolicy, type WitnessPolicy } from "@cmcp/log";
 import type { Log } from "../log.ts";
 import type { LogStore } from "../store/log-store.ts";
+import { CosignedHeads } from "./cosigned-heads.ts";
 import { Cosigner } from "./cosigner.ts";
 import { openLogKey } from "./log-key.ts";
 import type { WitnessOutcome } from "./witness-link.ts";
@@ -29,17 +30,22 @@ export interface HostWitnesses {
 /**
  * Opens the log's key, and what has heads cosigned.
  *
- * @throws CmcpError `CONFIG_INVALID` for a policy that is none, a witness without a URL, or a URL of no witness; `LOG_KEY_INVALID`
+ * @throws CmcpError `CONFIG_INVALID` for a policy that is not valid, a witness without a URL, or a URL of no witness; `LOG_KEY_INVALID`
  */
 export async function openCosigner(witnesses: HostWitnesses, store: LogStore, log: Log): Promise<Cosigner> {
   const policies = reachable(witnesses);
   const key = await openLogKey(witnesses.keyPath, witnesses.origin);
   log.info("witnesses know the log by its key", { key: formatVerifierKey(key.verifierKey) });
+  const heads = new CosignedHeads(store, (thrown) => {
+    const { code } = asCmcpError(thrown, "AUDIT_STORE_UNAVAILABLE", "the store failed");
+    log.warn("a cosigned head was not kept; the next one is tried", { code });
+  });
   return new Cosigner({
     policies,
     key,
     read: ({ level, index }) => store.tile(level, index),
     times: { waitMs: witnesses.waitMs, retryMs: RETRY_MS, maxRetryMs: MAX_RETRY_MS },
+    heads,
     onChange: (witness, outcome) => report(log, witness, outcome),
   });
 }

@@ -1,9 +1,9 @@
 import { ENGINE_FLAGS } from "../../engine-flags.ts";
 
 /**
- * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a small
- * heap is less than the new space below, and then it marks the whole heap several times a second; more than twice is
- * memory that nothing gains from.
+ * What is asked of V8 in the enclave besides: the old space may grow to twice what it held. The room V8 leaves a
+ * small heap is less than the new space below, and then it marks the whole heap several times a second. More than
+ * twice is memory that nothing gains from.
  */
 const LATER_FLAGS = [...ENGINE_FLAGS, "--heap-growing-percent=100"];
 

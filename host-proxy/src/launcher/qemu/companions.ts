@@ -57,12 +57,13 @@ export async function startVsockDaemon({ programs, folder, log, started }: Compa
 }
 
 /**
- * Starts a software TPM and returns its control socket. Its state begins empty with the folder and outlives the
- * machine, so that a machine that is restarted keeps its TPM's identity; registers are reset with every start.
+ * Starts a software TPM and returns its control socket. Its state outlives machine and gateway, so that the next machine
+ * has a TPM with the same keys; registers are reset with every start. swtpm holds a lock on the folder.
+ * @param state folder of its state, which is made if it is missing
  * @throws CmcpError `LAUNCH_PROGRAM_MISSING`, `ENCLAVE_UNAVAILABLE`
  */
-export async function startTpm({ programs, folder, log, started }: CompanionOptions): Promise<string> {
-  const [state, socket] = [join(folder, "tpm"), join(folder, "tpm-control")];
+export async function startTpm({ programs, folder, log, started }: CompanionOptions, state: string): Promise<string> {
+  const socket = join(folder, "tpm-control");
   await rm(socket, { force: true });
   await mkdir(state, { recursive: true, mode: 0o700 });
   const tpm = startProgram(

@@ -12,8 +12,8 @@ export interface EndWithHost {
 const SETPRIV = "/usr/bin/setpriv";
 
 /**
- * Becomes the program, and leaves a shell behind that reads from the pipe: its end is this process's end, and then the
- * program, which is the shell's parent for as long as it runs, is killed.
+ * Becomes the program, and leaves a shell behind that reads from the pipe. The pipe ends with this process. The shell
+ * then kills the program, which is its parent for as long as it runs.
  */
 const WATCH = `exec 3<&0
 { read -r _; while read -r name value; do if [ "$name $value" = "PPid: $$" ]; then kill -KILL "$$"; fi; done </proc/self/status; } <&3 3<&- >/dev/null 2>&1 &

@@ -1,6 +1,15 @@
 /** The launcher of machines, with programs that only pretend. Real machines are in test/vm. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -59,6 +68,7 @@ function setting(t: TestContext, daemon = SERVING_DAEMON): Setting {
       accelerator: "tcg",
       vsock: { kind: "daemon" },
       consolePath: join(folder, "console.log"),
+      tpmState: join(folder, "deployment/tpm"),
       programs,
     },
   };
@@ -96,6 +106,21 @@ test("it starts a machine that is measured by this host's TPM, keeps its console
   await services.close();
   await launcher.close();
   assert.deepEqual(runtimeFolders(), []);
+});
+
+test("the TPM's state stays where the deployment has it, for the next gateway, and is this user's alone", async (t) => {
+  const { folder, settings } = setting(t);
+  for (let start = 0; start < 2; start += 1) {
+    const { launcher } = await opened(t, settings);
+    await (await launcher.start(never)).stop();
+    await waitUntilAllGone(folder);
+    await launcher.close();
+    assert.match(readFileSync(join(folder, "tpm.args"), "utf8"), new RegExp(`dir=${settings.tpmState}"`));
+    assert.equal(statSync(settings.tpmState).mode & 0o777, 0o700);
+    // What swtpm would have written.
+    if (start === 0) writeFileSync(join(settings.tpmState, "tpm2-00.permall"), "keys");
+    assert.equal(readFileSync(join(settings.tpmState, "tpm2-00.permall"), "utf8"), "keys");
+  }
 });
 
 test("that the kernel does not end the machine with its host is said, with the package that makes it", async (t) => {

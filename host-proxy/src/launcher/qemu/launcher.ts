@@ -32,6 +32,8 @@ export interface QemuSettings {
   readonly quoteGenerationSocket?: string | undefined;
   /** File for what the machine prints. */
   readonly consolePath: string;
+  /** Folder for the state of the machine's software TPM. */
+  readonly tpmState: string;
   readonly programs?: MachinePrograms;
   readonly watch?: WatchSettings;
 }
@@ -47,7 +49,8 @@ const SNP_MODEL = "EPYC-v4";
  * `LAUNCH_VSOCK_IN_USE`
  */
 export async function openQemuLauncher(settings: QemuSettings, document: Uint8Array, log: Log): Promise<Launcher> {
-  const { vsock, consolePath, quoteGenerationSocket, programs = installedPrograms(), watch = DEFAULT_WATCH } = settings;
+  const { vsock, consolePath, tpmState, quoteGenerationSocket } = settings;
+  const { programs = installedPrograms(), watch = DEFAULT_WATCH } = settings;
   const platform = platformOf(settings.platform);
   const machine = await describe(settings, platform, document);
   requirePrograms(machine, vsock, programs);
@@ -74,7 +77,17 @@ export async function openQemuLauncher(settings: QemuSettings, document: Uint8Ar
       listen: (onStream) => listenForGuest(route, onStream),
       async start(signal) {
         const started = await startMachine(
-          { machine, programs, vsock, folder: directory.path, consolePath, quoteGenerationSocket, signal, log },
+          {
+            machine,
+            programs,
+            vsock,
+            folder: directory.path,
+            consolePath,
+            tpmState,
+            quoteGenerationSocket,
+            signal,
+            log,
+          },
           usable,
         );
         log.info("machine up", { pid: started.pid, platform, accelerator: started.accelerator });

@@ -66,8 +66,8 @@ export function checkMachine(machine: Machine): void {
   if ((launchDigest?.length ?? 0) !== digestBytes)
     refuse(`${platform} takes a launch digest of ${digestBytes} bytes, given are ${launchDigest?.length ?? 0}`);
   const wanted = { "sev-snp": "bios", tdx: "bios", vtpm: "code", none: null }[platform];
-  const given = firmware === null ? null : "bios" in firmware ? "bios" : "code";
-  if (given !== wanted)
+  const kind = firmware === null ? null : "bios" in firmware ? "bios" : "code";
+  if (kind !== wanted)
     refuse(
       `${platform} needs ` +
         (wanted === null ? "no firmware" : wanted === "bios" ? "one firmware file" : "two flash files"),

@@ -5,6 +5,12 @@ import { CmcpError } from "@cmcp/boundary";
 /** What a machine that this host starts can be. */
 export type HostPlatform = "sev-snp" | "tdx" | "vtpm";
 
+/** Where a host's devices and its kernel's parameters are, for tests. */
+interface HostFolders {
+  readonly sys?: string;
+  readonly dev?: string;
+}
+
 /** Characters of a module's parameter that are looked at. */
 const PARAMETER_CHARACTERS = 8;
 
@@ -27,7 +33,8 @@ const SIGNS: Readonly<
   },
 };
 
-function has(platform: "sev-snp" | "tdx", sys: string, dev: string): boolean {
+/** Whether this host can start machines of a platform. */
+export function hostHas(platform: "sev-snp" | "tdx", { sys = "/sys", dev = "/dev" }: HostFolders = {}): boolean {
   const { parameter, device } = SIGNS[platform];
   try {
     const on = /^[Y1]/.test(readFileSync(join(sys, parameter), "latin1").slice(0, PARAMETER_CHARACTERS));
@@ -42,13 +49,10 @@ function has(platform: "sev-snp" | "tdx", sys: string, dev: string): boolean {
  * TPM at least.
  * @throws CmcpError `LAUNCH_HARDWARE_MISSING` when what is asked for is not there
  */
-export function platformOf(
-  wanted: HostPlatform | "auto",
-  { sys = "/sys", dev = "/dev" }: { readonly sys?: string; readonly dev?: string } = {},
-): HostPlatform {
+export function platformOf(wanted: HostPlatform | "auto", folders: HostFolders = {}): HostPlatform {
   if (wanted === "vtpm") return wanted;
-  if (wanted === "auto") return (["sev-snp", "tdx"] as const).find((platform) => has(platform, sys, dev)) ?? "vtpm";
-  if (!has(wanted, sys, dev))
+  if (wanted === "auto") return (["sev-snp", "tdx"] as const).find((platform) => hostHas(platform, folders)) ?? "vtpm";
+  if (!hostHas(wanted, folders))
     throw new CmcpError("LAUNCH_HARDWARE_MISSING", `this host has no ${wanted} switched on: ${SIGNS[wanted].advice}`);
   return wanted;
 }

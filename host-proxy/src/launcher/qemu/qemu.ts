@@ -29,8 +29,10 @@ export interface QemuOptions {
   readonly programs: MachinePrograms;
   readonly vsock: GuestVsock;
   readonly accelerator: Accelerator;
-  /** Private folder for sockets and state; short enough for the path of a Unix socket. */
+  /** Private folder for sockets; short enough for the path of a Unix socket. */
   readonly folder: string;
+  /** Folder for the state of the software TPM, which is made if it is missing. Without it the state ends with `folder`. */
+  readonly tpmState?: string;
   /** Where what the machine prints is kept, beside the log. */
   readonly consolePath?: string;
   /** Unix socket of the quote generation service on a TDX host; its vsock port when absent. */
@@ -60,7 +62,11 @@ export function servicesAddress(vsock: GuestVsock, folder: string): string {
 }
 
 /** Refuses a machine for which a program is missing. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
-export function requirePrograms({ platform }: Machine, vsock: GuestVsock, programs: MachinePrograms): void {
+export function requirePrograms(
+  { platform }: Pick<Machine, "platform">,
+  vsock: GuestVsock,
+  programs: MachinePrograms,
+): void {
   requireProgram("qemu", programs);
   if (vsock.kind === "daemon") requireProgram("vsockDaemon", programs);
   if (platform === "vtpm") requireProgram("swtpm", programs);
@@ -90,7 +96,7 @@ export async function startQemu(options: QemuOptions): Promise<EnclaveMachine> {
         : { attached: { cid: vsock.cid }, guestReady: undefined };
     const attached: CompanionSockets = {
       vsock: reached.attached,
-      tpm: machine.platform === "vtpm" ? await startTpm(companion) : null,
+      tpm: machine.platform === "vtpm" ? await startTpm(companion, options.tpmState ?? join(folder, "tpm")) : null,
       variables: await copyVariables(machine, folder),
       dataFolders: programs.dataFolders,
       quoteGenerationSocket: options.quoteGenerationSocket,

@@ -47,7 +47,8 @@ function refused(what: string, cause: unknown): never {
   throw new CmcpError("LAUNCH_VSOCK_IN_USE", `${what} cannot be listened on: another gateway may have it`, { cause });
 }
 
-function presentAddon(path: string): string {
+/** The compiled addon, if it is there. @throws CmcpError `LAUNCH_PROGRAM_MISSING` */
+export function presentAddon(path: string): string {
   try {
     accessSync(path, constants.R_OK);
     return path;

@@ -17,19 +17,19 @@ export interface WatchSettings {
 export const DEFAULT_WATCH: WatchSettings = { everyMs: 30_000, dialMs: 10_000, attempts: 3 };
 
 /**
- * Resolves when an enclave in a machine can be reached no more: a stream that is held open and says nothing is closed
- * from the other side, as when its machine ended, or dialling another fails several times in a row, as when a vsock
- * daemon stalls. Resolves too when `signal` ends the watching.
+ * Resolves when an enclave in a machine cannot be reached any more, or when `signal` aborts. Either the idle stream
+ * is closed from the other side, as when the machine ended. Or dialling another stream fails several times in a row,
+ * as when a vsock daemon stalls.
  */
 export async function waitUntilUnreachable(
   dialer: Dialer,
   signal: AbortSignal,
   watch: WatchSettings = DEFAULT_WATCH,
 ): Promise<void> {
-  let held = await dialled(dialer, signal, watch);
+  let held = await dialWithin(dialer, signal, watch);
   while (held !== null) {
     if (await closedWithin(held, watch.everyMs, signal)) return;
-    const next = await dialled(dialer, signal, watch);
+    const next = await dialWithin(dialer, signal, watch);
     // One that ended while the next was dialled was another machine's: this one is new and was never launched.
     const ended = held.destroyed;
     held.destroy();
@@ -41,7 +41,7 @@ export async function waitUntilUnreachable(
   }
 }
 
-async function dialled(
+async function dialWithin(
   dialer: Dialer,
   signal: AbortSignal,
   { dialMs, attempts }: WatchSettings,

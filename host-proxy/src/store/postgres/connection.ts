@@ -19,6 +19,8 @@ export interface PostgresStoreOptions {
   readonly archive?: string;
   /** Milliseconds that a connection, and an answer, may take; 10 000 where it is left out. */
   readonly answerMs?: number;
+  /** Milliseconds after which `hold` ends; 60 000 where it is left out, longer than a launch may take. */
+  readonly holdMs?: number;
   /** Refuses a database without this log, where it would otherwise be created. */
   readonly existing?: true;
 }
@@ -51,19 +53,19 @@ export function connections({ url, durable, answerMs = 10_000 }: PostgresStoreOp
 /** A row as pg reads it. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function integer(value: unknown): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value)) throw malformedStore("a value of another type");
   return value;
 }
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function bytes(value: unknown): Buffer {
   if (!Buffer.isBuffer(value)) throw malformedStore("a value of another type");
   return value;
 }
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function text(value: unknown): string {
   if (typeof value !== "string") throw malformedStore("a value of another type");
   return value;

@@ -1,5 +1,5 @@
 /** Version of the tables below, in `version`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Oldest server, as `server_version_num` has it. */
 export const OLDEST_SERVER = 150_000;
@@ -22,6 +22,11 @@ export const SCHEMA = `
     name bytea NOT NULL UNIQUE,
     size bigint NOT NULL DEFAULT 0,
     note bytea NOT NULL DEFAULT ''
+  ) WITH (fillfactor = 50);
+  CREATE TABLE cmcp_log.cosigned (
+    origin integer PRIMARY KEY,
+    size bigint NOT NULL,
+    note bytea NOT NULL
   ) WITH (fillfactor = 50);
   CREATE TABLE cmcp_log.days (
     origin integer NOT NULL,

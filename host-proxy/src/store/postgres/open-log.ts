@@ -4,12 +4,13 @@ import { integer, type PostgresStoreOptions } from "./connection.ts";
 import { CREATION_LOCK, OLDEST_SERVER, originPartition, SCHEMA, SCHEMA_VERSION } from "./log-schema.ts";
 
 /** Which log is opened, and whether it must be there. */
-type Opened = Pick<PostgresStoreOptions, "origin" | "existing">;
+type Opened = Pick<PostgresStoreOptions, "origin" | "existing" | "durable">;
 
 /**
  * Creates the tables and the origin where they are missing, unless they must be there.
  * @returns the origin's number
- * @throws AUDIT_STORE_UNAVAILABLE for a server that is too old, tables of another version, or a log that must be there
+ * @throws AUDIT_STORE_UNAVAILABLE for a server that is too old or does not wait for its disk, tables of another version,
+ *   or a log that must be there
  */
 export async function openLog(pool: Pool, log: Opened): Promise<number> {
   const client = await pool.connect();
@@ -26,12 +27,15 @@ export async function openLog(pool: Pool, log: Opened): Promise<number> {
   }
 }
 
-async function prepare(client: PoolClient, { origin, existing }: Opened): Promise<number> {
+async function prepare(client: PoolClient, { origin, existing, durable }: Opened): Promise<number> {
   const one = async (sql: string, values: unknown[] = []): Promise<Record<string, unknown>> =>
     (await client.query<Record<string, unknown>>(sql, values)).rows[0] ?? {};
   await client.query("SELECT pg_advisory_xact_lock($1)", [CREATION_LOCK]);
   const server = await one("SELECT current_setting('server_version_num')::integer AS version");
   if (integer(server["version"]) < OLDEST_SERVER) throw unfit("PostgreSQL 15 or newer is needed");
+  // What is asked for with each connection can be overruled by the URL, or by a pooler that leaves it out.
+  const { commit } = await one("SELECT current_setting('synchronous_commit') AS commit");
+  if (durable && commit === "off") throw unfit("its commits do not wait for the disk: synchronous_commit is off");
   const { there } = await one("SELECT to_regnamespace('cmcp_log') IS NOT NULL AS there");
   if (there !== true && existing === true) throw unfit("it has no audit store");
   if (there !== true) await client.query(SCHEMA);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { PostgresServer, postgresPrograms } from "../../testing/postgres-server.ts";
-import { archiveSuite } from "../../testing/archive-suite.ts";
+import { archiveSuite, type ArchivingEngine } from "../../testing/archive-suite.ts";
+import { erasureSuite } from "../../testing/erasure-suite.ts";
 import { batch, bodies, read, record } from "../../testing/log-records.ts";
+import { retentionSuite } from "../../testing/retention-suite.ts";
 import { storeSuite } from "../../testing/store-suite.ts";
 import { checkLog } from "../check-log.ts";
 import type { LogStore } from "../log-store.ts";
@@ -83,13 +85,16 @@ function withServer(server: PostgresServer): void {
     },
   });
 
-  archiveSuite({
+  const archiving: ArchivingEngine = {
     name: "PostgreSQL",
     create: async (_, archive) => {
       const options = archive === undefined ? {} : { archive };
       return PostgresStore.open({ url: server.url(), origin: origin(), durable: true, ...options });
     },
-  });
+  };
+  archiveSuite(archiving);
+  retentionSuite(archiving);
+  erasureSuite(archiving);
 
   void test("a dump that is restored elsewhere is a store again", async () => {
     const store = await open("dumped.example/1");
@@ -106,6 +111,46 @@ function withServer(server: PostgresServer): void {
     assert.deepEqual([await read(restored), await checkLog(restored)], [records, checked]);
     await restored.append(batch(600, record("goes on")));
     await restored.close();
+  });
+
+  /** Two stores of one log with a record, and how many of the server's sessions wait for the row of an origin. */
+  async function twoStores(t: TestContext) {
+    const name = origin();
+    const options = { url: server.url(), origin: name, durable: true, holdMs: 60_000 };
+    const [busy, next] = [await PostgresStore.open(options), await PostgresStore.open(options)];
+    const short = await PostgresStore.open({ ...options, holdMs: 100 });
+    t.after(async () => Promise.all([busy, next, short].map(async (store) => store.close())));
+    await busy.append(batch(0, record("0")));
+    const waits = async (): Promise<void> => {
+      const sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%fenced%'";
+      for (const end = Date.now() + 5_000; server.sql(sql) !== "1"; await delay(20))
+        assert.ok(Date.now() < end, "the append of another process waits");
+    };
+    return { busy, next, short, waits };
+  }
+
+  void test("who holds the log appends next, and whoever waited is refused", async (t) => {
+    const { busy, next, waits } = await twoStores(t);
+    await next.hold();
+    const refused = assert.rejects(busy.append(batch(1, record("busy"))), { code: "AUDIT_STORE_MISMATCH" });
+    await waits();
+    assert.equal((await next.head())?.size, 1);
+    await next.append(batch(1, record("next")));
+    await refused;
+    await next.append(batch(2, record("and on")));
+    assert.deepEqual(await bodies(busy), ["0", "next", "and on"]);
+  });
+
+  void test("a log that is let go of is written on by whoever waited", async (t) => {
+    const { busy, next, short, waits } = await twoStores(t);
+    await next.hold();
+    const appended = busy.append(batch(1, record("busy")));
+    await waits();
+    await next.close();
+    await appended;
+    await short.hold();
+    await busy.append(batch(2, record("busy")));
+    await assert.rejects(short.append(batch(2, record("late"))), { code: "AUDIT_STORE_MISMATCH" });
   });
 
   void test("origins in one database do not see each other", async () => {
@@ -132,6 +177,23 @@ function withServer(server: PostgresServer): void {
     assert.equal(kept.length, size);
     assert.ok(kept.every(({ index, body }) => index % 2 === 1 || Buffer.from(body).toString() === String(index)));
     await store.close();
+  });
+
+  void test("commits wait for the disk whatever the role is set to, and a URL that asks for less is refused", async () => {
+    server.sql("CREATE ROLE hasty SUPERUSER LOGIN; ALTER ROLE hasty SET synchronous_commit = off");
+    const url = server.url("postgres", "hasty");
+    assert.equal(server.sql("SELECT setconfig FROM pg_db_role_setting"), "{synchronous_commit=off}");
+    const options = { url, origin: "hasty.example/1", durable: true };
+    const store = await PostgresStore.open(options);
+    await store.append(batch(0, record("one")));
+    await store.close();
+    const asking = new URL(url);
+    asking.searchParams.set("options", "-c synchronous_commit=off");
+    await assert.rejects(PostgresStore.open({ ...options, url: asking.href }), {
+      code: "AUDIT_STORE_UNAVAILABLE",
+      message: /its commits do not wait for the disk: synchronous_commit is off/,
+    });
+    await (await PostgresStore.open({ ...options, url: asking.href, durable: false })).close();
   });
 
   void test("days have partitions of their own, and a log goes over them", async () => {
@@ -233,14 +295,14 @@ function withServer(server: PostgresServer): void {
     await refused("other", /cannot be opened: its schema cmcp_log is not an audit store of this version$/);
     server.sql("CREATE TABLE cmcp_log.version AS SELECT 9 AS version", "other");
     await refused("other", /cannot be opened: its schema cmcp_log is not an audit store of this version$/);
-    server.sql("UPDATE cmcp_log.version SET version = 1", "other");
+    server.sql("UPDATE cmcp_log.version SET version = 2", "other");
     await refused("other", /failed: its tables are not those of this version$/);
 
     server.sql("CREATE DATABASE typed");
     const store = await PostgresStore.open({ url: server.url("typed"), origin: "o", durable: true });
     await store.append(batch(0, record("one", "s", "claim")));
     server.sql("ALTER TABLE cmcp_log.kinds ALTER COLUMN latest TYPE text", "typed");
-    await assert.rejects(store.latest("claim"), { code: "AUDIT_STORE_MISMATCH" });
+    await assert.rejects(store.latest("claim"), { code: "AUDIT_STORE_DAMAGED" });
     server.sql("ALTER TABLE cmcp_log.segments DROP COLUMN length", "typed");
     await assert.rejects(read(store), {
       code: "AUDIT_STORE_UNAVAILABLE",

@@ -1,18 +1,42 @@
 import type { Pool } from "pg";
 import { Archive, firstKept, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
+import { eraseBody } from "../erasure.ts";
 import { leafHash } from "@cmcp/log";
 import { TILE_WIDTH } from "@cmcp/log/format";
 import { isTile, tileRoot, tilesBelow, TileTail, TILE_LEVELS } from "../hash-tiles.ts";
-import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
+import {
+  checkBatch,
+  checkCosigned,
+  refuseGap,
+  type Batch,
+  type IndexedRecord,
+  type LogHead,
+  type ScanFilter,
+} from "../log-store.ts";
 import { decodeSegment, type ArchiveReader, type EncodedSegment } from "../segment-codec.ts";
 import { filterKeys, segmentNames } from "../segment-names.ts";
 import { compareHeld, encodeSegment, malformedStore, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
+import { AppendLock } from "./append-lock.ts";
 import { bytes, connections, integer, text, type PostgresStoreOptions, type Row } from "./connection.ts";
 import { dayPartition } from "./log-schema.ts";
 import { openLog } from "./open-log.ts";
 import { postgresError } from "./postgres-error.ts";
-import { APPEND, FORM_AT, HEAD, LAST_DAY, LATEST, NEXT_SEGMENT, REPLACE, TILES } from "./statements.ts";
+import {
+  APPEND,
+  COSIGNED,
+  FORM_AT,
+  HEAD,
+  KEEP_COSIGNED,
+  LAST_DAY,
+  LATEST,
+  NEXT_SEGMENT,
+  REPLACE,
+  TILES,
+} from "./statements.ts";
+
+/** Milliseconds for which {@link PostgresStore.hold} keeps others from appending. */
+const HOLD_MS = 60_000;
 
 /**
  * A log in a PostgreSQL database, 15 or newer, beside those of other origins. One process appends to a log: another is
@@ -21,6 +45,7 @@ import { APPEND, FORM_AT, HEAD, LAST_DAY, LATEST, NEXT_SEGMENT, REPLACE, TILES }
 export class PostgresStore implements CompactingStore, ArchivingStore {
   readonly #pool: Pool;
   readonly #origin: number;
+  readonly #lock: AppendLock;
   readonly #compactor: Compactor;
   readonly #archive: Archive;
   readonly #rows: SegmentStore;
@@ -31,10 +56,11 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
   #day: string | null = null;
   #closed = false;
 
-  private constructor(pool: Pool, origin: number, archive: string | null) {
+  private constructor(pool: Pool, origin: number, { archive, holdMs = HOLD_MS }: PostgresStoreOptions) {
     this.#pool = pool;
     this.#origin = origin;
-    this.#archive = new Archive(archive);
+    this.#lock = new AppendLock(pool, origin, holdMs);
+    this.#archive = new Archive(archive ?? null);
     this.#rows = {
       size: async () => (await this.head())?.size ?? 0,
       formAt: async (index) => integer((await this.#one(FORM_AT, [index]))["form"]),
@@ -52,7 +78,7 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const pool = connections(options);
     try {
-      return new PostgresStore(pool, await openLog(pool, options), options.archive ?? null);
+      return new PostgresStore(pool, await openLog(pool, options), options);
     } catch (thrown) {
       await pool.end();
       throw postgresError(thrown);
@@ -67,10 +93,25 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     this.#compactor.appended(batch.records.length);
   }
 
+  /** See {@link LogStore.hold}. Appends of other processes wait meanwhile, as long as an answer may take. */
+  async hold(): Promise<void> {
+    await this.#attempt(async () => this.#lock.take());
+  }
+
   async head(): Promise<LogHead | null> {
     const row = await this.#one(HEAD, []);
     const size = integer(row["size"]);
     return size === 0 ? null : { size, note: bytes(row["note"]).toString() };
+  }
+
+  async keepCosigned(head: LogHead): Promise<void> {
+    checkCosigned(head);
+    await this.#query(KEEP_COSIGNED, [head.size, Buffer.from(head.note)]);
+  }
+
+  async cosigned(): Promise<LogHead | null> {
+    const [row] = await this.#query(COSIGNED, []);
+    return row === undefined ? null : { size: integer(row["size"]), note: bytes(row["note"]).toString() };
   }
 
   async latest(kind: string): Promise<number | null> {
@@ -98,6 +139,7 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     this.#closed = true;
     await this.#compactor.close();
     await this.#last;
+    this.#lock.release();
     await this.#pool.end();
   }
 
@@ -117,6 +159,11 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     return firstKept(this.#rows, await this.#rows.size());
   }
 
+  /** See {@link ArchivingStore.erase}. The server keeps old rows until it is told to rewrite the table. */
+  async erase(index: number): Promise<boolean> {
+    return eraseBody(this.#rows, this.#archive, index);
+  }
+
   async #append(batch: Batch): Promise<void> {
     const { first, note, records } = batch;
     const end = first + records.length;
@@ -132,21 +179,24 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
     const day = await this.#today();
     // Until the answer is here, nobody knows what the log is.
     this.#tail = null;
-    const { count } = await this.#one(APPEND, [
-      first,
-      end,
-      Buffer.from(note),
-      day,
-      encoded.length,
-      encoded,
-      keys,
-      [...kinds.keys()].map((kind) => Buffer.from(kind)),
-      [...kinds.values()],
-      tiles.map(({ level }) => level),
-      tiles.map(({ index }) => index),
-      tiles.map(({ hashes }) => hashes),
-    ]);
-    if (integer(count) === 1) {
+    const [answer] = await this.#attempt(async () =>
+      this.#lock.append(APPEND, [
+        this.#origin,
+        first,
+        end,
+        Buffer.from(note),
+        day,
+        encoded.length,
+        encoded,
+        keys,
+        [...kinds.keys()].map((kind) => Buffer.from(kind)),
+        [...kinds.values()],
+        tiles.map(({ level }) => level),
+        tiles.map(({ index }) => index),
+        tiles.map(({ hashes }) => hashes),
+      ]),
+    );
+    if (integer(answer?.["count"]) === 1) {
       this.#tail = tail;
       return;
     }
@@ -211,9 +261,9 @@ export class PostgresStore implements CompactingStore, ArchivingStore {
         firsts.push(segment.first);
       }
     const { first, count, form, length, note } = by;
-    const before = old[0]?.count ?? 0;
+    const before = [old.length, old.reduce((sum, segment) => sum + segment.length, 0)];
     const after = [count, form, length, Buffer.from(note), by.bytes];
-    const values = [by.part, first, first + count, before, ...after, names, firsts, old[0]?.form];
+    const values = [by.part, first, first + count, ...before, ...after, names, firsts, old[0]?.form];
     return integer((await this.#one(REPLACE, values))["count"]) === 1;
   }
 

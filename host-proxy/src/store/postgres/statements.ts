@@ -28,6 +28,14 @@ export const APPEND = `
   SELECT count(*) AS count FROM fenced`;
 
 export const HEAD = "SELECT size, note FROM cmcp_log.origins WHERE origin = $1";
+
+/** Keeps a head with its cosignatures, unless as new a one is kept; the server's disk is not waited for. Parameters: size and note. */
+export const KEEP_COSIGNED = `
+  INSERT INTO cmcp_log.cosigned (origin, size, note)
+  SELECT $1, $2, $3 WHERE set_config('synchronous_commit', 'off', true) = 'off'
+  ON CONFLICT (origin) DO UPDATE SET size = excluded.size, note = excluded.note WHERE excluded.size > cosigned.size`;
+
+export const COSIGNED = "SELECT size, note FROM cmcp_log.cosigned WHERE origin = $1";
 export const LATEST = "SELECT latest FROM cmcp_log.kinds WHERE origin = $1 AND kind = $2";
 export const LAST_DAY = "SELECT max(day)::text AS day FROM cmcp_log.days WHERE origin = $1";
 export const TILES = `SELECT hashes FROM cmcp_log.tiles
@@ -57,24 +65,30 @@ export const NEXT_SEGMENT: readonly string[] = [
 ];
 
 /**
- * Puts a segment in the place of several of one form and day. Nothing is changed unless the first of them is as it was
- * read: whoever compacts, begins with the first plain one, and so waits here for another who does.
- * Parameters: day, first, end, records of the first before, count, form, length, note, records, names and firsts of
- * the old, and their form.
+ * Puts a segment in the place of those of one form and day. Nothing is changed unless they are as they were read: as many,
+ * and with as many bytes, since an erased body makes a segment shorter. They are locked first, so that whoever replaces
+ * one of them waits here for another who does.
+ * Parameters: day, first, end, number and decoded bytes of the old, count, form, length, note, records, names and firsts
+ * of the old, and their form.
  */
 export const REPLACE = `
-  WITH put AS (
-    UPDATE cmcp_log.segments SET count = $6, form = $7, length = $8, note = $9, records = $10
-    WHERE origin = $1 AND day = $2::date AND first = $3 AND form = $13 AND count = $5 RETURNING origin
+  WITH held AS (
+    SELECT length FROM cmcp_log.segments
+    WHERE origin = $1 AND day = $2::date AND first >= $3 AND first < $4 AND form = $14 ORDER BY first FOR UPDATE
+  ), same AS (
+    SELECT count(*) = $5::bigint AND coalesce(sum(length), 0) = $6::bigint AS same FROM held
+  ), put AS (
+    UPDATE cmcp_log.segments SET count = $7, form = $8, length = $9, note = $10, records = $11
+    FROM same WHERE same.same AND origin = $1 AND day = $2::date AND first = $3 AND form = $14 RETURNING origin
   ), gone AS (
     DELETE FROM cmcp_log.segments AS old USING put
-    WHERE old.origin = put.origin AND old.day = $2::date AND old.first > $3 AND old.first < $4 AND old.form = $13
+    WHERE old.origin = put.origin AND old.day = $2::date AND old.first > $3 AND old.first < $4 AND old.form = $14
   ), unnamed AS (
-    DELETE FROM cmcp_log.names AS old USING put, unnest($11::bigint[], $12::bigint[]) AS name (key, first)
+    DELETE FROM cmcp_log.names AS old USING put, unnest($12::bigint[], $13::bigint[]) AS name (key, first)
     WHERE old.origin = put.origin AND old.name = name.key AND old.first = name.first AND old.first > $3
   ), named AS (
     INSERT INTO cmcp_log.names (origin, name, first)
-    SELECT DISTINCT put.origin, key, $3::bigint FROM put, unnest($11::bigint[]) AS key
+    SELECT DISTINCT put.origin, key, $3::bigint FROM put, unnest($12::bigint[]) AS key
     ON CONFLICT DO NOTHING
   )
   SELECT count(*) AS count FROM put`;

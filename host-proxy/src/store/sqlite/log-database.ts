@@ -7,11 +7,13 @@ import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./log-schema.ts";
 /** Milliseconds to wait for another process that holds the file. */
 const BUSY_MS = 1_000;
 /**
- * An append that brings the write-ahead log to 8192 pages of 4 KiB moves it into the file, which takes a tenth of a
- * second and syncs the disk; one with a {@link LogThread} hardly ever does. The cache of 16 MiB keeps the last page of
- * each session in the index: with SQLite's 2 MiB every call reads one back.
+ * An append that brings the write-ahead log to 8192 pages of 4 KiB moves it into the file. That takes a tenth of a
+ * second and syncs the disk; with a {@link LogThread} an append hardly ever does it. The cache of 16 MiB keeps the
+ * last page of each session in the index: with SQLite's 2 MiB every call reads one back. What is deleted is
+ * overwritten, so that an erased body is in no page that compaction gave back.
  */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;";
+const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -16384;
+  PRAGMA secure_delete = ON;`;
 
 /**
  * Opens a store's file (mode 0600), created when absent, or one in memory.
@@ -39,19 +41,19 @@ export function openDatabase(path: string | null, durable: boolean): DatabaseSyn
   }
 }
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function integer(value: SQLOutputValue | undefined): number {
   if (typeof value !== "number") throw malformedStore("a value of another type");
   return value;
 }
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function text(value: SQLOutputValue | undefined): string {
   if (typeof value !== "string") throw malformedStore("a value of another type");
   return value;
 }
 
-/** @throws AUDIT_STORE_MISMATCH for a value of another type */
+/** @throws AUDIT_STORE_DAMAGED for a value of another type */
 export function blob(value: SQLOutputValue | undefined): Uint8Array {
   if (!(value instanceof Uint8Array)) throw malformedStore("a value of another type");
   return value;

@@ -37,7 +37,7 @@ export class SegmentTable {
 
   /**
    * The next segment from the one that holds `index`, of those the filter asks for; `null` after the last.
-   * @throws AUDIT_STORE_MISMATCH when it holds what no append stored
+   * @throws AUDIT_STORE_DAMAGED when it holds what no append stored
    */
   next(index: number, filter: ScanFilter): EncodedSegment | null {
     const row = this.#row(index, filter);

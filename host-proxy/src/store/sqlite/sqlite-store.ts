@@ -1,13 +1,22 @@
 import { setImmediate } from "node:timers/promises";
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, type DatabaseSync } from "node:sqlite";
 import { CmcpError } from "@cmcp/boundary";
 import { Archive, firstKept, type ArchivingStore } from "../archive.ts";
 import { Compactor, type CompactingStore, type CompactionLimits, type SegmentStore } from "../compaction.ts";
+import { eraseBody } from "../erasure.ts";
 import { leafHash } from "@cmcp/log";
 import { TILE_WIDTH } from "@cmcp/log/format";
 import { isTile, tileRoot, tilesBelow, TileTail, TILE_LEVELS, type Tile } from "../hash-tiles.ts";
-import { checkBatch, refuseGap, type Batch, type IndexedRecord, type LogHead, type ScanFilter } from "../log-store.ts";
+import {
+  checkBatch,
+  checkCosigned,
+  refuseGap,
+  type Batch,
+  type IndexedRecord,
+  type LogHead,
+  type ScanFilter,
+} from "../log-store.ts";
 import { LogThread } from "../log-thread.ts";
 import {
   decodeSegment,
@@ -20,9 +29,10 @@ import {
 import { segmentNames } from "../segment-names.ts";
 import { compareHeld, encodeSegment, segmentPieces, segmentRecords, type Segment } from "../segment.ts";
 import { openingError, storeError } from "../store-error.ts";
-import { blob, integer, openDatabase } from "./log-database.ts";
+import { blob, integer, openDatabase, text } from "./log-database.ts";
 import { TILES_OF_LEVEL } from "./log-schema.ts";
 import { SegmentTable } from "./segment-table.ts";
+import { preparedStatements, type Statements } from "./statements.ts";
 
 /** Pages of the write-ahead log that a compacted segment takes, about. */
 const COMPACTION_PAGES = 32;
@@ -42,9 +52,10 @@ export interface SqliteStoreOptions {
 /** A log in one SQLite file (mode 0600), or in memory. */
 export class SqliteStore implements CompactingStore, ArchivingStore {
   readonly #path: string | null;
+  readonly #durable: boolean;
   readonly #database: DatabaseSync;
   readonly #segments: SegmentTable;
-  readonly #statements: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  readonly #statements: Statements;
   readonly #compactor: Compactor;
   readonly #archive: Archive;
   readonly #rows: SegmentStore;
@@ -57,11 +68,12 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
    */
   constructor(path: string | null, { durable, archive }: SqliteStoreOptions) {
     this.#path = path;
+    this.#durable = durable;
     try {
       const database = openDatabase(path, durable);
       this.#database = database;
       this.#segments = new SegmentTable(database);
-      this.#statements = prepared(database);
+      this.#statements = preparedStatements(database);
     } catch (thrown) {
       throw openingError(path ?? ":memory:", thrown);
     }
@@ -95,6 +107,27 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
 
   async head(): Promise<LogHead | null> {
     return this.#attempt(() => this.#segments.head());
+  }
+
+  async keepCosigned(head: LogHead): Promise<void> {
+    checkCosigned(head);
+    this.#attempt(() => {
+      // Whoever reads the note holds it to the records, so no call waits for the disk because of it.
+      this.#database.exec("PRAGMA synchronous = NORMAL");
+      try {
+        this.#statements.keep.run(head.size, head.note);
+      } finally {
+        this.#database.exec(this.#durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+      }
+    });
+    this.#log?.appended(1);
+  }
+
+  async cosigned(): Promise<LogHead | null> {
+    return this.#attempt(() => {
+      const row = this.#statements.cosigned.get();
+      return row === undefined ? null : { size: integer(row["size"]), note: text(row["note"]) };
+    });
   }
 
   async latest(kind: string): Promise<number | null> {
@@ -138,6 +171,18 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
 
   async archivedBefore(): Promise<number> {
     return firstKept(this.#rows, await this.#rows.size());
+  }
+
+  /**
+   * See {@link ArchivingStore.erase}. No page of the file and no frame of its write-ahead log has the body any more.
+   * @throws AUDIT_STORE_UNAVAILABLE also while another process reads the write-ahead log; the same call again ends it
+   */
+  async erase(index: number): Promise<boolean> {
+    const erased = await eraseBody(this.#rows, this.#archive, index);
+    const row = this.#attempt(() => this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get());
+    if (integer(row?.["busy"]) !== 0)
+      throw new CmcpError("AUDIT_STORE_UNAVAILABLE", "the audit store failed: others hold its write-ahead log");
+    return erased;
   }
 
   /**
@@ -199,9 +244,10 @@ export class SqliteStore implements CompactingStore, ArchivingStore {
     const statements = this.#statements;
     let replaced = false;
     this.#transaction(() => {
-      // Another process may have compacted them.
-      if (integer(statements.plain.get(by.first, end, old[0]?.form ?? FORM_PLAIN)?.["plain"]) !== old.length)
-        return this.#tail;
+      // Another process may have compacted them, or erased a body: that makes a segment shorter.
+      const held = statements.held.get(by.first, end, old[0]?.form ?? FORM_PLAIN);
+      const bytes = old.reduce((sum, { length }) => sum + length, 0);
+      if (integer(held?.["count"]) !== old.length || integer(held?.["bytes"]) !== bytes) return this.#tail;
       statements.remove.run(by.first, end);
       statements.compacted.run(by.count, by.form, by.length, by.note, by.bytes, by.first);
       for (const segment of old) {
@@ -289,25 +335,4 @@ function syncFile(path: string): void {
   } finally {
     closeSync(file);
   }
-}
-
-const STATEMENTS = {
-  begin: "BEGIN IMMEDIATE",
-  commit: "COMMIT",
-  rollback: "ROLLBACK",
-  segment: "INSERT INTO segments (first, count, form, length, note, records) VALUES (?, ?, ?, ?, ?, ?)",
-  name: "INSERT INTO names (name, first) VALUES (?, ?) ON CONFLICT DO NOTHING",
-  unname: "DELETE FROM names WHERE name = ? AND first = ?",
-  kind: "INSERT INTO kinds (kind, latest) VALUES (?, ?) ON CONFLICT DO UPDATE SET latest = excluded.latest",
-  latest: "SELECT latest FROM kinds WHERE kind = ?",
-  tile: "INSERT INTO tiles (place, hashes) VALUES (?, ?)",
-  stored: "SELECT hashes FROM tiles WHERE place = ?",
-  plain: "SELECT count(*) FILTER (WHERE form = ?3) AS plain FROM segments WHERE first >= ?1 AND first < ?2",
-  remove: "DELETE FROM segments WHERE first > ? AND first < ?",
-  compacted: "UPDATE segments SET count = ?, form = ?, length = ?, note = ?, records = ? WHERE first = ?",
-} as const;
-
-function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {
-  const entries = Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)] as const);
-  return Object.fromEntries(entries) as Record<keyof typeof STATEMENTS, StatementSync>;
 }

@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { CmcpError, type ErrorCode } from "@cmcp/boundary";
 import type { LinkState } from "../link/enclave-link.ts";
 import { memoryLog } from "../testing/memory-log.ts";
-import { ATTEMPTS, PolicyWatcher } from "./watcher.ts";
+import { ATTEMPTS, ReloadWatcher, type Offer } from "./watcher.ts";
 
 /**
  * A watcher with a source and an enclave that a test can turn; `times` is how often the enclave still gives the answer.
@@ -29,8 +29,11 @@ function watching(attempts = ATTEMPTS) {
         : Promise.reject(new CmcpError(at.answer, "no"));
     },
   };
-  const read = (): Promise<Uint8Array> =>
-    typeof at.found === "string" ? Promise.resolve(Buffer.from(at.found)) : Promise.reject(at.found);
+  const allowed: (readonly string[])[] = [];
+  const offerOf = (text: string): Offer => ({ message: Buffer.from(text), egressAllow: [`${text}.example:443`] });
+  const read = (): Promise<Offer> =>
+    typeof at.found === "string" ? Promise.resolve(offerOf(at.found)) : Promise.reject(at.found);
+  const ports = { link, log, allowEgress: (to: readonly string[]) => void allowed.push(to) };
   const lines = (word: string): number =>
     text()
       .split("\n")
@@ -38,8 +41,9 @@ function watching(attempts = ATTEMPTS) {
   return {
     at,
     given,
+    allowed,
     lines,
-    watcher: new PolicyWatcher({ first: Buffer.from("first"), everyMs: 1_000_000, read }, link, log, attempts),
+    watcher: new ReloadWatcher({ first: offerOf("first"), everyMs: 1_000_000, read }, ports, attempts),
   };
 }
 
@@ -57,7 +61,7 @@ test("the enclave is given what appears, once, and never what it was launched wi
   await watcher.look();
   at.found = "second";
   for (let round = 0; round < 3; round += 1) await watcher.look();
-  assert.deepEqual([given, lines("policy reloaded")], [["second"], 1]);
+  assert.deepEqual([given, lines("reloaded")], [["second"], 1]);
 });
 
 for (const answer of [
@@ -75,7 +79,7 @@ for (const answer of [
       await watcher.look();
       await pass(ATTEMPTS.mostMs);
     }
-    assert.deepEqual([given, lines(answer), lines("policy bundle refused")], [["bad"], 1, 1]);
+    assert.deepEqual([given, lines(answer), lines("reload refused")], [["bad"], 1, 1]);
     Object.assign(at, { found: "good", answer: null });
     await watcher.look();
     assert.deepEqual(given, ["bad", "good"]);
@@ -113,7 +117,7 @@ for (const answer of [
       await watcher.look();
       await pass(ATTEMPTS.mostMs);
     }
-    assert.deepEqual([given.length, lines(answer), lines("policy reloaded")], [13, 12, 1]);
+    assert.deepEqual([given.length, lines(answer), lines("reloaded")], [13, 12, 1]);
   });
 }
 
@@ -251,8 +255,18 @@ test("a folder that cannot be read is said once until it can", async () => {
   at.found = new CmcpError("POLICY_BUNDLE_INVALID", "half written");
   await watcher.look();
   await watcher.look();
-  assert.deepEqual([given, lines("policy bundle not read")], [[], 1]);
+  assert.deepEqual([given, lines("reload not read")], [[], 1]);
   at.found = "second";
   await watcher.look();
   assert.deepEqual(given, ["second"]);
+});
+
+test("the relay connects to the destinations of what was accepted and what is offered, and not to those of what is refused", async () => {
+  const { at, allowed, watcher } = watching();
+  at.found = "second";
+  await watcher.look();
+  assert.deepEqual(allowed, [["first.example:443", "second.example:443"]]);
+  Object.assign(at, { found: "third", answer: "CATALOG_APPROVALS_MISSING" });
+  await watcher.look();
+  assert.deepEqual(allowed.slice(1), [["second.example:443", "third.example:443"], ["second.example:443"]]);
 });

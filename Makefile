@@ -6,7 +6,7 @@ NODE = $(shell sh scripts/node-path.sh)
 export npm_config_cache := $(ROOT)/.cache/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench detect flows docs sbom analyse audit image image-repro image-context image-container image-lock vm-test vm-e2e vm-demo hostile clean
+.PHONY: help setup build lint format format-check c-format-check types prose check commits test taint mutation conformance demo example debug interop frameworks python-lock bench detect flows docs sbom analyse audit image image-repro image-context image-container host-image image-lock vm-test vm-e2e vm-demo hostile clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,10 +32,11 @@ c-format-check: ## fail when clang-format would lay out C differently (needs cla
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
 
 types: setup
-	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json --incremental --tsBuildInfoFile .cache/tsc.json
+	@$(NODE) node_modules/typescript/bin/tsc -p packages/cli/page
 
 prose: setup ## sentences and words of every Markdown page
-	@git ls-files '*.md' | xargs $(NODE) node_modules/textlint/bin/textlint.js
+	@git ls-files '*.md' | xargs $(NODE) node_modules/textlint/bin/textlint.js --cache --cache-location .cache/textlint.json
 
 commits: setup ## subject and body of each commit
 	@$(NODE) scripts/commit-check.ts
@@ -69,13 +70,13 @@ debug: build ## the quickstart with an enclave that a debugger attaches to (CONF
 interop: build ## the public Python verifier and the TRACE conformance suite read our records (needs Python 3.11)
 	@sh test/interop/run.sh
 
-frameworks: build ## agent frameworks show their model what the gateway refuses, and go on (needs Python 3.11)
+frameworks: build ## agent frameworks show their model what the gateway refuses, go on, make an approved call once, and call ten published servers (needs Python 3.11, npm)
 	@sh test/frameworks/run.sh
 
 python-lock: ## resolve the locks of the Python suites (ARGS=--upgrade: to the newest versions; needs Python 3.11)
 	@sh test/python/lock.sh $(ARGS)
 
-bench: build ## what the gateway costs, beside a bare proxy (ARGS=--quick, ARGS=--profile)
+bench: build ## what the gateway costs, beside plain proxies (ARGS=--quick, ARGS="--only NAME,…", ARGS=--profile)
 	@$(NODE) --disable-warning=ExperimentalWarning test/bench/main.ts $(ARGS)
 
 flows: setup ## figures of the data flows that are found and missed
@@ -109,9 +110,9 @@ image-container: image image-context ## build Dockerfile.enclave with buildah an
 	@$(NODE) --disable-warning=ExperimentalWarning enclave-image/src/build/container.ts
 
 vm-test: setup ## boot the image of out/image under emulation and try it (needs make image; nothing is installed)
-	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=1 test/vm/*.vm.ts
+	@$(NODE) --disable-warning=ExperimentalWarning --test --test-concurrency=2 test/vm/*.vm.ts
 
-vm-e2e: build ## the end-to-end tests with the enclave in that machine (ARGS=--whole: those that take long, too; needs make image)
+vm-e2e: build ## the end-to-end tests with the enclave in that machine (ARGS=--whole: those that take long, too; ARGS=--test=NAME: by name; needs make image)
 	@$(NODE) --disable-warning=ExperimentalWarning test/vm/e2e.ts $(ARGS)
 
 vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM measures (needs make image)
@@ -119,6 +120,10 @@ vm-demo: setup ## the main job with the enclave in a virtual machine that a TPM 
 
 hostile: build ## random schedules of a lying host against the enclave process (ARGS=--minutes=60, ARGS=--seed=N)
 	@$(NODE) --disable-warning=ExperimentalWarning test/hostile/main.ts $(ARGS)
+
+host-image: build ## a container image of the command line, tried from an empty folder (needs buildah)
+	@command -v buildah >/dev/null || { echo "buildah is missing: apt-get install buildah" >&2; exit 1; }
+	@$(NODE) --disable-warning=ExperimentalWarning test/pack/host-image.ts
 
 image-lock: setup ## look up the current versions of the image's packages (needs apt)
 	@$(NODE) enclave-image/src/lock/refresh.ts

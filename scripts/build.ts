@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { compileVsockAddon } from "../host-proxy/src/launcher/vsock/compile-addon.ts";
 import { compileSpawner } from "../packages/spawner/src/host/compile.ts";
 import { bundledPackages } from "./bundled-packages.ts";
-import { BUNDLE, ENCLAVE_SCRIPT } from "./enclave-bundle.ts";
+import { APPROVALS_PAGE, BUNDLE, ENCLAVE_SCRIPT } from "./enclave-bundle.ts";
 import { lockedPackages } from "./locked-packages.ts";
 import { thirdPartyNotices } from "./third-party-notices.ts";
 
@@ -20,7 +20,7 @@ const common = { absWorkingDir: root, metafile: true } as const satisfies BuildO
 
 await rm(join(cli, "dist"), { recursive: true, force: true });
 await mkdir(join(cli, "dist/enclave"), { recursive: true });
-const [inEnclave, inWorker, inCommand] = await Promise.all([
+const [inEnclave, inWorker, inCommand, inPage] = await Promise.all([
   build({
     ...ENCLAVE_SCRIPT,
     ...common,
@@ -47,7 +47,15 @@ const [inEnclave, inWorker, inCommand] = await Promise.all([
       js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url),__dirname=import.meta.dirname+"/enclave";',
     },
   }),
+  build({
+    ...APPROVALS_PAGE,
+    ...common,
+    entryPoints: { page: join(cli, "page/main.ts") },
+    outdir: join(cli, "dist/approvals-page"),
+  }),
 ]);
+for (const file of ["index.html", "page.css"])
+  await copyFile(join(cli, "page", file), join(cli, "dist/approvals-page", file));
 const cedar = createRequire(join(root, "packages/policy/package.json")).resolve("@cedar-policy/cedar-wasm/nodejs");
 await copyFile(join(dirname(cedar), "cedar_wasm_bg.wasm"), join(cli, "dist/enclave/cedar_wasm_bg.wasm"));
 const uncompiled = await compileSpawner(join(cli, "dist/cmcp-spawn"));
@@ -62,7 +70,12 @@ if (addonless !== null)
     "machines cannot be reached by their CID, as the vsock addon cannot be compiled here: " +
       `${addonless.split("\n", 1)[0]}\n`,
   );
-const shipped = await bundledPackages(root, [inEnclave.metafile, inWorker.metafile, inCommand.metafile]);
+const shipped = await bundledPackages(root, [
+  inEnclave.metafile,
+  inWorker.metafile,
+  inCommand.metafile,
+  inPage.metafile,
+]);
 const ruleLicence = await readFile(join(root, "packages/findings/src/data/secret-rules.LICENSE"), "utf8");
 const notices = await thirdPartyNotices(root, shipped);
 const ruleNotice = `\n${"-".repeat(80)}\n\nSecret rules of gitleaks (MIT)\n\nCopyright (c) 2019 Zachary Rice\n\n${ruleLicence.trim()}\n`;

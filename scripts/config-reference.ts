@@ -19,8 +19,9 @@ interface Node {
   readonly items?: Node;
   readonly additionalProperties?: Node | false;
   readonly anyOf?: readonly Node[];
-  readonly properties?: Readonly<Record<string, Node>>;
+  readonly properties?: Keys;
 }
+type Keys = Readonly<Record<string, Node>>;
 
 interface Key {
   /**
@@ -33,9 +34,11 @@ interface Key {
 const EACH = "[]";
 const ANY_NAME = "*";
 
-/** The schema without its "or null": an absent key and a null one mean the same. */
+/** The schema without its "or null": an absent key and a null one mean the same. Of several maps it has the keys of all. */
 function unwrapSchema(node: Node): Node {
-  const inner = node.anyOf?.find((candidate) => candidate.type !== "null");
+  const candidates = node.anyOf?.filter(({ type }) => type !== "null") ?? [];
+  const maps = candidates.flatMap(({ properties }) => (properties === undefined ? [] : [properties]));
+  const inner = maps.length > 1 ? { type: "object", properties: Object.assign({}, ...maps) as Keys } : candidates[0];
   const type = Array.isArray(node.type) ? node.type.find((name) => name !== "null") : node.type;
   return { ...node, ...(type === undefined ? {} : { type }), ...inner };
 }

@@ -41,8 +41,10 @@ export const SHARED_PROCESS: readonly string[] = [
   "packages/identity",
   "packages/launch",
   "packages/limits",
+  "packages/oauth",
   "packages/log",
   "packages/measure",
+  "packages/seal",
   "packages/session",
   "packages/spawner",
   "packages/wire",
@@ -51,7 +53,11 @@ export const SHARED_PROCESS: readonly string[] = [
   "host-proxy",
   "test/docs",
   "test/gates",
+  "test/seal",
 ];
+
+/** Those of them that take so long that the last processor would wait for one of them: each is two runs. */
+const IN_HALVES: ReadonlySet<string> = new Set(["test/e2e", "packages/policy", "packages/enclave"]);
 
 /** Test files in those folders that need a process of their own, for the state of the policy engine is the process's. */
 const OWN_PROCESS: ReadonlySet<string> = new Set([
@@ -73,6 +79,9 @@ export function runsOf(files: readonly string[]): TestRun[] {
   const groups = Map.groupBy(files, folderOf);
   return ["", ...SHARED_PROCESS].flatMap((folder) => {
     const members = groups.get(folder);
-    return members === undefined ? [] : [{ isolation: folder === "" ? "process" : "none", files: members } as const];
+    if (members === undefined) return [];
+    const isolation = folder === "" ? "process" : "none";
+    if (!IN_HALVES.has(folder)) return [{ isolation, files: members } as const];
+    return [0, 1].map((half) => ({ isolation, files: members.filter((_, index) => index % 2 === half) }) as const);
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Runs every test file with the pinned Node; extra arguments are options of its test runner, and file globs that
- * replace the default set.
+ * replace the default set. `--runs=N` is how many of its runs there are at one time.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,13 +10,14 @@ import process from "node:process";
 import { NO_SHARED_FOLDER } from "../packages/appraise/src/testing/shared.ts";
 import { NO_SWTPM } from "../attestation/src/tpm/transport/testing/swtpm.ts";
 import { NO_DOWNLOADS } from "../packages/measure/src/testing/downloads.ts";
+import { NO_BROWSER } from "../test/browser/chromium.ts";
 import { NO_LIBVIRT } from "../test/docs/libvirt-domain.ts";
 import { EVERY_TEST, runsOf, setOf, type TestRun } from "./test-sets.ts";
 
 /** What cannot be brought here: skips for these reasons are no failure where nothing may be skipped. */
 const EXCUSED: readonly string[] = [
   NO_SHARED_FOLDER,
-  ...(process.env["CMCP_NO_DEBIAN"] === "1" ? [NO_SWTPM, NO_DOWNLOADS] : []),
+  ...(process.env["CMCP_NO_DEBIAN"] === "1" ? [NO_SWTPM, NO_DOWNLOADS, NO_BROWSER] : []),
   ...(process.env["CMCP_NO_LIBVIRT"] === "1" ? [NO_LIBVIRT] : []),
 ];
 const LOG = ".cache/test.log";
@@ -27,11 +28,12 @@ const every = globSync([...EVERY_TEST], { exclude: (path) => path.includes("node
 const [set] = words;
 const wanted =
   set === "fast" || set === "rest" ? every.filter((path) => (setOf(path) === "fast") === (set === "fast")) : words;
-const options = process.argv.slice(2).filter((word) => word.startsWith("-"));
+const isRuns = (word: string): boolean => word.startsWith("--runs=");
+const options = process.argv.slice(2).filter((word) => word.startsWith("-") && !isRuns(word));
 /** Files at one time of a run that has a process for each. Some tests wait, and take no processor. */
 const CONCURRENCY = availableParallelism() * 2;
 /** Runs at one time. One more than processors: a run of one process leaves its processor idle where a test waits. */
-const RUNS = availableParallelism() + 1;
+const RUNS = Number(process.argv.find(isRuns)?.slice("--runs=".length) ?? availableParallelism() + 1);
 
 /** Runs the test runner over some files. Resolves to its exit code. */
 async function runTests({ isolation, files }: TestRun, log: string): Promise<number> {
@@ -53,7 +55,9 @@ async function takeRuns(): Promise<void> {
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
     const file = `.cache/test-${logs.length}.log`;
     logs.push(file);
-    worst = Math.max(worst, await runTests(next, file));
+    const code = await runTests(next, file);
+    // Read only now: other runs end meanwhile.
+    worst = Math.max(worst, code);
   }
 }
 await Promise.all(Array.from({ length: RUNS }, takeRuns));
@@ -77,7 +81,7 @@ for (const reason of EXCUSED) {
 }
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = worst;
-if (passed === 0) process.exitCode = 1;
+if (passed === 0 || failed > 0) process.exitCode = Math.max(worst, 1);
 // A skip that is counted and was not recognized in the report is none that can be excused.
 if ((skips.length > excused.length || skipped > skips.length) && process.env["CMCP_REQUIRE_ALL"] !== undefined) {
   process.stdout.write("a suite that should run here was skipped\n");

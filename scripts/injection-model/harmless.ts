@@ -1,4 +1,7 @@
-/** Harmless texts of work, written for this project: messages, documentation, records, and those that sound like orders and are none to a model. */
+/**
+ * Harmless texts of work, written for this project: messages, documentation, records, and those that sound like
+ * orders and are none to a model.
+ */
 import { expand } from "./grammar.ts";
 import type { Random } from "./random.ts";
 
@@ -173,7 +176,8 @@ const TEMPLATES: readonly string[] = [
   "Reminder: {thing} {did}. [To change it, open the settings|You can {verb} it online|If this was not you, ignore this message].",
   "[Important|Note|Warning|Attention]: {thing} {did}; {person} must {verb} {thing} {when}.",
   "[How to|To] {verb} {thing}: first open {place}, then {verb} the {noun} and {verb} {thing}. You should see the {noun}.",
-  "The model [was trained on|predicts|describes] {noun}s; the assistant {verb}s {thing} when {person} asks. The previous instructions of the manual {did}.",
+  "The model [was trained on|predicts|describes] {noun}s; the assistant {verb}s {thing} when {person} asks. The " +
+    "previous instructions of the manual {did}.",
   "Do not [forget|forget to {verb} {thing}|leave] {when}. {person} said {thing} {did}.",
   "[Agenda|Minutes|Summary]: 1. {thing} 2. {verb} {noun} 3. {place}. Participants: {person}, {person}.",
   "Your [security code|verification code|order number] is 4711. Never share it with anyone. {thing} {did}.",

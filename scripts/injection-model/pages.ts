@@ -6,6 +6,6 @@ export async function pages(root: string, half: "train" | "test"): Promise<strin
   const files: string[] = [];
   for await (const file of glob("docs/**/*.md", { cwd: root })) files.push(file);
   const quoting = /detector|threat|scan/;
-  const kept = files.sort().filter((file, at) => at % 2 === (half === "train" ? 0 : 1) && !quoting.test(file));
-  return await Promise.all(kept.map((file) => readFile(join(root, file), "utf8")));
+  const pages = files.sort().filter((file, at) => at % 2 === (half === "train" ? 0 : 1) && !quoting.test(file));
+  return await Promise.all(pages.map((file) => readFile(join(root, file), "utf8")));
 }

@@ -1,6 +1,7 @@
 /**
- * Trains the injection model and writes its weights. The same tree gives the same bytes: texts come from a seeded generator and from the
- * even-numbered pages of docs/; the pages of odd number and the families that attacks.ts holds out are for scripts/detect alone.
+ * Trains the injection model and writes its weights. The same tree gives the same bytes: texts come from a seeded
+ * generator and from the even-numbered pages of docs/. The odd-numbered pages, and the families that attacks.ts holds
+ * out, are for scripts/detect alone.
  */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";

@@ -23,16 +23,51 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/findings": ["@cmcp/boundary", "re2js"],
   "packages/flows": ["@cmcp/boundary", "@cmcp/findings"],
   "packages/log": ["@cmcp/boundary", "node"],
-  "packages/audit": ["@cmcp/boundary", "@cmcp/log", "zod", "node"],
+  "packages/seal": ["@cmcp/boundary", "node"],
+  "packages/approval": ["@cmcp/boundary", "zod"],
+  "packages/provision": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/seal", "zod"],
+  "packages/manifest": ["@cmcp/boundary", "zod"],
+  "packages/client": [
+    "@cmcp/approval",
+    "@cmcp/boundary",
+    "@cmcp/audit",
+    "@cmcp/log",
+    "@cmcp/mcp",
+    "@cmcp/provision",
+    "@cmcp/seal",
+    "@cmcp/verify",
+    "eventsource-parser",
+  ],
+  "packages/audit": ["@cmcp/boundary", "@cmcp/log", "@cmcp/seal", "zod", "node"],
   "packages/claim": ["@cmcp/boundary", "@cmcp/log", "zod", "node"],
-  "packages/mcp": ["@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
-  "packages/launch": ["@cmcp/boundary", "@cmcp/identity", "@cmcp/spawner", "yaml", "zod", "node"],
-  "packages/verify": ["@cmcp/boundary", "@cmcp/audit", "@cmcp/claim", "@cmcp/appraise", "@cmcp/log", "zod"],
+  "packages/mcp": ["@cmcp/appraise", "@cmcp/boundary", "eventsource-parser", "undici", "zod", "node"],
+  "packages/launch": [
+    "@cmcp/approval",
+    "@cmcp/boundary",
+    "@cmcp/identity",
+    "@cmcp/manifest",
+    "@cmcp/provision",
+    "@cmcp/spawner",
+    "yaml",
+    "zod",
+    "node",
+  ],
+  "packages/verify": [
+    "@cmcp/approval",
+    "@cmcp/boundary",
+    "@cmcp/audit",
+    "@cmcp/claim",
+    "@cmcp/appraise",
+    "@cmcp/log",
+    "@cmcp/manifest",
+    "zod",
+  ],
   "packages/appraise": ["@cmcp/boundary", "zod"],
   attestation: ["@cmcp/appraise", "@cmcp/boundary", "zod", "node"],
   "packages/measure": ["@cmcp/boundary", "zod", "node"],
   "enclave-image": ["@cmcp/boundary", "@cmcp/measure", "modern-tar", "xz-decompress", "zod", "node"],
   "packages/spawner": ["@cmcp/boundary", "zod", "node"],
+  "packages/oauth": ["@cmcp/boundary", "oauth4webapi", "zod"],
   "packages/identity": ["@cmcp/boundary", "jose", "zod", "node"],
   "host-proxy": [
     "@cmcp/boundary",
@@ -103,7 +138,7 @@ async function graph(entry: string): Promise<string[]> {
 }
 
 test("what the configuration needs of packages/identity brings in neither jose nor Node", async () => {
-  for (const entry of ["schema", "principals"]) {
+  for (const entry of ["schema", "principals", "spiffe/bundle"]) {
     const { metafile } = await build({
       ...options,
       outfile: "unused.js",
@@ -118,6 +153,19 @@ test("what the configuration needs of packages/identity brings in neither jose n
   }
 });
 
+test("what packages/mcp shares of commitments brings in neither Node nor a dependency", async () => {
+  const { metafile } = await build({
+    ...options,
+    outfile: "unused.js",
+    entryPoints: [join(root, "packages/mcp/src/protocol/committed.ts")],
+  });
+  assert.ok(
+    Object.keys(metafile.inputs).some((path) => path.startsWith("packages/mcp/")),
+    "the graph was read",
+  );
+  assert.deepEqual([...externals(metafile)], []);
+});
+
 test("the formats of packages/log bring in neither Node nor a dependency", async () => {
   const { metafile } = await build({
     ...options,
@@ -129,6 +177,18 @@ test("the formats of packages/log bring in neither Node nor a dependency", async
     "the graph was read",
   );
   assert.deepEqual([...externals(metafile)], []);
+});
+
+test("packages/seal knows the platform's cryptography by one module, and brings in nothing else of Node", async () => {
+  const { metafile } = await build({
+    ...options,
+    outfile: "unused.js",
+    entryPoints: [join(root, "packages/seal/src/index.ts")],
+  });
+  const imports = Object.entries(metafile.inputs).flatMap(([path, { imports }]) =>
+    imports.filter(({ external }) => external === true).map((imported) => `${path} ${imported.path}`),
+  );
+  assert.deepEqual(imports, ["packages/seal/src/platform.ts node:crypto"]);
 });
 
 const DECIDES = /(^|\/)packages\/(policy|catalog|session|inspection|audit|claim|mcp|enclave|verify)\/|cedar/;

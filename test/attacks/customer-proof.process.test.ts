@@ -1,4 +1,7 @@
-/** P3.2, no proof for a customer: what the customer's agent holds against the operator's record. Found where the agent kept its receipts. */
+/**
+ * P3.2, no proof for a customer: what the customer's agent holds against the operator's record. Found where the agent
+ * kept its receipts.
+ */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

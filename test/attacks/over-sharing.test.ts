@@ -1,4 +1,7 @@
-/** P1.1, over-sharing: arguments carry more than the tool needs. Stopped by the closed input schema, findings and rules over typed arguments. */
+/**
+ * P1.1, over-sharing: arguments carry more than the tool needs. Stopped by the closed input schema, findings and
+ * rules over typed arguments.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as z from "zod";

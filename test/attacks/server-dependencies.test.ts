@@ -1,4 +1,7 @@
-/** P1.4, the server's own dependencies: an approved server hands data on. Nothing sees it; what is recorded bounds the damage afterwards. */
+/**
+ * P1.4, the server's own dependencies: an approved server hands data on. Nothing sees it; what is recorded bounds the
+ * damage afterwards.
+ */
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

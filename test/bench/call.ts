@@ -1,39 +1,47 @@
 import type { JsonObject } from "@cmcp/boundary";
 
-/** The tool every measured call names. */
+/** The tools that measured calls name, one after the other. */
+export const TOOLS: readonly string[] = ["echo_text", ...Array.from({ length: 7 }, (_, index) => `echo_text_${index}`)];
+
+/** The first of them. */
 export const TOOL = "echo_text";
 
-/** Its approved input schema. */
+/** Their approved input schema. */
 export const INPUT_SCHEMA: JsonObject = {
   type: "object",
-  properties: { text: { type: "string", maxLength: 65_536 }, note: { type: "string" } },
+  properties: { text: { type: "string" }, note: { type: "string" } },
   required: ["text"],
   additionalProperties: false,
 };
 
-/** Says which of several servers a request is for, to the bare proxy, which does not read bodies. The gateway does not forward it. */
+/** Says which of several servers a request is for, to proxies that do not read bodies. The gateway does not forward it. */
 export const UPSTREAM_HEADER = "x-bench-upstream";
 
 /** Bytes of the body of one measured `tools/call`. */
 export const CALL_BYTES = 2_048;
 
-/** Arguments that make the body of {@link callBody} exactly {@link CALL_BYTES} long. */
+/** The name of a tool whose result has that many bytes. */
+export const LARGE_TOOL = /^text_of_(\d+)$/;
+
+/** `length` characters that differ from one number to the next. They need no escape in JSON. */
+export function textOf(number: number, length: number): string {
+  const sentence = `Order ${number * 37} of desk ${number % 23} waits for page ${number}; `;
+  return sentence.repeat(Math.ceil(length / sentence.length)).slice(0, length);
+}
+
+/** One `tools/call`, as an agent sends it. Each number has an id and arguments of its own, and all have `bytes` bytes. */
+export function callBody(number: number, tool = TOOL, bytes = CALL_BYTES): string {
+  const head = `{"jsonrpc":"2.0","id":${number},"method":"tools/call","params":{"name":"${tool}","arguments":{"note":"${number}","text":"`;
+  const tail = '"}}}';
+  return `${head}${textOf(number, bytes - head.length - tail.length)}${tail}`;
+}
+
+/** Arguments of such a call. */
 export function callArguments(): { text: string; note: string } {
-  const sentence = "The quick brown fox reads page 7 of the ledger; ";
-  const empty = JSON.stringify(request({ text: "", note: "2 KB" })).length;
-  return { text: sentence.repeat(64).slice(0, CALL_BYTES - empty), note: "2 KB" };
+  return { text: textOf(7, CALL_BYTES - 120), note: "7" };
 }
 
-function request(args: { text: string; note: string }, tool = TOOL): JsonObject {
-  return { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: tool, arguments: args } };
-}
-
-/** One `tools/call` of 2 KB, as an agent sends it; a few bytes longer when the tool's name is. */
-export function callBody(tool = TOOL): string {
-  return JSON.stringify(request(callArguments(), tool));
-}
-
-/** A bundle of `count` rules that name other tools but for those that permit the measured ones, of which there is one by default. */
+/** A bundle of `count` rules that name other tools but for those that permit the measured ones. */
 export function rules(count: number, tools: readonly string[] = [TOOL]): string {
   const others = Array.from({ length: Math.max(0, count - tools.length) }, (_, index) => {
     const effect = index % 3 === 0 ? "forbid" : "permit";

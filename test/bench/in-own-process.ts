@@ -5,8 +5,8 @@ import process from "node:process";
 export type Ended = number | "killed" | "out of time";
 
 /**
- * Runs a program in a process group of its own: when it takes longer than `limitMs` milliseconds, or this process is
- * interrupted, everything it started ends with it, whatever state that is in.
+ * Runs a program in a process group of its own. When it takes longer than `limitMs` milliseconds, or this process is
+ * interrupted, everything it started ends with it.
  */
 export async function inOwnProcess(program: string, args: readonly string[], limitMs: number): Promise<Ended> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ROOT } from "../gateway/deployment.ts";
 import { inOwnProcess } from "./in-own-process.ts";
 import { FULL, QUICK } from "./plan.ts";
+import { writeFiguresPage } from "./report/figures-page.ts";
 import { machine } from "./report/machine.ts";
 import { keep } from "./report/results.ts";
 import { attempt, failed, isFailure, type Row } from "./report/row.ts";
@@ -31,13 +32,11 @@ const INCOMPLETE = 3;
 const plan = values.quick ? QUICK : FULL;
 const facts = machine();
 
-async function kept(title: string, rows: readonly Row[]): Promise<string> {
-  return await keep(
-    join(ROOT, "benchmarks"),
-    { machine: facts, mode: plan.mode },
-    { title, rows },
-    SECTIONS.map((section) => section.title),
-  );
+async function kept(title: string, rows: readonly Row[]): Promise<void> {
+  const folder = join(ROOT, "benchmarks");
+  const order = SECTIONS.map((section) => section.title);
+  await keep(folder, { machine: facts, mode: plan.mode }, { title, rows }, order);
+  if (plan.mode === "full") await writeFiguresPage(folder, SECTIONS);
 }
 
 /** Measures a section in this process and adds it to the results. */
@@ -48,12 +47,12 @@ async function measure({ title, measure: take }: Section): Promise<void> {
   if (rows.some(isFailure)) process.exitCode = INCOMPLETE;
 }
 
-/** Measures every section in a process of its own, so that none can spoil or stop another. */
-async function measureAll(): Promise<void> {
+/** Measures each section in a process of its own, so that none can spoil or stop another. */
+async function measureAll(chosen: readonly Section[]): Promise<void> {
   process.stdout.write(
     `${facts.cpu}, ${facts.cores} cores, ${facts.memoryGiB} GiB, ${facts.system}, Node ${facts.node}\ncommit ${facts.commit}${facts.modified ? " with changes" : ""}, ${plan.mode}, load before ${facts.loadBefore}\n\n`,
   );
-  for (const { name, title } of SECTIONS) {
+  for (const { name, title } of chosen) {
     const ended = await inOwnProcess(
       fileURLToPath(import.meta.url),
       ["--only", name, ...(values.quick ? ["--quick"] : [])],
@@ -72,20 +71,20 @@ async function measureAll(): Promise<void> {
   }
 }
 
-const only = SECTIONS.find(({ name }) => name === values.only);
+const names = values.only?.split(",");
+const unknown = names?.find((one) => !SECTIONS.some(({ name }) => name === one));
+const chosen = SECTIONS.filter(({ name, named }) => names?.includes(name) ?? named !== true);
+const [only] = chosen;
 if (values.with !== undefined) {
   const folder = resolve(values.with);
   const title = `Beside the build of ${folder}`;
   process.stdout.write(`${table(title, await withBench(plan, (bench) => compare(bench, folder)))}\n`);
 } else if (values.profile) await withBench(plan, (bench) => profile(bench, process.stdout));
-else if (only !== undefined) {
+else if (unknown !== undefined) {
+  process.stderr.write(`there is no section ${unknown}; there are ${SECTIONS.map(({ name }) => name).join(", ")}\n`);
+  process.exitCode = 2;
+} else if (names?.length === 1 && only !== undefined) {
   await measure(only);
   // What a failed section left open must not keep the process.
   process.exit();
-} else if (values.only === undefined) await measureAll();
-else {
-  process.stderr.write(
-    `there is no section ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(", ")}\n`,
-  );
-  process.exitCode = 2;
-}
+} else await measureAll(chosen);

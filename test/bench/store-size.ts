@@ -1,6 +1,6 @@
 /**
- * What a call takes on disk, and what an append, the compaction and a scan take in time, over generated records of the
- * size of real ones: each call an intent and an entry of one of 64 sessions, nine records a batch. Every hash and
+ * What a call takes on disk, and how long an append, the compaction and a scan take. Records are generated in the
+ * size of real ones: each call is an intent and an entry of one of 64 sessions, nine records a batch. Every hash and
  * identifier is random, as commitments are salted.
  *
  * `node test/bench/store-size.ts [--calls=50000] [--durable] [--sessions=64] [--late]`; times are processor time on all

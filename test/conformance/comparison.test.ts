@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compare } from "./comparison.ts";
+import { compare as compareColumns, type Comparison } from "./comparison.ts";
 import type { Deviation } from "./deviations.ts";
 import type { Results, Status } from "./suite.ts";
+import { authorizationHolds, authorizationLines, tableLines } from "./table.ts";
 
 function results(scenarios: Record<string, Record<string, Status>>): Results {
   return new Map(
@@ -12,6 +13,14 @@ function results(scenarios: Record<string, Record<string, Status>>): Results {
     ]),
   );
 }
+
+/** With the seal changing nothing, unless said. */
+const compare = (
+  direct: Results,
+  through: Results,
+  deviations: readonly Deviation[],
+  sealed: Results = through,
+): Comparison => compareColumns({ direct, through, sealed }, deviations);
 
 const LISTED: Deviation = {
   role: "server",
@@ -27,10 +36,10 @@ test("equal columns hold", () => {
   const { holds, rows } = compare(columns, columns, []);
   assert.equal(holds, true);
   assert.deepEqual(
-    rows.map(({ direct, through, differences }) => [direct, through, differences.length]),
+    rows.map(({ direct, through, sealed, differences }) => [direct, through, sealed, differences.length]),
     [
-      ["SUCCESS", "SUCCESS", 0],
-      ["SKIPPED", "SKIPPED", 0],
+      ["SUCCESS", "SUCCESS", "SUCCESS", 0],
+      ["SKIPPED", "SKIPPED", "SKIPPED", 0],
     ],
   );
 });
@@ -88,4 +97,44 @@ test("a listed deviation that does not occur fails", () => {
     compare(results({ a: { x: "SUCCESS", y: "SUCCESS" } }), results({ a: { x: "INFO" } }), [partly]).holds,
     true,
   );
+});
+
+test("whatever comes out otherwise under the seal is a difference, and no listed deviation explains it", () => {
+  const plain = results({ a: { x: "SUCCESS", y: "SKIPPED" } });
+  for (const sealed of [
+    { a: { x: "INFO", y: "SKIPPED" } },
+    { a: { x: "SUCCESS", y: "SUCCESS" } },
+    { a: { x: "SUCCESS" } },
+    { a: { x: "SUCCESS", y: "SKIPPED", z: "SUCCESS" } },
+    {},
+    { a: { x: "SUCCESS", y: "SKIPPED" }, b: { x: "SUCCESS" } },
+  ] as const)
+    assert.equal(compare(plain, plain, [], results(sealed)).holds, false, JSON.stringify(sealed));
+  const direct = results({ a: { x: "SUCCESS" } });
+  const { holds, rows } = compare(direct, results({ a: { x: "INFO" } }), [LISTED], direct);
+  assert.equal(holds, false, "better than in the clear is another thing, too");
+  assert.deepEqual(rows[0]?.sealDifferences, [{ check: "x", plain: "INFO", sealed: "SUCCESS", message: undefined }]);
+});
+
+test("the table has a column for each, and names what differs under the seal", () => {
+  const plain = results({ scenario: { x: "SUCCESS" } });
+  const lines = [...tableLines("server", compare(plain, plain, [], results({ scenario: { x: "FAILURE" } })))];
+  assert.deepEqual(lines, [
+    "server    direct   gateway  sealed",
+    "scenario  success  success  failure  1 checks differ",
+    "  DIFFERS scenario x: SUCCESS in the clear, FAILURE under the seal.",
+  ]);
+});
+
+test("a scenario about OAuth holds where every check passed, and the agent's end is not the only one", () => {
+  const good = results({ "auth/a": { x: "SUCCESS", y: "INFO", agent: "SUCCESS" } });
+  assert.equal(authorizationHolds(good), true);
+  assert.deepEqual([...authorizationLines("oauth", good)], ["oauth   upstream side", "auth/a  success  2 checks"]);
+  for (const checks of [
+    { x: "SUCCESS", agent: "FAILURE" },
+    { x: "WARNING", y: "SUCCESS", agent: "SUCCESS" },
+    { x: "SKIPPED", y: "SUCCESS", agent: "SUCCESS" },
+    { x: "INFO", agent: "SUCCESS" },
+  ] as const)
+    assert.equal(authorizationHolds(results({ "auth/a": checks })), false, JSON.stringify(checks));
 });

@@ -4,7 +4,10 @@ import type { Status } from "./suite.ts";
 /** How one check came out in a column; `absent` when the scenario never came to it. */
 export type Outcome = Status | "absent";
 
-/** Checks of a scenario that come out otherwise through the gateway, on purpose and for good. What is only not built yet has no place here. */
+/**
+ * Checks of a scenario that come out otherwise through the gateway, on purpose and for good. What is only not built
+ * yet has no place here.
+ */
 export interface Deviation {
   /** What the suite judges: a server, or with `client` the gateway's own requests to servers. */
   readonly role: "server" | "client";
@@ -41,9 +44,14 @@ export const DEVIATIONS: readonly Deviation[] = [
       "server-sse-content-type ServerSSEContentType": "INFO",
     },
     clause:
-      'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with one JSON object; 6: the server SHOULD begin a stream with an event that has an id and no data, and MAY close the connection of a stream it started; "Resumability and Redelivery": the server MAY use Last-Event-ID to replay',
+      'Streamable HTTP, "Sending Messages to the Server", 5: a request is answered with an event stream or with ' +
+      "one JSON object; 6: the server SHOULD begin a stream with an event that has an id and no data, and MAY " +
+      'close the connection of a stream it started; "Resumability and Redelivery": the server MAY use ' +
+      "Last-Event-ID to replay",
     reason:
-      "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the result, its answer is JSON, and there is no stream to close or to resume. A stream that is opened begins without an id, because one would tell the agent that it can be resumed: what was sent is kept nowhere",
+      "the gateway polls the server itself and keeps the agent's connection; with nothing to say before the " +
+      "result, its answer is JSON, and there is no stream to close or to resume. A stream that is opened begins " +
+      "without an id, because one would tell the agent that it can be resumed: what was sent is kept nowhere",
   },
   {
     role: "server",
@@ -66,9 +74,11 @@ export const DEVIATIONS: readonly Deviation[] = [
       "sep-2243-server-reject-param-mismatch ServerRejectsMissingCustomHeaderErrorCode": "absent",
     },
     clause:
-      'Streamable HTTP, "Custom Headers from Tool Parameters": servers MAY designate parameters; the use of x-mcp-header is optional for servers',
+      'Streamable HTTP, "Custom Headers from Tool Parameters": servers MAY designate parameters; the use of ' +
+      "x-mcp-header is optional for servers",
     reason:
-      "agents are shown no marks, so that arguments stay out of headers, which the host reads; towards servers the gateway mirrors what the approved schema marks",
+      "agents are shown no marks, so that arguments stay out of headers, which the host reads; towards servers " +
+      "the gateway mirrors what the approved schema marks",
   },
   {
     role: "server",
@@ -77,7 +87,8 @@ export const DEVIATIONS: readonly Deviation[] = [
     outcomes: { "sep-2322-ignore-unexpected-params IgnoreUnexpectedParams": "WARNING" },
     clause: '"Multi Round-Trip Requests": servers SHOULD ignore information they do not recognize',
     reason:
-      "the suite answers in its first request, before it was asked anything; the gateway lets answers go only to questions that were put, so the server asks first",
+      "the suite answers in its first request, before it was asked anything; the gateway lets answers go only to " +
+      "questions that were put, so the server asks first",
   },
   {
     role: "client",
@@ -89,6 +100,7 @@ export const DEVIATIONS: readonly Deviation[] = [
     },
     clause: 'Tools, "Security Considerations": servers MUST validate all tool inputs',
     reason:
-      "the suite sends null for an argument that the tool's schema types as a boolean; the gateway holds arguments to the approved schema and sends no such call",
+      "the suite sends null for an argument that the tool's schema types as a boolean; the gateway holds " +
+      "arguments to the approved schema and sends no such call",
   },
 ];

@@ -8,18 +8,21 @@ import { test, type TestContext } from "node:test";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { startRecordsServer } from "../servers/records-server.ts";
 import { composeHost, type ComposedHost } from "./policy-tee/composed-host.ts";
-import { deployRecords, TOKEN } from "./policy-tee/deployment.ts";
+import { deployRecords } from "./policy-tee/deployment.ts";
 import { processTarget } from "./policy-tee/process-target.ts";
 import type { PlayedProcessor } from "./policy-tee/target.ts";
 
-/** A host whose enclave runs on a played processor that was launched with the deployment's document; `null` where this machine lacks what it needs. */
+/**
+ * A host whose enclave runs on a played processor that was launched with the deployment's document; `null` where this
+ * machine lacks what it needs.
+ */
 async function hostOn(t: TestContext, processor: Pick<PlayedProcessor, "signsNothing">): Promise<ComposedHost | null> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-first-report-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const records = await startRecordsServer();
   t.after(() => records.close());
   const config = await deployRecords(join(folder, "deployment"), records, "tdx");
-  const { document } = await readLaunchInputs(config, { CMCP_BEARER_TOKEN: TOKEN });
+  const { document } = await readLaunchInputs(config, {});
   const place = await processTarget.open(t, {
     platform: "tdx",
     carried: createHash("sha384").update(document).digest("hex"),

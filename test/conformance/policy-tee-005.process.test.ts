@@ -1,4 +1,4 @@
-/** POLICY-TEE-005 of docs/explanation/threat-model.md, against the process enclave. test/vm runs it against the machine, but for forks, which need two at one time. */
+/** POLICY-TEE-005 of docs/explanation/threat-model.md, against the process enclave. */
 import { policyTee005 } from "./policy-tee/policy-tee-005.ts";
 import { policyTee005Fork } from "./policy-tee/policy-tee-005-fork.ts";
 import { processTarget } from "./policy-tee/process-target.ts";

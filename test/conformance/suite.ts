@@ -10,6 +10,9 @@ import type { SuiteVersion } from "./reference-server/server.ts";
 export const STATUSES = ["FAILURE", "WARNING", "SKIPPED", "INFO", "SUCCESS"] as const;
 export type Status = (typeof STATUSES)[number];
 
+/** Where the suite's own side speaks to: the other side itself, a gateway before it, or `cmcp connect` before that gateway. */
+export type Column = "direct" | "gateway" | "sealed";
+
 /** One check of a scenario; a check that ran several times counts by its gravest outcome. */
 export interface Check {
   readonly status: Status;
@@ -28,6 +31,8 @@ const ENTRY = join(
   dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json")),
   "dist/index.js",
 );
+/** The gateway's upstream side by itself, for the scenarios about OAuth. */
+const AUTHORIZATION_COMMAND = join(import.meta.dirname, "authorization/command.ts");
 /** The client under test; the suite splits its command at spaces and appends its server's URL. */
 const COMMAND = join(import.meta.dirname, "client/command.ts");
 /** What the suite may take in all, in milliseconds; it bounds single scenarios itself. */
@@ -99,7 +104,7 @@ export async function runServerScenarios(url: string, version: SuiteVersion, fol
   return results;
 }
 
-/** Names of the client scenarios of a version, without those about OAuth, which is not the gateway's part. */
+/** Names of the client scenarios of a version, without those about OAuth: agents have no part in them. */
 async function clientScenarios(version: SuiteVersion): Promise<readonly string[]> {
   const names = Array.from(
     (await suite(["list", "--client", "--spec-version", version])).matchAll(/^ +- (\S+) \[/gm),
@@ -108,6 +113,18 @@ async function clientScenarios(version: SuiteVersion): Promise<readonly string[]
   const own = names.filter((name) => !name.startsWith("auth/"));
   if (own.length === 0) throw new Error("the conformance suite lists no client scenarios");
   return own;
+}
+
+/** Names of the scenarios about OAuth: those of a version, or with `null` those of extensions. */
+async function authorizationScenarios(version: SuiteVersion | null): Promise<readonly string[]> {
+  const listed = await suite(["list", "--client", ...(version === null ? [] : ["--spec-version", version])]);
+  const names = Array.from(listed.matchAll(/^ +- (auth\/\S+) \[([^\]]+)\]/gm), ([, name = "", versions = ""]) => ({
+    name,
+    ofExtension: versions === "extension",
+  }));
+  const own = names.filter(({ ofExtension }) => ofExtension === (version === null));
+  if (own.length === 0) throw new Error("the conformance suite lists no scenarios about OAuth");
+  return own.map(({ name }) => name);
 }
 
 const endingSchema = z.object({ failure: z.string().nullable() });
@@ -120,12 +137,27 @@ async function agentCheck(path: string): Promise<Check> {
   return failure === null ? { status: "SUCCESS", message: undefined } : { status: "FAILURE", message: failure };
 }
 
+/** Runs every scenario about OAuth of a version, or with `null` of extensions, with the gateway's upstream side as the client. */
+export async function runAuthorizationScenarios(version: SuiteVersion | null, folder: string): Promise<Results> {
+  await emptyFolder(folder);
+  const results = new Map<string, ReadonlyMap<string, Check>>();
+  for (const scenario of await authorizationScenarios(version)) {
+    const own = join(folder, scenario);
+    const agent = join(folder, "agent");
+    const command = [process.execPath, "--disable-warning=ExperimentalWarning", AUTHORIZATION_COMMAND, agent].join(" ");
+    const timeline = version === null ? [] : ["--spec-version", version];
+    const run = ["client", "--command", command, "--scenario", scenario, ...timeline, "--output-dir", own];
+    const printed = await suite(run);
+    for (const path of await reports(own, printed)) {
+      const ended = await agentCheck(join(agent, `${scenario}.json`));
+      results.set(scenario, new Map([...(await readChecks(join(own, path))), ["agent", ended]]));
+    }
+  }
+  return results;
+}
+
 /** Runs every client scenario of a version with an agent in one column, each against a server of the suite's own. */
-export async function runClientScenarios(
-  column: "direct" | "gateway",
-  version: SuiteVersion,
-  folder: string,
-): Promise<Results> {
+export async function runClientScenarios(column: Column, version: SuiteVersion, folder: string): Promise<Results> {
   await emptyFolder(folder);
   const results = new Map<string, ReadonlyMap<string, Check>>();
   for (const scenario of await clientScenarios(version)) {

@@ -12,7 +12,10 @@ export interface DebuggedGateway {
   readonly log: { readonly write: (text: string) => unknown };
 }
 
-/** Starts the host and the enclave of a deployment for development. @throws CmcpError as `cmcp start` does, and `CONFIG_INVALID` outside of development */
+/**
+ * Starts the host and the enclave of a deployment for development.
+ * @throws CmcpError as `cmcp start` does, and `CONFIG_INVALID` outside of development
+ */
 export async function startDebuggedGateway(
   config: string,
   env: Record<string, string>,
@@ -23,6 +26,7 @@ export async function startDebuggedGateway(
     listen: inputs.host.listen,
     launch: inputs.document,
     provision: inputs.provision,
+    trees: inputs.stdioTrees,
     egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
     storePath: inputs.paths.auditDb,
     witnesses: inputs.witnesses,

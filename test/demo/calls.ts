@@ -14,5 +14,5 @@ export function show(call: string, result: CallOutcome, redacted = false): void 
       call,
       result.structured === undefined ? result.text : JSON.stringify(result.structured),
     );
-  else outcome("denied", call, `${result.code}: ${result.message}`);
+  else outcome(result.approvalId === undefined ? "denied" : "waits", call, `${result.code}: ${result.message}`);
 }

@@ -1,18 +1,21 @@
-/** The main job on real servers: allowed, redacted and denied calls, a signed claim, and its verification. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** The main job on real servers: allowed, redacted and denied calls under the seal, a signed claim, and its verification. */
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import process from "node:process";
 import { cmcp } from "../gateway/cli.ts";
 import { ROOT, deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
+import { startConnect } from "../gateway/connected.ts";
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
 import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer } from "../servers/records-server.ts";
 import { Agent } from "./agent.ts";
+import { approvedCall, listApprover } from "./approval.ts";
 import { expectCall, show } from "./calls.ts";
 import { command, quote, say, step } from "./screen.ts";
 import { dataAct } from "./data-act.ts";
 import { secondAct } from "./second-act.ts";
+import { startTap } from "./tap.ts";
 
 const out = join(ROOT, "out");
 const token = randomBytes(32).toString("base64url");
@@ -36,12 +39,23 @@ async function main(): Promise<void> {
       recordsFingerprint: records.fingerprint,
     });
     await listenOnAnyPort(config);
+    const alice = await listApprover(config);
+    await appendFile(config, `enclave: {channel: sealed, approvers: [${alice.listed}]}\n`);
     const gateway = await startGateway(config, developmentEnvironment(token));
     stop.push(() => gateway.stop());
-    say(`agents connect to ${gateway.mcp}; enclave process ${gateway.enclave_pid}, isolation: ${gateway.isolation}`);
+    say(`it listens on ${gateway.url}; enclave process ${gateway.enclave_pid}, isolation: ${gateway.isolation}`);
+    say("enclave.channel is sealed: it takes no request with a token in the clear");
 
-    step(3, "An agent (the official MCP client) calls tools through it");
-    const agent = await Agent.connect(gateway.mcp, token, "sessions");
+    step(3, "An agent (the official MCP client) calls tools through it, under the seal");
+    const atTheHost = await startTap(gateway.url);
+    stop.push(() => atTheHost.close());
+    const connected = await startConnect(atTheHost.url);
+    stop.push(() => connected.stop());
+    const atTheAgent = await startTap(connected.url);
+    stop.push(() => atTheAgent.close());
+    say(`cmcp connect --development seals to the enclave's key what the agent says to ${connected.mcp}`);
+    say("in development it accepts software evidence; make vm-demo has it verify a machine");
+    const agent = await Agent.connect(`${atTheAgent.url}/mcp`, token, "sessions");
     say(`it speaks MCP ${agent.protocolVersion}`);
     say(`it is shown: ${(await agent.tools()).join(", ")}`);
     const echo = await agent.call("echo", { message: "hello from the agent" });
@@ -69,7 +83,8 @@ async function main(): Promise<void> {
       records.calls.filter(({ tool }) => tool === "send_message").length === 1,
       "the denied message never reached the server",
     );
-    const stateless = await Agent.connect(gateway.mcp, token, "stateless");
+    await approvedCall(agent, { alice, gateway: { ...gateway, url: atTheHost.url }, records });
+    const stateless = await Agent.connect(`${atTheAgent.url}/mcp`, token, "stateless");
     say(`the same agent again, now in MCP ${stateless.protocolVersion}, in another session:`);
     expectCall(stateless.protocolVersion === "2026-07-28", "the client finds the stateless era");
     const again = await stateless.call("echo", { message: "no handshake, no session id" });
@@ -80,13 +95,19 @@ async function main(): Promise<void> {
     expectCall(!around.allowed, "what a principal has seen follows it into its other sessions");
     await stateless.close();
     say(`the records server saw ${records.calls.length} calls; no denied one left the enclave`);
+    const secrets = new Set([token, ...agent.said, ...stateless.said]);
+    const [readByHost, readBefore] = [atTheHost, atTheAgent].map((tap) => tap.reads(secrets).length);
+    say(
+      `the host moved ${atTheHost.bytes} bytes; of ${secrets.size} arguments, results and tokens it can read ${readByHost} (before the seal: ${readBefore})`,
+    );
+    expectCall(readByHost === 0 && readBefore === secrets.size, "the host reads nothing that the agent said");
 
     step(4, "The session is closed; claim, audit bundle and a receipt are saved");
     const session = (late.receipt as { session_id: string }).session_id;
     const headers = { authorization: `Bearer ${token}` };
-    const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
-    const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
-    const trustRecord = await (await fetch(`${gateway.url}/sessions/${session}/trace-record`, { headers })).text();
+    const claim = await (await fetch(`${connected.url}/sessions/${session}/close`, { method: "POST", headers })).text();
+    const bundle = await (await fetch(`${connected.url}/audit/export?session_id=${session}`, { headers })).text();
+    const trustRecord = await (await fetch(`${connected.url}/sessions/${session}/trace-record`, { headers })).text();
     await mkdir(out, { recursive: true });
     await writeFile(join(out, "claim.json"), claim);
     await writeFile(join(out, "audit-bundle.json"), bundle);
@@ -104,10 +125,13 @@ async function main(): Promise<void> {
       "--receipt",
       join(out, "receipt.json"),
       "--allow-software-only",
+      "--require-sealed",
     ];
     const verified = await cmcp(verifyArguments);
     quote(verified.stdout);
     expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);
+    expectCall(verified.stdout.includes("channel: sealed"), "and it says sealed");
+    expectCall(/get_patient_record.*alice/.test(verified.stdout), "and who approved what");
 
     step(6, "One changed byte");
     const changed = claim.replace('"decision":"deny"', '"decision":"allow"');

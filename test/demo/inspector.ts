@@ -16,32 +16,29 @@ export interface Inspected {
   readonly stderr: string;
 }
 
+/** Its words for a server over HTTP, as the principal of a token. */
+export function overHttp(mcp: string, token: string): readonly string[] {
+  return [mcp, "--header", `Authorization: Bearer ${token}`];
+}
+
 /** The official MCP Inspector, in its command line mode. */
 export class Inspector {
-  readonly #mcp: string;
-  readonly #token: string;
+  readonly #server: readonly string[];
   readonly #home: string;
 
-  /** @param home a folder for the files it keeps */
-  constructor(mcp: string, token: string, home: string) {
-    this.#mcp = mcp;
-    this.#token = token;
+  /**
+   * @param server its words for the server to connect to
+   * @param home a folder for the files it keeps
+   */
+  constructor(server: readonly string[], home: string) {
+    this.#server = server;
     this.#home = home;
   }
 
   /** Connects anew and asks for one method. */
   async run(method: string, args: readonly string[] = []): Promise<Inspected> {
     await mkdir(this.#home, { recursive: true });
-    const command = [
-      launcher,
-      "--cli",
-      this.#mcp,
-      "--header",
-      `Authorization: Bearer ${this.#token}`,
-      "--method",
-      method,
-      ...args,
-    ];
+    const command = [launcher, "--cli", ...this.#server, "--method", method, ...args];
     return await new Promise((resolve) => {
       execFile(
         process.execPath,

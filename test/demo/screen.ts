@@ -22,8 +22,8 @@ export function say(text: string): void {
 }
 
 /** One call and what became of it. */
-export function outcome(verdict: "allowed" | "redacted" | "denied", call: string, why: string): void {
-  const colour = { allowed: "green", redacted: "yellow", denied: "red" } as const;
+export function outcome(verdict: "allowed" | "redacted" | "denied" | "waits", call: string, why: string): void {
+  const colour = { allowed: "green", redacted: "yellow", denied: "red", waits: "yellow" } as const;
   line(`   ${paint(colour[verdict], verdict.padEnd(8))}  ${call}`);
   line(`             ${paint("dim", why)}`);
 }

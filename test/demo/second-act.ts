@@ -3,12 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { auditBundleSchema } from "@cmcp/audit/schema";
 import { cmcp } from "../gateway/cli.ts";
+import { startConnect } from "../gateway/connected.ts";
 import { startGateway } from "../gateway/gateway.ts";
 import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
 import { Agent } from "./agent.ts";
 import { expectCall, show } from "./calls.ts";
 import { inspect } from "./inspect.ts";
-import { Inspector } from "./inspector.ts";
+import { Inspector, overHttp } from "./inspector.ts";
 import { quote, say, step } from "./screen.ts";
 
 /** @returns the session the calls were made in */
@@ -52,24 +53,26 @@ export async function secondAct(first: number, everythingPort: number, out: stri
   const gateway = await startGateway(deployment.config, { CMCP_DEV_MODE: "1" });
   const stop: (() => Promise<unknown>)[] = [() => deployment.clean(), () => gateway.stop()];
   try {
+    const connected = await startConnect(gateway.url);
+    stop.push(() => connected.stop());
     say(
       "server-everything over HTTP; server-filesystem and server-memory are started by the gateway from files it measures",
     );
     const alice = deployment.tokens.alice;
 
-    step(first + 1, "The official MCP Inspector calls tools of all three, as alice");
-    await inspect(new Inspector(gateway.mcp, alice, join(out, "demo-several/inspector")), deployment);
+    step(first + 1, "The official MCP Inspector calls tools of all three, as alice, through cmcp connect");
+    await inspect(new Inspector(overHttp(connected.mcp, alice), join(out, "demo-several/inspector")), deployment);
 
     step(first + 2, "Alice's other agents see what hers is; bob's do not");
-    const stateless = await Agent.connect(gateway.mcp, alice, "stateless");
+    const stateless = await Agent.connect(connected.mcp, alice, "stateless");
     await callAll(stateless, deployment);
     await stateless.close();
-    const agent = await Agent.connect(gateway.mcp, alice, "sessions");
+    const agent = await Agent.connect(connected.mcp, alice, "sessions");
     stop.push(() => agent.close());
     const session = await callAll(agent, deployment);
     const headers = { authorization: `Bearer ${alice}` };
-    const claim = await (await fetch(`${gateway.url}/sessions/${session}/close`, { method: "POST", headers })).text();
-    const bundle = await (await fetch(`${gateway.url}/audit/export?session_id=${session}`, { headers })).text();
+    const claim = await (await fetch(`${connected.url}/sessions/${session}/close`, { method: "POST", headers })).text();
+    const bundle = await (await fetch(`${connected.url}/audit/export?session_id=${session}`, { headers })).text();
     const classes = new Map(
       auditBundleSchema
         .parse(JSON.parse(bundle))
@@ -77,7 +80,7 @@ export async function secondAct(first: number, everythingPort: number, out: stri
         .map((entry) => [entry.server_identity, entry.evidence_class]),
     );
     const confined = classes.get("stdio:server-memory") === "spawn-measured";
-    const bob = await Agent.connect(gateway.mcp, deployment.tokens.bob, "sessions");
+    const bob = await Agent.connect(connected.mcp, deployment.tokens.bob, "sessions");
     stop.push(() => bob.close());
     await compare(bob, confined);
 
@@ -101,6 +104,7 @@ export async function secondAct(first: number, everythingPort: number, out: stri
       "--audit-bundle",
       join(out, "several-audit-bundle.json"),
       "--allow-software-only",
+      "--require-sealed",
     ]);
     quote(verified.stdout);
     expectCall(verified.code === 0, `the claim verifies (exit code ${verified.code})`);

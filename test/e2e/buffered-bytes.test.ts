@@ -62,7 +62,9 @@ describe("bytes held for others", { timeout: 120_000 * PATIENCE }, () => {
     const response = await fetch(`${gateway.url}/v1/status`, {
       headers: { authorization: `Bearer ${tokens.operator}` },
     });
-    const { load } = (await response.json()) as { load: { buffered_bytes: { held: number; max: number } } };
+    const text = await response.text();
+    assert.ok(text !== "", `${response.status} ${JSON.stringify([...response.headers])}`);
+    const { load } = JSON.parse(text) as { load: { buffered_bytes: { held: number; max: number } } };
     assert.equal(load.buffered_bytes.max, MAX_BUFFERED_BYTES);
     return load.buffered_bytes.held;
   }

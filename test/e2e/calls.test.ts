@@ -148,7 +148,7 @@ describe("calls through host proxy and enclave process", () => {
       claim.trace.tool_transcript.entries.map((entry) => [entry.tool_name, entry.decision]),
       [
         ["echo", "allow"],
-        ["no-such-tool", "deny"],
+        ["(unknown)", "deny"],
       ],
     );
     assert.equal(claim.gateway.call_summary.tool_calls_total, 2);

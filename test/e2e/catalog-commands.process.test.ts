@@ -214,6 +214,34 @@ describe("cmcp catalog import and scan", () => {
     for (const entry of result.entries) assert.equal(entry.server["tls_fingerprint"], records.fingerprint);
   });
 
+  test("an https server is pinned unless the web's authorities are asked for, and those vouch for no stranger", async () => {
+    const secure = `https://127.0.0.1:${records.port}/mcp`;
+    const webpki = ["--trust", "webpki"];
+    for (const command of [
+      ["import", secure, ...REVIEW, ...webpki, "--json"],
+      ["import", secure, ...REVIEW, ...webpki, "--issuer-pin", records.fingerprint, "--json"],
+      ["scan", secure, ...webpki, "--json"],
+    ]) {
+      const { code, message } = refusal(await cmcp(["catalog", ...command]), 10);
+      assert.equal(code, "UPSTREAM_IDENTITY_MISMATCH");
+      assert.match(message, /signed by itself/);
+    }
+    for (const [target, options, why] of [
+      [secure, [...webpki, "--pin", records.fingerprint], /--pin is for --trust pinned/],
+      [secure, [...webpki, "--issuer-pin", "SHA256:a"], /--issuer-pin is SHA256/],
+      [secure, ["--issuer-pin", records.fingerprint], /--issuer-pin is for --trust webpki/],
+      [secure, ["--trust", "private-ca"], /--trust is pinned or webpki/],
+      ["http://127.0.0.1:1/mcp", webpki, /needs an https URL/],
+    ] as const) {
+      const { code, message } = refusal(await cmcp(["catalog", "import", target, ...REVIEW, ...options, "--json"]), 64);
+      assert.equal(code, "USAGE");
+      assert.match(message, why);
+    }
+    const { entries } = await imported(secure, ...REVIEW, "--trust", "pinned", "--pin", records.fingerprint);
+    for (const { server } of entries)
+      assert.deepEqual([server["tls_fingerprint"], server["trust"]], [records.fingerprint, undefined]);
+  });
+
   test("the gateway scans what it loads: in development high findings are warnings", async () => {
     const config = await deploy(join(root, "deployment"), {
       tools: [{ name: "lookup", url: "http://127.0.0.1:9001/mcp" }],

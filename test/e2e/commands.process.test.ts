@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { toBase64Url } from "@cmcp/boundary";
+import { buildLaunchDocument, parseConfig } from "@cmcp/launch";
+import { privateKeyPem, randomBytes, X_WING_SUITE } from "@cmcp/seal";
 import { cmcp, type CommandResult } from "../gateway/cli.ts";
 import { ALLOW_ALL, ROOT, deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
@@ -16,12 +19,24 @@ import { startChangingServer, type ChangingServer } from "../servers/changing-se
 
 /** Commands whose exit codes need evidence, firmware or a whole gateway, and the tests that meet them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  "server add": "test/e2e/server-add.process.test.ts",
   start: "test/e2e/refused-starts.process.test.ts",
   verify: "test/e2e/verify.process.test.ts",
+  "manifest revocations": "test/e2e/manifests.test.ts",
   "policy explain": "test/e2e/policy-explain.process.test.ts",
   "policy succeed-key": "test/e2e/policy-keys.process.test.ts",
   "policy revoke-key": "test/e2e/policy-keys.process.test.ts",
   "evidence verify": "packages/cli/src/evidence/evidence.test.ts",
+  connect: "test/e2e/connect.process.test.ts",
+  provision: "test/e2e/provision.process.test.ts",
+  "approvals list": "test/e2e/approvals.process.test.ts",
+  "approvals show": "test/e2e/approvals.process.test.ts",
+  "approvals approve": "test/e2e/approvals.process.test.ts",
+  "approvals deny": "test/e2e/approvals.process.test.ts",
+  "approvals disclose": "test/e2e/disclosures.process.test.ts",
+  "approvals serve": "test/e2e/approvals-page.process.test.ts",
+  "approvals register": "test/e2e/approvals-register.process.test.ts",
+  "instance verify": "packages/cli/src/instance/instance-verify.test.ts",
   "evidence show": "packages/cli/src/evidence/evidence.test.ts",
   "evidence fetch": "packages/cli/src/evidence/evidence.test.ts",
   "measure sev-snp": "packages/cli/src/measure/measure.process.test.ts",
@@ -30,6 +45,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "measure id-block": "packages/cli/src/measure/id-block.test.ts",
   "measure stdio": "packages/cli/src/measure/stdio.test.ts",
 };
+
+/** Commands that are whole without an argument. */
+const COMPLETE_ALONE: ReadonlySet<string> = new Set(["doctor"]);
 
 const KILL_SWITCH = "kill_switch: {enabled: true, window_seconds: 60, deny_rate_threshold: 0.9, min_calls: 1000}";
 
@@ -76,6 +94,18 @@ test("no command, an unknown one, and an unknown one in JSON are usage errors th
   assert.deepEqual([ok, error?.code], [false, "USAGE"]);
 });
 
+test("the version is the package's, in words and in JSON, and takes no other argument", async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, "packages/cli/package.json"), "utf8")) as {
+    version: string;
+  };
+  const [plain, inJson, more] = await Promise.all(
+    [[], ["--json"], ["policy"]].map((rest) => cmcp(["--version", ...rest])),
+  );
+  assert.equal(plain?.stdout, `cmcp ${version} (Node ${process.versions.node})\n`);
+  assert.deepEqual(JSON.parse(inJson?.stdout ?? ""), { ok: true, version, node: process.versions.node });
+  assert.deepEqual([plain?.code, inJson?.code, more?.code, more?.stdout], [0, 0, 64, ""]);
+});
+
 test("words that every object knows are unknown commands too", async () => {
   for (const word of ["constructor", "toString", "__proto__"]) {
     const { code, stderr } = await cmcp([word]);
@@ -112,7 +142,8 @@ for (const [name, help] of helpOf) {
     assert.match(help, new RegExp(`^Example: +(?:[A-Z_]+=\\S+ )?cmcp ${name}\\b`, "m"));
     const codes = documentedCodes(help);
     assert.ok(codes.includes(0) && codes.includes(64), help);
-    for (const args of [[], ["--no-such-option"], ["one", "too-many"]]) {
+    for (const args of [[], ["--no-such-option"], ["one", "two", "too-many"]]) {
+      if (args.length === 0 && COMPLETE_ALONE.has(name)) continue;
       const plain = await cmcp([...words, ...args]);
       assert.deepEqual([plain.code, plain.stdout], [64, ""], args.join(" "));
       assert.match(plain.stderr, /^USAGE: .+\nwhat to do: .+\n$/, args.join(" "));
@@ -126,6 +157,8 @@ for (const [name, help] of helpOf) {
 
 describe("exit codes", () => {
   const operator = newOperator();
+  const { kem } = X_WING_SUITE;
+  const auditor = randomBytes(32);
   let folder = "";
   let deployment: Deployment;
   let server: ChangingServer;
@@ -143,7 +176,7 @@ describe("exit codes", () => {
       policies: ALLOW_ALL,
     });
     deployment = await startDeployment({ alice: null, bob: null }, [
-      `operator_keys: [${operator.publicKey}]\n${KILL_SWITCH}`,
+      `operator_keys: [${operator.publicKey}]\n${KILL_SWITCH}\nlog:\n  auditors: [${toBase64Url(kem.keyOf(auditor).publicKey)}]`,
     ]);
     env = { CMCP_DEV_MODE: "1", ALICE: deployment.tokenOf("alice") };
     const alice = deployment.agent(env["ALICE"] ?? "");
@@ -176,9 +209,29 @@ describe("exit codes", () => {
       "poisoned.json",
       (await readFile(catalog, "utf8")).replace('"lookup."', '"lookup.\u200b"'),
     );
+    const renewed = await file(
+      "renewed.json",
+      (await readFile(catalog, "utf8")).replace("test@example.org", "other@example.org"),
+    );
+    const approval = ["--key", key, "--key-id", "alice"];
+    const launchOf = async (keys: readonly object[]): Promise<string> => {
+      const enclave = { catalog_keys: keys, catalog_approvals: keys.length };
+      const { config: measured } = parseConfig(JSON.stringify({ enclave }), { env: { CMCP_DEV_MODE: "1" } });
+      const { provider: platform } = measured.attestation;
+      const parts = { policy_bundle: {}, catalog: [], pins: {}, trust_anchors: {} };
+      const document = buildLaunchDocument({ v: 1, platform, development: true, config: measured, ...parts });
+      return await file(`launch-${keys.length}.json`, Buffer.from(document).toString());
+    };
+    const approvers = [operator, newOperator()].map(({ publicKey: ed25519 }, at) => ({
+      id: ["alice", "bob"][at],
+      ed25519,
+    }));
+    const [one, two] = [await launchOf(approvers.slice(0, 1)), await launchOf(approvers)];
     const { url } = deployment.gateway;
     const review = ["--approved-by", "test@example.org", "--domain", "public", "--sensitivity", "public", "--json"];
     const reset = ["--url", url, "--key", key, "--reason", "looked at"];
+    const erasure = ["--url", url, "--key", key, "--reason", "asked for", "--instance", seen.instance];
+    const lost = ["--origin", "gateway.example/0", "--key", key];
     const close = ["--url", url, "--token-env", "ALICE", "--out", join(folder, "claim.json")];
     const { instance } = seen;
     const operate = ["--url", url, "--key", key, "--reason", "looked at", "--principal", "bob", "--instance"];
@@ -188,6 +241,8 @@ describe("exit codes", () => {
     await cp(log, join(folder, "cut"), { recursive: true });
     await writeFile(join(folder, "cut/checkpoint"), "cut off");
     const nobodys = "11111111-1111-4111-8111-111111111111";
+    const auditorKey = await file("auditor.pem", privateKeyPem(kem, auditor));
+    const opened = ["--session", seen.session_id, "--call", seen.call_id ?? "", "--key", auditorKey];
     cases = {
       "validate-config": { 0: ["--config", config], 10: ["--config", wrongConfig], 64: ["--config"] },
       "validate-bundle": {
@@ -200,6 +255,12 @@ describe("exit codes", () => {
         10: [broken, "--allow-software-only"],
         30: [garbage, "--allow-software-only"],
         64: [export_, "--trusted-key", "short"],
+      },
+      "audit disclose": {
+        0: [log, ...opened, "--out", join(folder, "disclosed.json")],
+        10: [log, "--session", nobodys, ...opened.slice(2), "--out", join(folder, "none.json")],
+        30: [join(folder, "cut"), ...opened, "--out", join(folder, "none.json")],
+        64: [log, ...opened, "--out", garbage],
       },
       "log export": {
         0: ["--store", store, join(folder, "log")],
@@ -218,6 +279,17 @@ describe("exit codes", () => {
         30: ["--store", store, "--earlier-checkpoint", garbage],
         64: ["--store", store, "--store-env", "NAME"],
       },
+      "log erase-keys": {
+        0: ["--store", store, "--log", log],
+        10: ["--store", garbage],
+        64: ["--store", store, "--log", folder],
+      },
+      "log lost": { 0: [...lost, "--reason", "disk lost"], 64: [...lost, "--reason", ""] },
+      "session erase-key": {
+        0: [...erasure, "--session", seen.session_id],
+        10: [...erasure, "--session", nobodys],
+        64: [...erasure, "--session", "seen"],
+      },
       "session reset": {
         0: [...reset, "--receipt", receipt],
         10: [...reset, "--session", nobodys, "--token-env", "ALICE"],
@@ -232,6 +304,18 @@ describe("exit codes", () => {
       "kill-switch unblock": { 0: [...operate, instance], 10: [...operate, "a".repeat(43)], 64: operate },
       "token new": { 0: ["alice"], 64: ["a b"] },
       "key new": { 0: [join(folder, "made.pem")], 64: [key] },
+      doctor: { 0: ["--config", config], 10: ["--config", wrongConfig], 64: ["--config"] },
+      init: {
+        0: [join(folder, "new"), "--approved-by", "test@example.org", "--server", server.url],
+        10: [join(folder, "unreached"), "--approved-by", "test@example.org", "--server", "http://127.0.0.1:1/mcp"],
+        64: [folder, "--approved-by", "test@example.org"],
+      },
+      "policy new": {
+        0: [join(folder, "new-policies"), "--catalog", catalog, "--author", "test@example.org"],
+        10: [join(folder, "no-policies"), "--catalog", garbage, "--author", "test@example.org"],
+        64: [folder, "--catalog", catalog, "--author", "test@example.org"],
+      },
+      completion: { 0: ["bash"], 64: ["cmd"] },
       "policy hash": { 0: [policies], 10: [folder], 64: [] },
       "policy sign": { 0: [policies, "--key", key], 10: [folder, "--key", key], 64: [policies, "--key", garbage] },
       "policy schema": { 0: [policies, "--catalog", catalog], 10: [policies, "--catalog", garbage], 64: [policies] },
@@ -242,6 +326,17 @@ describe("exit codes", () => {
         64: [policies, "--catalog", catalog, "--call", call, "--expect", "perhaps"],
       },
       "catalog hash": { 0: [catalog], 10: [garbage], 64: [] },
+      "catalog diff": { 0: [catalog, renewed], 10: [garbage, catalog], 64: [catalog] },
+      "catalog approve": {
+        0: [renewed, "--from", catalog, ...approval],
+        10: [garbage, "--from", catalog, ...approval],
+        64: [renewed, "--from", renewed, ...approval],
+      },
+      "catalog status": {
+        0: [renewed, "--launch-document", one],
+        10: [renewed, "--launch-document", two],
+        64: [renewed],
+      },
       "catalog scan": { 0: [catalog], 10: [poisoned], 64: [] },
       "catalog import": { 0: [server.url, ...review], 10: ["http://127.0.0.1:1/mcp", ...review], 64: [server.url] },
     };
@@ -295,9 +390,9 @@ describe("examples", () => {
     });
 
   for (const [name, help] of helpOf) {
-    const line = /^Example: +(.+)$/m.exec(help)?.[1] ?? "";
-    // It would serve until it is interrupted; other tests start it.
-    if (name === "start") continue;
+    const line = /^Example: +((?:.+\\\n)*.+)$/m.exec(help)?.[1] ?? "";
+    // They would serve until they are interrupted; other tests start them.
+    if (name === "start" || name === "approvals register") continue;
     const complete =
       (line.match(/\S+/g) ?? [])
         .filter((word) => word.includes("/") && !word.includes(":"))

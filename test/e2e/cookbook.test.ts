@@ -15,6 +15,8 @@ import { ROOT } from "../gateway/deployment.ts";
 
 const COOKBOOK = join(ROOT, "examples/cookbook");
 const WORKER = pathToFileURL(join(ROOT, "packages/policy/src/compile-worker.ts"));
+/** Whom the recipes may name. */
+const APPROVERS = ["alice", "bob"];
 const RECIPES = await readdir(COOKBOOK);
 
 describe("the policy cookbook", () => {
@@ -23,14 +25,15 @@ describe("the policy cookbook", () => {
       const at = (...parts: string[]): string => join(COOKBOOK, recipe, ...parts);
       const bundle = await loadBundleFolder(at("policies"));
       const catalog = await readTools(at("catalog.json"));
-      assert.deepEqual([...lintBundle(bundle, catalog), ...inspectionFindings(bundle, catalog)], []);
+      assert.deepEqual([...lintBundle(bundle, catalog, APPROVERS), ...inspectionFindings(bundle, catalog)], []);
       assert.equal(bundle.schemaText, writeSchema(bundle, catalog), "policy schema would write another schema");
       const policy = await compilePolicy(bundle, catalog, { workerUrl: WORKER });
       const find = await finderFor(policy);
       const decisions = new Set<string>();
       for (const name of await readdir(at("calls"))) {
-        const { decision, rule } = decideSaved(policy, catalog, await readSavedCall(at("calls", name)), find);
+        const { decision, rule, approval } = decideSaved(policy, catalog, await readSavedCall(at("calls", name)), find);
         assert.equal(decision, name.slice(0, name.indexOf("-")), `${name}: ${rule}`);
+        assert.equal(approval !== undefined, decision === "step_up", `${name}: approvals lift what asks for them`);
         assert.notEqual(rule, "input-schema", `${name} is refused before policy`);
         decisions.add(decision);
       }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { auditBundleSchema, type AuditEntry } from "@cmcp/audit/schema";
 import { claimSchema, type Claim } from "@cmcp/claim/schema";
-import { ALLOW_ALL, deploy } from "../gateway/deployment.ts";
+import { ALLOW_ALL, deploy, type ToolEntry } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { developmentEnvironment } from "../gateway/gateway.ts";
 import { startInProcess } from "../gateway/in-process.ts";
@@ -32,9 +32,10 @@ describe("drift", () => {
   async function withGateway(
     settings: string,
     steps: (call: () => Promise<RpcReply>, list: () => Promise<string>) => Promise<void>,
+    tool: Partial<ToolEntry> = {},
   ): Promise<{ entries: AuditEntry[]; claim: Claim }> {
     const config = await deploy(join(folder, "d"), {
-      tools: [{ name: "lookup", url: server.url }],
+      tools: [{ name: "lookup", url: server.url, ...tool }],
       policies: ALLOW_ALL,
       config: settings,
     });
@@ -117,6 +118,22 @@ describe("drift", () => {
       await sleep(1_100);
       assert.equal((await call()).error, undefined, "a tool that is again what was approved works again");
     });
+    assert.deepEqual(drifts(entries), [["lookup", "changed"]]);
+  });
+
+  test("a rug pull of a consequential tool is found at the next call, whatever the window", async () => {
+    const { entries } = await withGateway(
+      "enclave:\n  drift_check_seconds: 86400\n",
+      async (call) => {
+        assert.equal((await call()).error, undefined);
+        server.change({ description: "pulled" });
+        assert.equal((await call()).error?.data?.error_code, "CATALOG_DRIFT_DETECTED");
+        server.change({});
+        assert.equal((await call()).error, undefined);
+      },
+      { consequential: true, integrity: "trusted" },
+    );
+    assert.equal(server.calls(), 2);
     assert.deepEqual(drifts(entries), [["lookup", "changed"]]);
   });
 

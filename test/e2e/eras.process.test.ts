@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { startGatewayBefore } from "../conformance/gateway.ts";
+import { startGatewayBefore, type Endpoint } from "../conformance/gateway.ts";
 import { startReferenceServer, type ReferenceServer } from "../conformance/reference-server/server.ts";
-import type { Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { refusedCode } from "../gateway/refused-call.ts";
 
@@ -15,11 +14,11 @@ for (const serverVersion of ["2025-11-25", "2026-07-28"] as const) {
   describe(`in front of a server that speaks ${serverVersion} alone`, { timeout: 60_000 * PATIENCE }, () => {
     let folder = "";
     let server: ReferenceServer;
-    let gateway: Gateway;
+    let gateway: Endpoint;
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "cmcp-eras-"));
       server = await startReferenceServer(serverVersion);
-      gateway = await startGatewayBefore(server.url, join(folder, "d"), []);
+      gateway = await startGatewayBefore(server.url, join(folder, "d"), { imported: [], channel: "plain" });
     });
     after(async () => {
       await gateway?.stop();

@@ -1,76 +1,24 @@
-/** JWTs of measured issuers, what policy and record see of them, and the host's word, through the shipped gateway. */
+/** JWTs of measured issuers, and what policy and record see of them, through the shipped gateway. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { examine } from "@cmcp/boundary";
 import { clientOf } from "../gateway/client.ts";
-import { cmcp } from "../gateway/cli.ts";
-import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { listenInBothEras } from "../gateway/listening.ts";
+import { deployWithIdentity, guests, staff } from "../gateway/identity.ts";
 import { AUDIENCE, makeIssuer, unsigned } from "../gateway/issuer.ts";
-import { startObservedHost } from "../hostile/observed-host.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
 const BEARER = "identity-test-token-0123456789abcdefghijkl";
 const METADATA = "https://gateway.bank.example/.well-known/oauth-protected-resource/mcp";
-/** As a coordinate of P-256 it has the right length, and as both it makes no point of the curve. */
-const NO_POINT = Buffer.alloc(32, 1).toString("base64url");
 const MESSAGE = { to: "ops@example.org", text: "hello" };
 const PATIENT = { patient_id: "P-1001" };
-const RULES = `
-  @id("care-only") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"get_patient_record") unless { principal.identity_claims.contains("unit=care") };
-  @id("no-guests") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has identity_issuer && principal.identity_issuer == "https://guests.example/" };
-  @id("not-anna") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal.identity_source == "jwt" && principal has user_identity && principal.user_identity == "anna" };
-  @id("not-from-the-yard") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"send_message") when { principal has host_asserted_identity && principal.host_asserted_identity like "spiffe://*/yard/*" };`;
-
-const staff = makeIssuer("https://login.bank.example/");
-const guests = makeIssuer("https://guests.example/");
-const IDENTITY = {
-  resource: AUDIENCE,
-  scopes_supported: ["mcp:call"],
-  jwt: [
-    staff.settings({
-      subjects: [
-        { subject: "desk-7", principal: "desk" },
-        { subject: "auditor", principal: "desk", workflows: ["default"] },
-      ],
-      any_subject: { prefix: "staff:" },
-      claims: { unit: { claim: "unit", kind: "text" } },
-    }),
-    guests.settings({ subjects: [{ subject: "desk-7", principal: "guest" }], clock_skew_seconds: 0 }),
-  ],
-  host_asserted: { trust_domains: ["bank.example"] },
-};
-
-async function deploy(
-  folder: string,
-  records: Pick<RecordsServer, "port" | "fingerprint">,
-  identity: object = IDENTITY,
-): Promise<string> {
-  const config = await deployQuickstart(folder, {
-    everythingPort: 1,
-    recordsPort: records.port,
-    recordsFingerprint: records.fingerprint,
-  });
-  await listenOnAnyPort(config);
-  await writeFile(join(folder, "policies/identity.cedar"), RULES);
-  await writeFile(join(folder, "policies/schema.cedarschema"), "");
-  const enclave = {
-    workflows: ["default", "settle"],
-    principals: [{ id: "default" }, { id: "desk" }, { id: "guest" }],
-    identity,
-  };
-  await appendFile(config, `enclave: ${JSON.stringify(enclave)}\n`);
-  return config;
-}
 
 describe("a gateway that accepts JWTs", () => {
   let folder: string;
@@ -84,7 +32,7 @@ describe("a gateway that accepts JWTs", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-identity-"));
     records = await startRecordsServer();
-    gateway = await startGateway(await deploy(join(folder, "d"), records), {
+    gateway = await startGateway(await deployWithIdentity(join(folder, "d"), records), {
       CMCP_DEV_MODE: "1",
       CMCP_BEARER_TOKEN: BEARER,
     });
@@ -277,6 +225,7 @@ describe("a gateway that accepts JWTs", () => {
         authorization_servers: [staff.url, guests.url],
         bearer_methods_supported: ["header"],
         scopes_supported: ["mcp:call"],
+        dpop_signing_alg_values_supported: ["EdDSA", "ES256", "ES384", "RS256", "PS256", "Ed25519"],
       });
       assert.equal((await fetch(`${gateway.url}${path}`, { method: "POST" })).status, 405);
     }
@@ -304,175 +253,4 @@ describe("a gateway that accepts JWTs", () => {
     const { entries } = await clientOf(gateway, BEARER).export(receiptOf(body).session_id);
     assert.equal(JSON.stringify(entries).includes("spiffe"), false);
   });
-});
-
-test("what a TLS proxy in front says of a client certificate reaches rules and record, where the host is told to believe it", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "cmcp-proxied-"));
-  const records = await startRecordsServer();
-  const gateway = await startGateway(await deploy(join(folder, "d"), records), {
-    CMCP_DEV_MODE: "1",
-    CMCP_BEARER_TOKEN: BEARER,
-    CMCP_PEER_IDENTITY_HEADER: "X-Forwarded-Client-Cert",
-  });
-  try {
-    const call = async (headers: Record<string, string>): Promise<{ status: number; body: RpcReply }> => {
-      const response = await fetch(gateway.mcp, {
-        method: "POST",
-        headers: { authorization: `Bearer ${BEARER}`, "content-type": "application/json", ...headers },
-        body: JSON.stringify({
-          jsonrpc: "2.0",
-          id: 1,
-          method: "tools/call",
-          params: { name: "send_message", arguments: MESSAGE },
-        }),
-      });
-      return { status: response.status, body: (await response.json()) as RpcReply };
-    };
-    const certificate = (uri: string): Record<string, string> => ({
-      "x-forwarded-client-cert": `By=spiffe://bank.example/proxy;Hash=ab;URI=${uri}`,
-    });
-    const allowed = await call(certificate("spiffe://bank.example/desk"));
-    assert.equal(allowed.status, 200, JSON.stringify(allowed.body));
-    const { entries } = await clientOf(gateway, BEARER).export(receiptOf(allowed.body).session_id);
-    assert.equal(
-      entries.find(({ entry_type: type }) => type === "tool_call")?.detail?.["host_asserted_spiffe_id"],
-      "spiffe://bank.example/desk",
-    );
-    assert.equal((await call(certificate("spiffe://bank.example/yard/1"))).body.error?.data?.error_code, "POLICY_DENY");
-    assert.equal(
-      (await call({ ...certificate("spiffe://bank.example/desk"), authorization: "Bearer wrong" })).status,
-      401,
-      "it lets nobody in",
-    );
-    assert.equal(
-      (await call({ "x-forwarded-client-cert": "URI=spiffe://bank.example/desk,URI=spiffe://bank.example/yard/1" }))
-        .status,
-      400,
-      "which hop's is the agent's is not for the host to choose",
-    );
-    assert.equal(
-      (await call({ "x-cmcp-host-asserted-spiffe-id": "spiffe://bank.example/yard/1" })).status,
-      200,
-      "an agent cannot say it itself",
-    );
-  } finally {
-    await gateway.stop();
-    await records.close();
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-test("the host's word is a label for rules and record, and lets nobody in", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "cmcp-asserted-"));
-  const records = await startRecordsServer();
-  const host = await startObservedHost(await deploy(join(folder, "d"), records), {
-    CMCP_DEV_MODE: "1",
-    CMCP_BEARER_TOKEN: BEARER,
-  });
-  try {
-    await host.startEnclave();
-    const call = async (
-      spiffeId: string,
-      authorization: string | null,
-    ): Promise<{ status: number; reply: RpcReply }> => {
-      const headers = {
-        "content-type": "application/json",
-        accept: "application/json",
-        "x-cmcp-host-asserted-spiffe-id": spiffeId,
-        ...(authorization === null ? {} : { authorization }),
-      };
-      const exchange = await host.pool.open({ t: "request", method: "POST", path: "/mcp", headers });
-      await exchange.write(
-        Buffer.from(
-          JSON.stringify({
-            jsonrpc: "2.0",
-            id: 1,
-            method: "tools/call",
-            params: { name: "send_message", arguments: MESSAGE },
-          }),
-        ),
-      );
-      await exchange.end();
-      const { status } = await exchange.head;
-      const chunks: Buffer[] = [];
-      for await (const chunk of exchange.body) chunks.push(Buffer.from(examine(chunk)));
-      return { status, reply: JSON.parse(Buffer.concat(chunks).toString()) as RpcReply };
-    };
-    for (const id of ["spiffe://bank.example/desk", "spiffe://bank.example/default", "default"])
-      assert.equal((await call(id, null)).status, 401, id);
-    assert.equal((await call("spiffe://bank.example/desk", `Bearer ${BEARER}`)).status, 200);
-    assert.equal(
-      (await call("spiffe://bank.example/yard/1", `Bearer ${BEARER}`)).reply.error?.data?.error_code,
-      "POLICY_DENY",
-    );
-    assert.equal(
-      (await call("spiffe://evil.example/yard/1", `Bearer ${BEARER}`)).status,
-      200,
-      "not of a trust domain the configuration names",
-    );
-    assert.equal((await call("spiffe://bank.example/yard/1?x", `Bearer ${BEARER}`)).status, 200, "not a SPIFFE ID");
-  } finally {
-    await host.close();
-    await records.close();
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-describe("a wrong identity configuration is refused, by the check and by the start", () => {
-  const [issuer] = IDENTITY.jwt;
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const cases: Record<string, readonly [object, RegExp]> = {
-    "a misspelled key": [
-      { ...IDENTITY, jwts: [] },
-      /enclave\.identity\.jwts: unknown key; the nearest known key is enclave\.identity\.jwt$/,
-    ],
-    "an algorithm of shared secrets": [
-      { ...IDENTITY, jwt: [{ ...issuer, algorithms: ["HS256"] }] },
-      /enclave\.identity\.jwt\.0\.algorithms/,
-    ],
-    "an address to fetch keys from": [
-      { ...IDENTITY, jwt: [{ ...issuer, jwks_uri: "https://login.bank.example/keys" }] },
-      /enclave\.identity\.jwt\.0\.jwks_uri: unknown key/,
-    ],
-    "a private key": [
-      { ...IDENTITY, jwt: [{ ...issuer, jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), kid: "k" }] } }] },
-      /enclave\.identity\.jwt\.0\.jwks\.keys\.0/,
-    ],
-    "a key whose point is on no curve": [
-      {
-        ...IDENTITY,
-        jwt: [
-          {
-            ...issuer,
-            jwks: { keys: [{ kty: "EC", crv: "P-256", kid: "k", alg: "ES256", x: NO_POINT, y: NO_POINT }] },
-          },
-        ],
-      },
-      /key k of https:\/\/login\.bank\.example\/ is not a public key$/,
-    ],
-    "a principal that is not measured": [
-      { ...IDENTITY, jwt: [{ ...issuer, subjects: [{ subject: "x", principal: "nobody" }] }] },
-      /names the principal nobody/,
-    ],
-  };
-  for (const [what, [identity, says]] of Object.entries(cases)) {
-    test(what, async () => {
-      const folder = await mkdtemp(join(tmpdir(), "cmcp-identity-refused-"));
-      try {
-        const config = await deploy(
-          join(folder, "d"),
-          { port: 1, fingerprint: `SHA256:${Buffer.alloc(32).toString("base64")}` },
-          identity,
-        );
-        for (const command of ["validate-config", "start"]) {
-          const run = await cmcp([command, "--config", config, "--json"], { CMCP_DEV_MODE: "1" });
-          const { error } = JSON.parse(run.stdout) as { error: { code: string; message: string } };
-          assert.deepEqual([run.code, error.code], [10, "CONFIG_INVALID"], `${command}: ${error.message}`);
-          assert.match(error.message, says);
-        }
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    });
-  }
 });

@@ -1,4 +1,7 @@
-/** Agents get what their claims need and the launch document's digest; the document goes to whom the measured configuration lets read it. */
+/**
+ * Agents get what their claims need and the launch document's digest; the document goes to whom the measured
+ * configuration lets read it.
+ */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";

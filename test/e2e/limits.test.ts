@@ -20,7 +20,7 @@ async function start(settings: string, enclave: readonly string[] = []) {
   const clock = { now: 1_000 };
   const deployment = await startDeployment({ alice: null, bob: null }, enclave, async (config, env) => {
     if (!(await readFile(config, "utf8")).includes(settings)) await appendFile(config, `${settings}\n`);
-    return await startInProcess(config, env, () => clock.now);
+    return await startInProcess(config, env, { monotonic: () => clock.now });
   });
   const agent = (name: string): Agent => deployment.agent(deployment.tokenOf(name));
   return { clock, deployment, alice: agent("alice"), bob: agent("bob") };
@@ -255,7 +255,7 @@ describe("a rule over history", () => {
   before(async () => {
     const deployment = await startDeployment({ alice: null, bob: null }, [], async (config, env) => {
       await declareHistory(join(dirname(config), "policies"));
-      return await startInProcess(config, env, () => clock.now);
+      return await startInProcess(config, env, { monotonic: () => clock.now });
     });
     const agent = (name: string): Agent => deployment.agent(deployment.tokenOf(name));
     scene = { clock, deployment, alice: agent("alice"), bob: agent("bob") };

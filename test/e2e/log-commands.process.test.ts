@@ -52,6 +52,12 @@ describe("the log of a gateway", () => {
     assert.equal(status, 200, text);
     return text;
   };
+  const evidence = async (session: string): Promise<string> => {
+    const alice = deployment.agent(deployment.tokenOf("alice"));
+    const { text, status } = await alice.request(`/sessions/${session}/evidence`);
+    assert.equal(status, 200, text);
+    return text;
+  };
   const exported = async (name: string): Promise<string> => {
     const { code, stderr } = await cmcp(["log", "export", "--store", store, file(name)]);
     assert.equal(code, 0, stderr);
@@ -62,6 +68,7 @@ describe("the log of a gateway", () => {
     const first = await call("first");
     await writeFile(file("receipt.json"), JSON.stringify(first));
     await writeFile(file("claim.json"), await close(first.session_id));
+    await writeFile(file("evidence.json"), await evidence(first.session_id));
     const early = await exported("early");
     await copyFile(join(early, "checkpoint"), file("kept"));
     await call("interrupted");
@@ -70,6 +77,7 @@ describe("the log of a gateway", () => {
     await writeFile(file("second.json"), JSON.stringify(second));
     await deployment.restart();
     const log = await exported("log");
+    await writeFile(file("later-evidence.json"), await evidence(first.session_id));
 
     const whole = await cmcp(["log", "verify", log, "--earlier-checkpoint", file("kept"), "--json"]);
     assert.deepEqual([failed(whole), whole.code, printed(whole).witnessing], [[], 0, "CONSISTENT"]);
@@ -95,6 +103,19 @@ describe("the log of a gateway", () => {
       const verdict = await verify("--log", dir, ...more);
       assert.deepEqual([failed(verdict), verdict.code, printed(verdict).log?.witnessing], [[], 0, witnessing]);
     }
+    // The place of the claim: under a note of its own instance, then under one of the instance that answers after it.
+    for (const [name, signer] of [
+      ["evidence.json", /under a note of this instance$/],
+      ["later-evidence.json", /under a note of another instance, whose evidence is not looked at$/],
+    ] as const) {
+      const placed = await verify("--evidence", file(name), "--log", log);
+      assert.deepEqual([failed(placed), placed.code], [[], 0], name);
+      const whys = new Map(printed(placed).checks.map((check) => [check.name, check.why]));
+      assert.match(whys.get("claim place") ?? "", signer);
+      assert.match(whys.get("claim head") ?? "", /^the log continues/);
+    }
+    const short = await verify("--evidence", file("later-evidence.json"), "--log", early);
+    assert.deepEqual([short.code, failed(short).map((each) => each.split(":")[0])], [10, ["claim head"]]);
     // A host that forgets and writes another history: the auditor's checkpoint tells.
     const forked = await cmcp(["log", "verify", early, "--earlier-checkpoint", join(log, "checkpoint"), "--json"]);
     assert.equal(forked.code, 10);

@@ -287,6 +287,32 @@ describe("policy commands", () => {
     }
   });
 
+  test("test says how many approvals lift a refusal, of whom, and what they are told", async () => {
+    const recipe = join(ROOT, "examples/cookbook/mail-with-a-person");
+    const decided = async (call: string, ...more: readonly string[]): Promise<CommandResult> => {
+      const saved = ["--catalog", join(recipe, "catalog.json"), "--call", join(recipe, `calls/${call}.json`)];
+      return await cmcp(["policy", "test", join(recipe, "policies"), ...saved, ...more]);
+    };
+    const approval = { needed: 1, approvers: ["alice", "bob"], reason: "mail leaves the company" };
+    assert.deepEqual(json(await decided("step_up-outside", "--json"))["approval"], approval);
+    assert.equal(json(await decided("deny-press", "--json"))["approval"], null);
+    const { code, stdout } = await decided("step_up-large-refund", "--expect", "step_up");
+    assert.equal(code, 0);
+    assert.match(stdout, /^step_up\n {2}rules: {2}large-refunds-need-two\n/);
+    assert.match(
+      stdout,
+      /\n {2}approvals: 2 of those in enclave\.approvers\n {2}approvers are told: a refund over 100\n/,
+    );
+    await cp(join(recipe, "policies"), at("permit"), { recursive: true });
+    await writeFile(
+      at("permit/rules.cedar"),
+      '@aarm_decision("step_up") permit (principal, action == cMCP::Action::"call_tool", resource);',
+    );
+    const call = ["--catalog", join(recipe, "catalog.json"), "--call", join(recipe, "calls/allow-inside.json")];
+    const permit = await cmcp(["policy", "test", at("permit"), ...call]);
+    assert.match(permit.stdout, /^step_up\n[^]*\n {2}approvals: none lifts this, as the rule is a permit\n/);
+  });
+
   test("test decides with the data flows that the saved call gives", async () => {
     await cp(at("policies"), at("flows"), { recursive: true });
     await writeFile(

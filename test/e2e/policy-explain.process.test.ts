@@ -28,7 +28,6 @@ describe("policy explain", () => {
     await writeFile(at("bundle.json"), await bundle.text());
     const save = async (name: string, call: object): Promise<void> => await writeFile(at(name), JSON.stringify(call));
     await save("send.json", { tool: "send_message", arguments: MESSAGE });
-    await save("other.json", { tool: "send_message", arguments: { ...MESSAGE, text: "other" } });
     await save("echo.json", { tool: "echo", arguments: {} });
     await cp(at("deployment/policies"), at("changed"), { recursive: true });
     await appendFile(at("changed/records.cedar"), "\n// another policy\n");
@@ -63,15 +62,13 @@ describe("policy explain", () => {
     const { code, stdout } = await explain(denied, "--request", at("send.json"));
     assert.equal(code, 0, stdout);
     assert.match(stdout, /decided again with --request: deny/);
-    assert.match(stdout, /the request is the recorded one/);
+    assert.match(stdout, /request_payload_hash is salted, and no salt was given/);
     assert.match(stdout, /if the session had seen nothing: allow/);
     const once = await explain(allowed, "--request", at("send.json"));
     assert.match(once.stdout, /decided again with --request: allow/);
   });
 
-  test("a request with other arguments is told from the recorded one", async () => {
-    const { stdout } = await explain(denied, "--request", at("other.json"));
-    assert.match(stdout, /not shown to be the recorded one/);
+  test("a request about another tool than the recorded one is refused", async () => {
     assert.equal((await explain(denied, "--request", at("echo.json"))).code, 64);
   });
 

@@ -74,7 +74,7 @@ describe("policy signing keys of a running gateway", () => {
   let refusals = 0;
   const refused = async (code: string): Promise<void> => {
     refusals += 1;
-    await logged(gateway, /policy bundle refused/, refusals);
+    await logged(gateway, /reload refused/, refusals);
     assert.match(gateway.log(), new RegExp(`"code":"${code}"`));
   };
 
@@ -103,7 +103,7 @@ describe("policy signing keys of a running gateway", () => {
     assert.equal(done.code, 0, done.stderr);
     assert.equal(await call(), "POLICY_SIGNING_KEY_REVOKED");
     await shelf.place({ version: "3.0.0", rules: ALLOW_ALL, key: next.key });
-    await logged(gateway, /policy reloaded/);
+    await logged(gateway, /reloaded/);
     assert.equal(await call(), "sent");
     assert.equal(await version(), "3.0.0");
   });

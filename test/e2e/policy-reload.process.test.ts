@@ -1,4 +1,7 @@
-/** Signed hot reload in production, on a TPM, and in development, with and without a pinned hash: what is refused, what changes, and calls that were under way. */
+/**
+ * Signed hot reload in production, on a TPM, and in development, with and without a pinned hash: what is refused,
+ * what changes, and calls that were under way.
+ */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
@@ -15,6 +18,7 @@ import { deploy } from "../gateway/deployment.ts";
 import { receiptOf } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { IN_MACHINE, PATIENCE } from "../gateway/launcher.ts";
+import { giveTokens, newProvisioner } from "../gateway/provisioner.ts";
 import { BundleShelf, signingKey } from "../gateway/signed-bundle.ts";
 import { makeServerCertificate } from "../servers/certificate.ts";
 import { callReply, reply, startRawServer, type RawServer } from "../servers/hostile-servers.ts";
@@ -43,6 +47,7 @@ for (const [surroundings, pinned] of [
     skip: production ? NO_TPM : false,
   }, () => {
     const servers: RawServer[] = [];
+    const provisioner = newProvisioner();
     const waiting: { socket: Socket; id: number | null }[] = [];
     let folder: string;
     let gateway: Gateway;
@@ -52,13 +57,18 @@ for (const [surroundings, pinned] of [
     let secondHash: string;
     let tpm: Swtpm | null = null;
 
+    /** In development the host does it. */
+    const provisioned = async (): Promise<void> => {
+      if (production) await giveTokens(gateway.url, provisioner, ["default", TOKEN]);
+    };
+
     /** What the gateway is started with beside its key: production has hardware and no development mode. */
     const environment = async (): Promise<Record<string, string>> => {
       if (!production) return developmentEnvironment(TOKEN);
-      if (IN_MACHINE) return { CMCP_BEARER_TOKEN: TOKEN };
+      if (IN_MACHINE) return {};
       tpm = await Swtpm.start();
       assert.ok(tpm !== null);
-      return { CMCP_BEARER_TOKEN: TOKEN, CMCP_TPM_SOCKET: tpm.socket };
+      return { CMCP_TPM_SOCKET: tpm.socket };
     };
 
     before(async () => {
@@ -81,7 +91,9 @@ for (const [surroundings, pinned] of [
       const config = await deploy(join(folder, "d"), {
         tools,
         policies: FIRST,
-        config: `policy_reload_interval_seconds: 1\nattestation: {provider: ${onTpm ? "tpm" : "software-only"}}\n`,
+        config:
+          `policy_reload_interval_seconds: 1\nattestation: {provider: ${onTpm ? "tpm" : "software-only"}}\n` +
+          (production ? `enclave: {provisioning_keys: [${provisioner.publicKey}]}\n` : ""),
       });
       await rm(join(folder, "d/policies"), { recursive: true });
       shelf = new BundleShelf(folder, join(folder, "d/policies"));
@@ -97,6 +109,7 @@ for (const [surroundings, pinned] of [
       );
       assert.equal(checked.code, 0, checked.stderr);
       gateway = await startGateway(config, env);
+      await provisioned();
       client = clientOf(gateway, TOKEN);
     });
 
@@ -123,12 +136,12 @@ for (const [surroundings, pinned] of [
     /** The bundle now in the folder is refused with this code and one log line, and changes nothing. */
     const refusedWith = async (code: string, expected = firstHash): Promise<void> => {
       refusals += 1;
-      await logged(gateway, /policy bundle refused/, refusals);
+      await logged(gateway, /reload refused/, refusals);
       assert.match(
         gateway
           .log()
           .split("\n")
-          .findLast((line) => line.includes("policy bundle refused")) ?? "",
+          .findLast((line) => line.includes("reload refused")) ?? "",
         new RegExp(`"code":"${code}"`),
       );
       assert.equal(await inForce(), expected);
@@ -171,7 +184,7 @@ for (const [surroundings, pinned] of [
       }
       const { session_id: session } = receiptOf((await client.call("late", "across")).body);
       secondHash = await shelf.place({ version: "2.0.0", rules: SECOND, key });
-      await logged(gateway, /policy reloaded/);
+      await logged(gateway, /reloaded/);
       assert.equal(await inForce(), secondHash);
       assert.equal(await lateCall("across"), undefined, "the new policy allows it");
       for (const { socket, id } of waiting.splice(0)) socket.write(reply(callReply(id, "at last")));
@@ -258,6 +271,7 @@ for (const [surroundings, pinned] of [
     test("an enclave that crashes comes back under the policy that was in force, before it serves", async () => {
       process.kill(gateway.enclave_pid, "SIGKILL");
       await logged(gateway, /enclave up/, 2);
+      await provisioned();
       assert.equal(await inForce(), secondHash);
       assert.equal(await lateCall("after-crash"), undefined);
     });

@@ -141,7 +141,7 @@ describe("two principals of one gateway", () => {
 describe("tokens", () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment({ alice: null, bob: null }, [], startGateway);
+    deployment = await startDeployment({ alice: ["default", "claims"], bob: null }, [], startGateway);
   });
   after(() => deployment.close());
 
@@ -285,5 +285,22 @@ describe("tokens", () => {
     await reread();
     assert.equal((await deployment.agent(token).post(list)).status, 200);
     assert.equal((await cmcp(["token", "new", "a b"])).code, 64);
+  });
+
+  test("may be for one workflow of their principal, and then name no other", async () => {
+    const made = await cmcp(["token", "new", "alice", "--workflow", "claims", "--json"]);
+    const { token, line } = JSON.parse(made.stdout) as { token: string; line: string };
+    await deployment.writeTokens(`${line}\n`);
+    await reread();
+    const agent = deployment.agent(token);
+    const refused = await agent.call("send_message", MESSAGE, { workflow: "default" });
+    assert.equal(refused.body.error?.data?.error_code, "WORKFLOW_NOT_ALLOWED");
+    assert.equal((await agent.call("send_message", MESSAGE)).status, 200);
+    assert.equal((await agent.call("send_message", MESSAGE, { workflow: "claims" })).status, 200);
+    assert.equal((await cmcp(["token", "new", "alice", "--workflow", "a b"])).code, 64);
+
+    await deployment.writeTokens(tokenLine("bob", newToken()).replace("\n", " claims\n"));
+    await reread();
+    assert.match(deployment.gateway.log(), /tokens not replaced: PRINCIPAL_NOT_MEASURED/);
   });
 });

@@ -168,7 +168,10 @@ describe("a session that is being closed", () => {
 
   const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "send_message", arguments: MESSAGE } };
   const post = (headers: Record<string, string> = {}): Promise<Reply> => host.request("POST", "/mcp", message, headers);
-  /** What is answered to a request that reaches the enclave while it closes a session: the host has its last entry, and not yet its claim. */
+  /**
+   * What is answered to a request that reaches the enclave while it closes a session: the host has its last entry,
+   * and not yet its claim.
+   */
   const whileClosing = async (session: string, request: () => Promise<Reply>): Promise<Reply> => {
     const answers: Promise<Reply>[] = [];
     host.observe((point) => {

@@ -1,12 +1,15 @@
 /** Published stdio servers behind the gateway, driven by the official client. */
 import assert from "node:assert/strict";
-import { appendFile, chmod, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { JsonObject } from "@cmcp/boundary";
+import { definitionHash } from "@cmcp/catalog";
 import { Agent, type CallOutcome } from "../demo/agent.ts";
 import { clientOf } from "../gateway/client.ts";
 import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
+import { PATIENCE } from "../gateway/launcher.ts";
 import { eventually } from "../gateway/principals.ts";
 import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
@@ -21,7 +24,7 @@ function textOf(outcome: CallOutcome): string {
   return outcome.text;
 }
 
-describe("two stdio servers and one over HTTP behind one gateway", { timeout: 180_000 }, () => {
+describe("two stdio servers and one over HTTP behind one gateway", { timeout: 180_000 * PATIENCE }, () => {
   let everything: ServerProcess;
   let folder = "";
   let deployment: ThreeServers;
@@ -103,7 +106,33 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
     await eventually("every server has ended", () => running().length === 0);
   });
 
-  test("a changed byte in a server's files refuses the start", async () => {
+  test("a tool that is not as approved refuses the start, and only where drift is to be refused", async () => {
+    const path = join(dirname(deployment.config), "catalog.json");
+    const catalog = await readFile(path, "utf8");
+    const entries = JSON.parse(catalog) as { tool_name: string; approved_definition: JsonObject }[];
+    const changed = entries.map((entry) => {
+      if (entry.tool_name !== "read_graph") return entry;
+      const definition = { ...entry.approved_definition, description: "Reads another graph." };
+      return { ...entry, approved_definition: definition, definition_hash: definitionHash(definition) };
+    });
+    await writeFile(path, JSON.stringify(changed));
+    const start = async (): Promise<void> => void (gateway = await startGateway(deployment.config, DEVELOPMENT));
+    await assert.rejects(
+      start(),
+      (thrown) =>
+        thrown instanceof StartRefused &&
+        /CATALOG_DRIFT_DETECTED.*server-memory: tool read_graph is changed/.test(thrown.output),
+    );
+    assert.deepEqual(running(), []);
+    const config = await readFile(deployment.config, "utf8");
+    await writeFile(deployment.config, `${config}\ncatalog: {drift_policy: warn_only}\n`);
+    await start();
+    await gateway.stop();
+    await writeFile(deployment.config, config);
+    await writeFile(path, catalog);
+  });
+
+  test("a changed byte in the files of a server refuses the start", async () => {
     await appendFile(
       join(deployment.trees["server-memory"], "0/node_modules/@modelcontextprotocol/server-memory/dist/index.js"),
       "\n",

@@ -115,7 +115,8 @@ describe("tool servers that misbehave", () => {
       tools: [...tools, otherKey],
       policies: ALLOW_ALL,
       config:
-        "max_response_size_bytes: 100000\nenclave:\n  upstream_connect_timeout_ms: 800\n  upstream_idle_timeout_ms: 800\n  upstream_call_timeout_ms: 2000\n",
+        "max_response_size_bytes: 100000\nenclave:\n  upstream_connect_timeout_ms: 800\n  " +
+        "upstream_idle_timeout_ms: 800\n  upstream_call_timeout_ms: 2000\n",
     });
     gateway = await startInProcess(config, developmentEnvironment(TOKEN));
   });

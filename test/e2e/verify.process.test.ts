@@ -8,30 +8,12 @@ import { after, before, describe, test } from "node:test";
 import type { Receipt } from "@cmcp/audit/schema";
 import { jwkThumbprint, sessionReportData } from "@cmcp/attestation";
 import { keyIdOf, signClaim, subjectOf, type Claim } from "@cmcp/claim";
-import { cmcp, type CommandResult } from "../gateway/cli.ts";
-import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
-import { receiptOf, startFixture, type RpcReply } from "../gateway/fixture.ts";
-import { developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
-import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
+import { cmcp } from "../gateway/cli.ts";
+import { receiptOf, startFixture } from "../gateway/fixture.ts";
+import { startGateway } from "../gateway/gateway.ts";
+import { changed, failures, printed } from "../gateway/verdict.ts";
 
 const WRONG_HASH = `sha256:${"0".repeat(64)}`;
-
-interface Printed {
-  readonly outcome: string;
-  readonly completeness: string;
-  readonly assurance: string;
-  readonly checks: readonly { readonly name: string; readonly status: string; readonly code?: string }[];
-}
-
-const printed = ({ stdout }: CommandResult): Printed => JSON.parse(stdout) as Printed;
-const failures = (result: CommandResult): string[] =>
-  printed(result).checks.flatMap(({ name, status, code }) => (status === "failed" ? [`${name} ${code}`] : []));
-
-/** The text with one occurrence replaced. */
-function changed(text: string, from: string, to: string): string {
-  assert.ok(text.includes(from), from);
-  return text.replace(from, to);
-}
 
 describe("the record of a closed session", () => {
   let folder: string;
@@ -110,7 +92,7 @@ describe("the record of a closed session", () => {
     );
     assert.deepEqual(
       verdict.checks.filter(({ status }) => status !== "passed").map(({ name }) => name),
-      ["platform evidence", "policy of launch document", "held claims", "log"],
+      ["platform evidence", "provisioning", "policy of launch document", "held claims", "log"],
     );
   });
 
@@ -288,115 +270,5 @@ describe("the record of a closed session", () => {
       ].map((pin) => ["--audit-bundle", file("bundle.json"), ...pin]),
     ];
     for (const args of wrong) assert.equal((await cmcp(["verify", ...args])).code, 64, args.join(" "));
-  });
-});
-
-describe("the export of a session that a crash interrupted", () => {
-  let folder: string;
-  let records: RecordsServer;
-  let exported: string;
-  let key: string;
-  let receipt: Receipt;
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "cmcp-verify-crash-"));
-    records = await startRecordsServer();
-    const config = await deployQuickstart(join(folder, "deployment"), {
-      everythingPort: 1,
-      recordsPort: records.port,
-      recordsFingerprint: records.fingerprint,
-    });
-    await listenOnAnyPort(config);
-    const env = developmentEnvironment(randomBytes(32).toString("base64url"));
-    const request = async (gateway: Gateway, path: string, body?: object): Promise<string> => {
-      const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-      return await (
-        await fetch(`${gateway.url}${path}`, {
-          ...init,
-          headers: {
-            authorization: `Bearer ${env["CMCP_BEARER_TOKEN"]}`,
-            "content-type": "application/json",
-            accept: "application/json, text/event-stream",
-          },
-        })
-      ).text();
-    };
-    const first = await startGateway(config, env);
-    const reply = JSON.parse(
-      await request(first, "/mcp", {
-        jsonrpc: "2.0",
-        id: 1,
-        method: "tools/call",
-        params: { name: "send_message", arguments: { to: "a", text: "x" } },
-      }),
-    ) as RpcReply;
-    receipt = receiptOf(reply);
-    await writeFile(join(folder, "receipt.json"), JSON.stringify(receipt));
-    await first.kill();
-    const second = await startGateway(config, env);
-    try {
-      exported = await request(second, `/audit/export?session_id=${receipt.session_id}`);
-    } finally {
-      await second.stop();
-    }
-    key = (JSON.parse(exported) as { signing_key: { x: string } }).signing_key.x;
-    await writeFile(join(folder, "export.json"), exported);
-  });
-  after(async () => {
-    await records.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const verify = (path: string, ...args: string[]) => cmcp(["verify", "--audit-bundle", path, "--json", ...args]);
-
-  test("0: it still verifies, as an open prefix", async () => {
-    const result = await verify(
-      join(folder, "export.json"),
-      "--allow-software-only",
-      "--trusted-key",
-      key,
-      "--receipt",
-      join(folder, "receipt.json"),
-    );
-    assert.equal(result.code, 0, result.stdout);
-    assert.deepEqual([printed(result).outcome, printed(result).completeness], ["accepted", "open prefix"]);
-    assert.deepEqual(
-      printed(result)
-        .checks.filter(({ status }) => status !== "passed")
-        .map(({ name, status }) => [name, status]),
-      [["claim", "not-applicable"]],
-    );
-  });
-
-  test("10: without --allow-software-only, under another pinned key, or with a changed entry", async () => {
-    assert.deepEqual(failures(await verify(join(folder, "export.json"))), [
-      "software-only accepted SOFTWARE_ONLY_NOT_ACCEPTED",
-    ]);
-    assert.deepEqual(
-      failures(
-        await verify(
-          join(folder, "export.json"),
-          "--allow-software-only",
-          "--trusted-key",
-          randomBytes(32).toString("base64url"),
-        ),
-      ),
-      ["trusted key SIGNATURE_INVALID"],
-    );
-    const held = join(folder, "changed-receipt.json");
-    await writeFile(held, JSON.stringify({ ...receipt, sequence_number: 2 }));
-    assert.deepEqual(failures(await verify(join(folder, "export.json"), "--allow-software-only", "--receipt", held)), [
-      "receipt 2 signature RECEIPT_INVALID",
-    ]);
-    const path = join(folder, "changed.json");
-    await writeFile(path, changed(exported, '"tool_name":"send_message"', '"tool_name":"send_massage"'));
-    const result = await verify(path, "--allow-software-only");
-    assert.deepEqual([result.code, failures(result)], [10, ["audit chain CHAIN_BROKEN"]]);
-  });
-
-  test("30: a complete session's bundle is not such an export", async () => {
-    const path = join(folder, "complete.json");
-    await writeFile(path, changed(exported, '"incomplete":true', '"incomplete":false'));
-    const result = await verify(path, "--allow-software-only");
-    assert.deepEqual([result.code, failures(result)], [30, ["export form BUNDLE_MALFORMED"]]);
   });
 });

@@ -1,7 +1,7 @@
 import { createMCPClient } from "@ai-sdk/mcp";
 import { generateText, stepCountIs } from "ai";
 import { MockLanguageModelV4 } from "ai/test";
-import type { Agent, Transcript } from "./task.ts";
+import type { Agent, Task, Transcript } from "./task.ts";
 
 type Turn = Awaited<ReturnType<MockLanguageModelV4["doGenerate"]>>;
 type Message = MockLanguageModelV4["doGenerateCalls"][number]["prompt"][number];
@@ -32,6 +32,13 @@ function answersIn(prompt: readonly Message[]): Transcript["answers"] {
     });
 }
 
+/** Posts what the model was given last, and waits for the answer. */
+async function nextTurn({ turns }: Task, prompt: readonly Message[]): Promise<void> {
+  if (turns === undefined) return;
+  const { ok, status } = await fetch(turns, { method: "POST", body: answersIn(prompt).at(-1)?.text ?? "" });
+  if (!ok) throw new Error(`the script was not let on: ${status}`);
+}
+
 /** A run of the AI SDK whose model is a script. */
 export const aiSdkAgent: Agent = async (task) => {
   const client = await createMCPClient({
@@ -45,7 +52,15 @@ export const aiSdkAgent: Agent = async (task) => {
         "tool-calls",
       ),
     );
-    const model = new MockLanguageModelV4({ doGenerate: [...turns, turn([{ type: "text", text: "done" }], "stop")] });
+    const script = [...turns, turn([{ type: "text", text: "done" }], "stop")].values();
+    const model = new MockLanguageModelV4({
+      doGenerate: async ({ prompt }) => {
+        await nextTurn(task, prompt);
+        const { value, done } = script.next();
+        if (done === true) throw new Error("the script is at its end");
+        return value;
+      },
+    });
     const run = await generateText({
       model,
       tools: await client.tools(),

@@ -26,7 +26,13 @@ export function sentenceOf({ isError, content }: CallToolResult): string {
   return part.text;
 }
 
+interface Advice {
+  readonly code?: string;
+  readonly advice?: string;
+  readonly approval?: { readonly approval_id: string };
+}
+
 /** What a refusal says to programs. */
-export function adviceOf({ _meta: meta }: CallToolResult): { code?: string; advice?: string } | undefined {
-  return meta?.["cmcp.gateway/error"] as { code?: string; advice?: string } | undefined;
+export function adviceOf({ _meta: meta }: CallToolResult): Advice | undefined {
+  return meta?.["cmcp.gateway/error"] as Advice | undefined;
 }

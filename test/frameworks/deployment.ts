@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
@@ -29,17 +29,35 @@ const SCHEMA = `namespace cMCP {
 }
 `;
 
-/** A gateway in front of the records server, which may send messages inside the clinic alone. */
+/** A gateway in front of the records server. */
 export interface MessageGateway {
   /** The gateway's `/mcp`. */
   readonly url: string;
+  /** Its base URL. */
+  readonly base: string;
+  /** What it was launched with. */
+  readonly launchDigest: string;
   readonly token: string;
   readonly records: RecordsServer;
   close(): Promise<void>;
 }
 
+/** How such a gateway is started. */
+export interface MessageGatewaySettings {
+  /** `sealed` where it takes no token in the clear; `plain` unless said. */
+  readonly channel?: "plain" | "sealed";
+  /** Its rules; messages leave inside the clinic alone unless said. */
+  readonly policies?: string;
+  /** Members of the configuration's `enclave`, in YAML's flow style. */
+  readonly enclave?: string;
+}
+
 /** Starts the server and the gateway; `close` stops both. */
-export async function startMessageGateway(): Promise<MessageGateway> {
+export async function startMessageGateway({
+  channel = "plain",
+  policies: rules = POLICIES,
+  enclave = "",
+}: MessageGatewaySettings = {}): Promise<MessageGateway> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
@@ -55,14 +73,16 @@ export async function startMessageGateway(): Promise<MessageGateway> {
       recordsFingerprint: records.fingerprint,
     });
     const policies = join(folder, "deployment/policies");
-    await writeFile(join(policies, "everyday.cedar"), POLICIES);
+    await writeFile(join(policies, "everyday.cedar"), rules);
     await rm(join(policies, "records.cedar"));
     await writeFile(join(policies, "schema.cedarschema"), SCHEMA);
     await listenOnAnyPort(config);
+    await appendFile(config, `enclave: {channel: ${channel}${enclave === "" ? "" : `, ${enclave}`}}\n`);
     const token = randomBytes(32).toString("base64url");
     const gateway = await startGateway(config, developmentEnvironment(token));
     undo.push(() => gateway.stop());
-    return { url: gateway.mcp, token, records, close };
+    const { mcp: url, url: base, launch_digest: launchDigest } = gateway;
+    return { url, base, launchDigest, token, records, close };
   } catch (thrown) {
     await close();
     throw thrown;

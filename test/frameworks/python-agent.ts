@@ -6,7 +6,7 @@ import { ROOT } from "../gateway/deployment.ts";
 import type { Agent, Transcript } from "./task.ts";
 
 /** How long one run may take before it counts as hung. */
-const MAX_RUN_MS = 60_000;
+const MAX_RUN_MS = 300_000;
 
 /**
  * An agent written in Python, in the virtual environment of its lock.
@@ -18,7 +18,10 @@ export function pythonAgent(environment: string, script: string): Agent {
     const child = spawn(
       join(ROOT, ".cache/frameworks", environment, "venv/bin/python"),
       [join(import.meta.dirname, "python", script)],
-      { env: { PATH: process.env["PATH"], PYTHONUTF8: "1", NO_COLOR: "1" }, timeout: MAX_RUN_MS },
+      {
+        env: { PATH: process.env["PATH"], PYTHONUTF8: "1", NO_COLOR: "1", PYTHONDONTWRITEBYTECODE: "1" },
+        timeout: MAX_RUN_MS,
+      },
     );
     const ended = new Promise<number | null>((resolve, reject) => {
       child.once("error", reject);

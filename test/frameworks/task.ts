@@ -1,7 +1,14 @@
 /** One tool call that the script in place of a model makes. */
 export interface ScriptedCall {
   readonly tool: string;
-  readonly arguments: Readonly<Record<string, string | number>>;
+  readonly arguments: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+}
+
+/** A command that serves MCP over standard input and output, as clients' configurations have it. */
+export interface ServerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What an agent is told to do, in place of a model's own choices. */
@@ -9,11 +16,17 @@ export interface Task {
   /** The gateway's `/mcp`. */
   readonly url: string;
   readonly token: string;
+  /** What an agent that starts its servers starts in place of speaking to `url`. */
+  readonly server?: ServerCommand;
   /** `legacy` opens a session by `initialize`; `auto` leaves the protocol version to the client. */
   readonly mode: "auto" | "legacy";
   /** Whether a framework that lists the tools before every turn is told to list them once: a list may lose a tool during a run. */
   readonly listOnce: boolean;
   readonly calls: readonly ScriptedCall[];
+  /** Where the script posts what its model was given last, and waits, before each turn of the model; absent where it never waits. */
+  readonly turns?: string;
+  /** Whether the client tells servers that it shows URLs; it then posts each to `turns` and accepts. */
+  readonly showsUrls?: boolean;
 }
 
 /** What an agent's model was given, and how its run ended. */

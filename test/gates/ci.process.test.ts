@@ -21,6 +21,10 @@ const PLAYED = [
   "xxd",
   "strace",
   "pg_ctlcluster",
+  "zsh",
+  "fish",
+  "systemd-analyze",
+  "docker-compose",
   "python3",
   "sleep",
 ];
@@ -32,7 +36,10 @@ interface Run {
   readonly summary: string;
 }
 
-/** Runs the script where every program is played: `failing` are command lines and their exit codes, a number of times where one is given. */
+/**
+ * Runs the script where every program is played: `failing` are command lines and their exit codes, a number of times
+ * where one is given.
+ */
 function run(
   t: TestContext,
   {
@@ -92,13 +99,14 @@ const TARGETS = [
   "test-all",
   "demo",
   "conformance",
-  "hostile",
   "interop",
   "frameworks",
+  "hostile ARGS=--minutes=4",
   "vm-test",
   "vm-e2e",
   "image-repro",
   "image-container",
+  "host-image",
   "sbom",
   "analyse",
 ];
@@ -120,9 +128,10 @@ test("everything runs, what is missing is installed after the package lists were
   assert.deepEqual(packaging, [
     "apt-get -qq update",
     "apt-get -qq install -y --no-install-recommends jq",
+    "apt-get -qq install -y --no-install-recommends chromium",
     "apt-get -qq install -y --no-install-recommends buildah",
   ]);
-  for (const target of TARGETS) assert.match(done.summary, new RegExp(`^ran       make ${target}$`, "m"));
+  for (const target of TARGETS) assert.match(done.summary, new RegExp(`^ran       make ${target} \\(\\d+ s\\)$`, "m"));
   assert.match(done.summary, /^ran {7}dependency audit$/m);
   assert.doesNotMatch(done.summary, /LEFT OUT|NOT DONE|FAILED|!!!/);
 });
@@ -141,6 +150,7 @@ for (const [what, line, suite] of [
   ["a software TPM", "sh test/swtpm/install.sh", "software TPM"],
   ["golden firmware", "sh test/vectors/measure/download.sh", "golden firmware"],
   ["libvirt's schemas", "sh test/docs/libvirt.sh", "libvirt's schemas"],
+  ["a browser", "apt-get -qq install -y --no-install-recommends chromium", "browser"],
   ["buildah", "apt-get -qq install -y --no-install-recommends buildah", "buildah"],
   ["a machine that boots", "make vm-test", "make vm-test"],
 ] as const) {
@@ -168,22 +178,22 @@ test("what the machine says it cannot run is left out, and the summary says that
     "test-all",
     "demo",
     "conformance",
-    "hostile",
     "interop",
     "frameworks",
+    "hostile ARGS=--minutes=4",
     "sbom",
     "analyse",
   ]);
-  assert.match(debian.summary, /^LEFT OUT {2}software TPM, .*CMCP_CI_WITHOUT_DEBIAN=1; this is no pass$/m);
+  assert.match(debian.summary, /^LEFT OUT {2}software TPM, .*browser: CMCP_CI_WITHOUT_DEBIAN=1; this is no pass$/m);
   assert.match(debian.summary, /^!!! SUITES ARE MISSING/m);
   const container = run(t, { environment: { CMCP_CI_WITHOUT_CONTAINER: "1", CMCP_CI_WITHOUT_LIBVIRT: "1" } });
   assert.equal(container.status, 0);
   assert.deepEqual(
     targets(container),
-    TARGETS.filter((target) => target !== "image-container"),
+    TARGETS.filter((target) => target !== "image-container" && target !== "host-image"),
   );
   assert.ok(!container.ran.includes("sh test/docs/libvirt.sh"));
-  assert.match(container.summary, /^LEFT OUT {2}make image-container: .*; this is no pass$/m);
+  assert.match(container.summary, /^LEFT OUT {2}make image-container, make host-image: .*; this is no pass$/m);
   for (const value of ["", "0"])
     assert.deepEqual(targets(run(t, { environment: { CMCP_CI_WITHOUT_DEBIAN: value } })), TARGETS);
 });

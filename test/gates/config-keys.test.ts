@@ -27,6 +27,9 @@ const SOURCES = ["packages/*/src/**/*.ts", "host-proxy/src/**/*.ts", "attestatio
 /** Where keys are declared, defaulted and measured, which reads none for what it means. */
 const DECLARING = /packages\/(?:launch\/src\/config\/(?:schema|measured)|identity\/src\/.*schema)\.ts$/;
 
+/** Members that a format of others has, and that mean nothing for a bundle that is measured (SPIFFE Trust Domain and Bundle, section 4.1). */
+const MEANINGLESS: ReadonlySet<string> = new Set(["spiffe_sequence", "spiffe_refresh_hint"]);
+
 const text = globSync(SOURCES, {
   cwd: ROOT,
   exclude: (path) => path.includes("node_modules") || path.endsWith(".test.ts"),
@@ -45,7 +48,7 @@ test("every configuration key is read by a source", () => {
   assert.ok(keys.size > 70, "the schema was read");
   assert.deepEqual(
     [...keys].filter((key) => !isRead(key)),
-    [],
+    [...MEANINGLESS],
   );
-  assert.ok(!isRead("agent_manifest"), "a key that is in no source is not found");
+  assert.ok(!isRead("agent_passport"), "a key that is in no source is not found");
 });

@@ -30,7 +30,10 @@ export async function tpmArguments(
   return ["--evidence", evidencePath, "--appraisal-policy", policyPath];
 }
 
-/** How an auditor accepts the development gateway that a test has: for what it is, and in a machine only with evidence of the published image and of its launch. */
+/**
+ * How an auditor accepts the development gateway that a test has: for what it is, and in a machine only with evidence
+ * of the published image and of its launch.
+ */
 export async function platformArguments(gateway: Gateway, audited: Audited): Promise<string[]> {
   if ((await clientOf(gateway, audited.token).json("/v1/status"))["platform"] === "software-only")
     return ["--allow-software-only"];

@@ -9,16 +9,20 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A command that does not end by then is killed: one that should have been refused may be serving. */
+/** Unless a test gives it longer, a command that does not end by then is killed: one that should have been refused may be serving. */
 const LONGEST_MS = 120_000;
 
 /** Runs `cmcp` as it is shipped. */
-export function cmcp(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> {
+export function cmcp(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  longestMs = LONGEST_MS,
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", CLI, ...args],
-      { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env }, timeout: LONGEST_MS },
+      { env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env }, timeout: longestMs },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
         resolve({ code, stdout, stderr });

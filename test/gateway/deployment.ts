@@ -57,6 +57,8 @@ export interface ToolEntry {
   readonly complianceDomain?: string;
   readonly consequential?: boolean;
   readonly integrity?: "trusted" | "untrusted";
+  /** More of its server, such as how it is trusted. */
+  readonly server?: JsonObject;
 }
 
 function catalogEntry(tool: ToolEntry): JsonObject {
@@ -73,6 +75,7 @@ function catalogEntry(tool: ToolEntry): JsonObject {
       transport: tool.transport ?? "streamable-http",
       ...(tool.fingerprint === undefined ? {} : { tls_fingerprint: tool.fingerprint }),
       ...(tool.integrity === undefined ? {} : { integrity: tool.integrity }),
+      ...tool.server,
     },
     approved_definition: definition,
     definition_hash: definitionHash(definition),

@@ -19,8 +19,14 @@ const POLICY_WORKER = pathToFileURL(join(BUNDLE, "policy-worker.cjs"));
 /** Most streams of the enclave to the services of its host. */
 const MAX_STREAMS = 1_408;
 
+/** What a test chooses of an enclave: its monotonic clock in milliseconds, and how many requests a key to seal to opens before another takes its place. */
+interface EnclaveSettings {
+  readonly monotonic?: () => number;
+  readonly requestsOfKey?: number;
+}
+
 /** Launches the enclave in this process; host and enclave still speak frames over Unix sockets. */
-async function inProcessLauncher(monotonic: () => number): Promise<Launcher> {
+async function inProcessLauncher({ monotonic = () => performance.now(), ...rest }: EnclaveSettings): Promise<Launcher> {
   const directory = await makeRuntimeDirectory();
   return {
     placement: { launcher: "process", isolation: "none", measuredBy: "nothing" },
@@ -39,6 +45,7 @@ async function inProcessLauncher(monotonic: () => number): Promise<Launcher> {
         spawner: null,
         platform: { machine: thisMachine },
         monotonic,
+        ...rest,
       });
       const listener = await listenAt(directory.enclaveSocket, "", (stream) =>
         serveStream(stream, (exchange) => enclave.accept(exchange)),
@@ -61,15 +68,16 @@ async function inProcessLauncher(monotonic: () => number): Promise<Launcher> {
   };
 }
 
-async function start(inputs: LaunchInputs, lines: string[], monotonic: () => number): Promise<Host> {
+async function start(inputs: LaunchInputs, lines: string[], settings: EnclaveSettings): Promise<Host> {
   return await startHost({
     listen: inputs.host.listen,
     launch: inputs.document,
     provision: inputs.provision,
+    trees: inputs.stdioTrees,
     egressAllow: inputs.egressTargets.map(({ host, port }) => `${host}:${port}`),
     storePath: inputs.paths.auditDb,
     witnesses: inputs.witnesses,
-    enclave: await inProcessLauncher(monotonic),
+    enclave: await inProcessLauncher(settings),
     log: createLog({ level: "info", destination: { write: (line) => void lines.push(line) } }),
   });
 }
@@ -81,19 +89,19 @@ export type StartsGateway = (config: string, env: Record<string, string>) => Pro
  * Starts a gateway in this process, with the interface of one that has processes; in the suite of machines it is one in a machine.
  * Signals, namespaces, stdio servers and crashes are for {@link startGateway}.
  *
- * @param monotonic the enclave's monotonic clock, in milliseconds; a machine has its own
+ * @param settings the enclave's; a machine has its own
  * @throws StartRefused when the start is refused
  */
 export async function startInProcess(
   config: string,
   env: Record<string, string>,
-  monotonic: () => number = () => performance.now(),
+  settings: EnclaveSettings = {},
 ): Promise<Gateway> {
   if (IN_MACHINE) return await startGateway(config, env);
   const lines: string[] = [];
   try {
     const inputs = await readLaunchInputs(config, env);
-    const host = await start(inputs, lines, monotonic);
+    const host = await start(inputs, lines, settings);
     const url = `http://${host.address.host}:${host.address.port}`;
     return {
       url,

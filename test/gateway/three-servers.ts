@@ -54,7 +54,8 @@ async function approvedTools(server: JsonObject, transport: Transport): Promise<
   });
 }
 
-async function stdioServer(name: string, tree: string, args: readonly string[]): Promise<JsonObject[]> {
+/** Lays a published server out in `tree`, and approves every tool as it has them. */
+export async function stdioServer(name: string, tree: string, args: readonly string[]): Promise<JsonObject[]> {
   const package_ = `@modelcontextprotocol/${name}`;
   await mkdir(tree, { recursive: true });
   await chmod(tree, 0o755);

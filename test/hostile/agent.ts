@@ -13,7 +13,14 @@ export type Outcome =
   | { readonly kind: "silence" }
   /** The enclave gave no HTTP answer but said why. */
   | { readonly kind: "error-frame"; readonly code: string }
-  | { readonly kind: "answer"; readonly status: number; readonly handle: string | null; readonly text: string };
+  /** `opened` is an answer that was sealed, and so no word of the host. */
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly handle: string | null;
+      readonly text: string;
+      readonly opened?: true;
+    };
 
 /** One request as an agent means it. */
 export interface Request {
@@ -25,7 +32,12 @@ export interface Request {
 }
 
 /** What went wrong on the way, rather than in the enclave. */
-const ON_THE_WAY: ReadonlySet<string> = new Set(["WIRE_CLOSED", "WIRE_UNREACHABLE", "REQUEST_CANCELLED", "OVERLOADED"]);
+export const ON_THE_WAY: ReadonlySet<string> = new Set([
+  "WIRE_CLOSED",
+  "WIRE_UNREACHABLE",
+  "REQUEST_CANCELLED",
+  "OVERLOADED",
+]);
 
 /** Requests under way, which lose their patience when something comes to a standstill. */
 export class Patience {

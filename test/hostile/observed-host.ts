@@ -21,7 +21,10 @@ import { ExchangePool, unixDialer } from "@cmcp/wire";
 
 const ENTRY = fileURLToPath(new URL("../../packages/cli/dist/enclave/enclave.cjs", import.meta.url));
 
-/** Called at every point of a call that the host can see, in order; throwing there is the host failing there. The host goes on when it returns. */
+/**
+ * Called at every point of a call that the host can see, in order; throwing there is the host failing there. The host
+ * goes on when it returns.
+ */
 export type Observe = (point: string) => void | Promise<void>;
 
 type Batch = Parameters<SqliteStore["append"]>[0];
@@ -173,7 +176,7 @@ export async function startObservedHost(
       running.add(enclave);
       link.started();
       await link.launch(inputs.document);
-      await link.provision(inputs.provision);
+      if (inputs.provision !== null) await link.provision(inputs.provision);
       link.ready();
       return enclave;
     },

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import { buildProvision, type Provision } from "@cmcp/launch";
+import { buildProvision, type Provision } from "@cmcp/provision/message";
 import { deployQuickstart } from "../gateway/deployment.ts";
 import { startObservedHost, type ObservedHost } from "./observed-host.ts";
 import { entriesIn, readStored, recordsIn } from "./stored-records.ts";

@@ -48,6 +48,10 @@ function mcpServer(reached: Reached): McpServer {
     reached("erase_record", mark);
     return { content: [{ type: "text", text: `erased ${mark}` }] };
   });
+  server.registerTool("pay_invoice", { description: "pay_invoice.", inputSchema: INPUT }, ({ mark }) => {
+    reached("pay_invoice", mark);
+    return { content: [{ type: "text", text: `paid ${mark}` }] };
+  });
   return server;
 }
 
@@ -71,6 +75,7 @@ function toolsAt(url: string, fingerprint: string): ToolEntry[] {
     { ...entry, name: "send_message" },
     { ...entry, name: "get_patient_record", outputSchema: output, sensitivityLevel: "hipaa_phi" },
     { ...entry, name: "erase_record" },
+    { ...entry, name: "pay_invoice" },
   ];
 }
 

@@ -3,9 +3,9 @@
  * highest label. What it cannot see is a log that ended earlier.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { History } from "@cmcp/audit";
 import { CmcpError } from "@cmcp/boundary";
@@ -38,6 +38,8 @@ describe("a host that shows another log than the one that was left", () => {
   let left: Batches;
   /** How many batches the first enclave stored. */
   let early = 0;
+  /** What two enclaves of another origin left after the same. */
+  let foreign: Batches;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "cmcp-shown-"));
     records = await startRecordsServer();
@@ -46,10 +48,22 @@ describe("a host that shows another log than the one that was left", () => {
       recordsPort: records.port,
       recordsFingerprint: records.fingerprint,
     });
-    const host = await startObservedHost(config, ENVIRONMENT);
+    ({ left, early } = await leftBy(config));
+    const other = join(dirname(config), "other.yaml");
+    await writeFile(other, `${await readFile(config, "utf8")}log: {origin: elsewhere.example/0}\n`);
+    ({ left: foreign } = await leftBy(other));
+  });
+  after(async () => {
+    await records.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function leftBy(path: string): Promise<{ readonly left: Batches; readonly early: number }> {
+    const host = await startObservedHost(path, ENVIRONMENT);
+    let first = 0;
     try {
       for (const body of [MESSAGE, RECORD]) {
-        early = host.store.batches.length;
+        first = host.store.batches.length;
         const enclave = await host.startEnclave();
         assert.equal((await host.request("POST", "/mcp", body)).status, 200);
         const drain = await host.pool.open({ t: "drain" });
@@ -58,15 +72,11 @@ describe("a host that shows another log than the one that was left", () => {
         for await (const _ of drain.body); // how many sessions could not be closed
         await enclave.stop();
       }
-      left = [...host.store.batches];
+      return { left: [...host.store.batches], early: first };
     } finally {
       await host.close();
     }
-  });
-  after(async () => {
-    await records.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  }
 
   interface Start {
     readonly history: History;
@@ -175,6 +185,43 @@ describe("a host that shows another log than the one that was left", () => {
         showOtherwise(store, (record) =>
           record.kind === "snapshot" && oldest !== undefined ? { ...oldest, index: record.index } : record,
         );
+      },
+    },
+    "the snapshot, with its parts, is that of another origin": {
+      reason: "no-snapshot",
+      both: true,
+      show: (store) => {
+        const theirs = foreign.flatMap(({ records: some }) => some);
+        assert.equal(theirs.length, size(), "both logs have the same kinds of records, each at its place");
+        showOtherwise(store, (record) => {
+          const { kind, header, body } = theirs[record.index] ?? record;
+          assert.equal(kind, record.kind);
+          return kind.startsWith("snapshot") ? { ...record, header, body } : record;
+        });
+      },
+    },
+    "the snapshot is said to be behind the end of the log": {
+      reason: "no-snapshot",
+      show: (store) => {
+        store.latest = () => Promise.resolve(size() + 1);
+      },
+    },
+    "the snapshot is of more records than the log has": {
+      reason: "no-snapshot",
+      show: (store) =>
+        showOtherwise(store, (record) => {
+          if (record.kind !== "snapshot") return record;
+          const said = JSON.parse(Buffer.from(record.body).toString()) as { at: number };
+          return { ...record, body: Buffer.from(JSON.stringify({ ...said, at: said.at + size() })) };
+        }),
+    },
+    "the head's signature is another": {
+      reason: "unbelieved",
+      show: async (store) => {
+        const head = (await store.head()) ?? { size: 0, note: "" };
+        const note = head.note.replace(/.{8}\n$/, (end) => `${end.startsWith("A") ? "B" : "A"}${end.slice(1)}`);
+        assert.notEqual(note, head.note);
+        store.head = () => Promise.resolve({ ...head, note });
       },
     },
     "a record of the tail is hidden, with the snapshot": {

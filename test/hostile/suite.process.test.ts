@@ -13,12 +13,15 @@ import { checkClaim, checkExport, type Held } from "./oracle/documents.ts";
 import { newMark } from "./oracle/marks.ts";
 import { RecordOracle } from "./oracle/record.ts";
 import { AgentSteps } from "./run/agent-steps.ts";
+import { HostActs } from "./run/host-acts.ts";
 import { runSchedule } from "./run/run.ts";
+import { settle } from "./run/settle.ts";
 import { AgentState, type SeenSession } from "./run/state.ts";
-import type { AgentAct, HostAct } from "./schedule/acts.ts";
+import { SEALED_LIES, type AgentAct, type HostAct } from "./schedule/acts.ts";
 import { arrivals, World } from "./world.ts";
 
-const call = (tool: Extract<AgentAct, { kind: "call" }>["tool"], label: string | null = null): AgentAct => ({
+type Call = Extract<AgentAct, { kind: "call" }>;
+const call = (tool: Call["tool"], label: string | null = null): Call => ({
   side: "agent",
   kind: "call",
   agent: 0,
@@ -211,6 +214,40 @@ describe("schedules of a hostile host", () => {
     } finally {
       await other.close();
     }
+  });
+
+  /** Whether the call that a host tells a lie about reaches its server all the same. */
+  const reaches: Readonly<Record<(typeof SEALED_LIES)[number], boolean>> = {
+    replay: true,
+    reorder: false,
+    truncate: false,
+    splice: false,
+    swap: false,
+    "answer-swap": true,
+    "answer-cut": true,
+    "stale-key": false,
+  };
+  for (const lie of SEALED_LIES)
+    test(`sealed bytes that a host moves, ${lie}: nothing of what was changed is acted on, and nothing twice`, async () => {
+      const before = world.reached.size;
+      const sealed = { ...call("send_message"), sealed: true };
+      assert.deepEqual(await run([sealed]), []);
+      world.host.lies.arm({ side: "host", kind: "sealed", lie, skip: 1, at: 1_000 });
+      const findings = await run([sealed, { ...sealed, agent: 1 }]);
+      // To the agents nobody has lied, as the schedule has no act of a host.
+      assert.deepEqual(rulesOf(findings), lie === "replay" ? [] : ["honest"]);
+      // The test's own principal calls at the end of each run.
+      assert.equal(world.reached.size - before, reaches[lie] ? 5 : 4);
+    });
+
+  test("a sealed call that reaches its server twice is found", async () => {
+    const [index] = world.principals() ?? [0];
+    const steps = new AgentSteps(world, [new AgentState(index), new AgentState(index + 1)], false);
+    const mark = newMark();
+    steps.sealed.add(mark);
+    world.reached.set(mark, 2);
+    await settle(world, steps, new HostActs(world, steps));
+    assert.deepEqual(rulesOf(world.findings()), ["replay"]);
   });
 
   test("payload in cleartext towards a server and an end that nobody asked for are found", async () => {

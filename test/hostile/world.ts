@@ -10,6 +10,7 @@ import { Impostors } from "./host/relay.ts";
 import type { Find, Finding, Rule } from "./oracle/finding.ts";
 import { MARK } from "./oracle/marks.ts";
 import { shownPast, type AnsweredScan, type ReceivedLog, type ShownPast } from "./oracle/past.ts";
+import { ApprovalOracle, APPROVED_TOOL } from "./oracle/approvals.ts";
 import { RecordOracle } from "./oracle/record.ts";
 import { SECRET, startToolServer, type ToolServer } from "./server.ts";
 
@@ -20,6 +21,7 @@ const OVERLAP = 64;
 export class World {
   readonly host: HostileHost;
   readonly record: RecordOracle;
+  readonly approvals: ApprovalOracle;
   readonly deployed: Deployed;
   readonly impostors: Impostors;
   readonly patience = new Patience();
@@ -38,6 +40,7 @@ export class World {
   private constructor(parts: {
     host: HostileHost;
     record: RecordOracle;
+    approvals: ApprovalOracle;
     deployed: Deployed;
     impostors: Impostors;
     patience: Patience;
@@ -50,6 +53,7 @@ export class World {
     this.seen = parts.seen;
     this.host = parts.host;
     this.record = parts.record;
+    this.approvals = parts.approvals;
     this.deployed = parts.deployed;
     this.impostors = parts.impostors;
     this.patience = parts.patience;
@@ -68,7 +72,12 @@ export class World {
     const find: Find = (rule, what) => findings.push({ rule, what });
     const record = new RecordOracle(find);
     const reached = new Map<string, number>();
-    const server: ToolServer = await startToolServer(arrivals(record, reached, find));
+    const approvals = new ApprovalOracle(find);
+    const arrived = arrivals(record, reached, find);
+    const server: ToolServer = await startToolServer((tool, mark) => {
+      arrived(tool, mark);
+      if (tool === APPROVED_TOOL) approvals.reached(mark);
+    });
     close.push(() => server.close());
     const impostors = await Impostors.start();
     close.push(() => impostors.close());
@@ -79,9 +88,13 @@ export class World {
     const host = await HostileHost.start(inputs, impostors, {
       arrived: (records, head) => {
         record.arrived(records);
+        approvals.arrived(records);
         record.signed(head);
       },
-      acknowledged: (records) => record.acknowledged(records),
+      acknowledged: (records) => {
+        record.acknowledged(records);
+        approvals.acknowledged(records);
+      },
       forked: (first) => find("record", `records came for index ${first} that do not continue the log`),
       headShown: (head) => shown.head(head),
       shown: (filter, records) => shown.take(filter, records),
@@ -92,7 +105,19 @@ export class World {
     close.push(() => host.close());
     const refused = await host.startEnclave();
     if (refused !== null) throw new Error(`the enclave refused its launch: ${refused}`);
-    return new World({ host, record, deployed: inputs, impostors, patience, reached, close, findings, shown, seen });
+    return new World({
+      host,
+      record,
+      approvals,
+      deployed: inputs,
+      impostors,
+      patience,
+      reached,
+      close,
+      findings,
+      shown,
+      seen,
+    });
   }
 
   readonly find: Find = (rule: Rule, what: string) => {

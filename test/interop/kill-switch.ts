@@ -36,7 +36,10 @@ async function stoppedRecord(folder: string): Promise<SessionRecord & { readonly
   }
 }
 
-/** The public verifier accepts the claim of a session that the kill switch stopped, and the receipt of the refusal after it. Returns the number of differences. */
+/**
+ * The public verifier accepts the claim of a session that the kill switch stopped, and the receipt of the refusal
+ * after it. Returns the number of differences.
+ */
 export async function compareKillSwitch(folder: string): Promise<number> {
   const record = await stoppedRecord(folder);
   const comparison = new Comparison();

@@ -2,6 +2,8 @@ import { mkdir, writeFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { receiptOf, startFixture } from "../gateway/fixture.ts";
 import { startGateway } from "../gateway/gateway.ts";
+import { newOperator, resetAfter } from "../gateway/operator.ts";
+import { startDeployment } from "../gateway/principals.ts";
 import { script } from "./python.ts";
 
 /** One side's record: the files of one software-only session. */
@@ -39,6 +41,30 @@ export async function ourRecord(folder: string): Promise<SessionRecord & { reado
     };
   } finally {
     await fixture.close();
+  }
+}
+
+/** The claim and bundle of a session that an operator reset twice. */
+export async function resetRecord(folder: string): Promise<SessionRecord> {
+  const operator = newOperator();
+  const deployment = await startDeployment({ alice: null }, [`operator_keys: [${operator.publicKey}]`], startGateway);
+  try {
+    const agent = deployment.agent(deployment.tokenOf("alice"));
+    const ask = async (path: string, init: RequestInit = {}): Promise<string> => {
+      const answer = await agent.request(path, init);
+      if (answer.status !== 200) throw new Error(`${path}: HTTP ${answer.status}`);
+      return answer.text;
+    };
+    for (const sequence of [1, 2]) {
+      const receipt = receiptOf((await agent.call("get_patient_record", { patient_id: "P-1001" })).body);
+      const body = JSON.stringify(operator.sign(resetAfter(receipt, sequence)));
+      await ask(`/sessions/${receipt.session_id}/reset`, { method: "POST", body });
+    }
+    const { session_id: last } = receiptOf((await agent.call("send_message", { to: "a", text: "after" })).body);
+    const claim = await ask(`/sessions/${last}/close`, { method: "POST" });
+    return await written(folder, claim, await ask(`/audit/export?session_id=${last}`));
+  } finally {
+    await deployment.close();
   }
 }
 

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 lock=test/interop/python/requirements.txt
 cache=.cache/interop
 sh test/python/environment.sh interop "$lock" "$cache"
+sh test/python/environment.sh interop test/interop/python/manifest.txt .cache/interop-manifest
 
 # The examples are in the source distribution alone, which the lock pins beside the built package.
 if [ ! -d "$cache/examples" ]; then

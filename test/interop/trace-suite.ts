@@ -39,7 +39,10 @@ function failed(found: ReadonlyMap<string, string>): string {
   );
 }
 
-/** Our Trust Record passes level 0 and fails with one changed byte; both sides' claims fall short of it alike. Returns the number of differences. */
+/**
+ * Our Trust Record passes level 0 and fails with one changed byte; both sides' claims fall short of it alike. Returns
+ * the number of differences.
+ */
 export async function compareTraceSuite(
   theirs: SessionRecord,
   ours: SessionRecord & { readonly traceRecord: string },

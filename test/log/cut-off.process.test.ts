@@ -1,6 +1,7 @@
 /**
- * The attack that witnesses answer: cut A off, read on B, send on A. The host pauses A wherever it can see A, lets B go on from A's log and read what
- * raises the principal's label, and lets A go on. Witnesses, enclaves and the tool server are real.
+ * The attack that witnesses answer: cut A off, read on B, send on A. The host pauses A wherever it can see A, lets B
+ * go on from A's log and read what raises the principal's label, and lets A go on. Witnesses, enclaves and the tool
+ * server are real.
  */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";

@@ -17,6 +17,9 @@ const TABLES = `
     origin TEXT NOT NULL, key TEXT NOT NULL, FOREIGN KEY(origin) REFERENCES log(origin));
 `;
 
+/** Ports tried before it is given up. */
+const MAX_PORTS = 5;
+
 /** One witness, in a folder of its own. */
 export class Litewitness {
   readonly #folder: string;
@@ -44,20 +47,37 @@ export class Litewitness {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
     const socket = join(folder, "agent");
     const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
-    while (!existsSync(socket)) await delay(10);
-    execFileSync("ssh-add", ["-q", key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: "ignore" });
-    const [, fingerprint = ""] = execFileSync("ssh-keygen", ["-l", "-f", `${key}.pub`], { encoding: "utf8" }).split(
-      " ",
-    );
-    const database = new DatabaseSync(join(folder, "witness.db"));
+    try {
+      await addKey(agent, socket, key);
+      const [, fingerprint = ""] = execFileSync("ssh-keygen", ["-l", "-f", `${key}.pub`], { encoding: "utf8" }).split(
+        " ",
+      );
+      new Litewitness(folder, { name, port: 0, fingerprint, agent }).accept(log);
+      for (let ports = 1; ; ports += 1) {
+        const witness = new Litewitness(folder, { name, port: await freePort(), fingerprint, agent });
+        try {
+          await witness.start();
+          return witness;
+        } catch (thrown) {
+          // Another process may have taken the port.
+          if (ports === MAX_PORTS) throw thrown;
+        }
+      }
+    } catch (thrown) {
+      // It would keep the test's process for good.
+      agent.kill();
+      throw thrown;
+    }
+  }
+
+  /** Has it know a log from the empty one on, as `witnessctl add-log` and `add-key` do. */
+  accept(log: VerifierKey): void {
+    const database = new DatabaseSync(join(this.#folder, "witness.db"));
     database.exec(TABLES);
     const empty = Buffer.from(sha256(new Uint8Array())).toString("base64");
     database.prepare("INSERT INTO log VALUES (?, 0, ?)").run(log.name, empty);
     database.prepare("INSERT INTO key VALUES (?, ?)").run(log.name, formatVerifierKey(log));
     database.close();
-    const witness = new Litewitness(folder, { name, port: await freePort(), fingerprint, agent });
-    await witness.start();
-    return witness;
   }
 
   get key(): VerifierKey {
@@ -109,6 +129,21 @@ export class Litewitness {
   async close(): Promise<void> {
     await this.kill();
     this.#agent.kill();
+  }
+}
+
+/** Hands a key to an agent, which takes none for a moment after its socket is there. */
+async function addKey(agent: ChildProcess, socket: string, key: string): Promise<void> {
+  for (;;) {
+    try {
+      if (existsSync(socket)) {
+        execFileSync("ssh-add", ["-q", key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: "ignore" });
+        return;
+      }
+    } catch (thrown) {
+      if (agent.exitCode !== null || agent.signalCode !== null) throw thrown;
+    }
+    await delay(10);
   }
 }
 

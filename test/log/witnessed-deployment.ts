@@ -4,7 +4,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openLogKey } from "@cmcp/host-proxy";
-import { formatVerifierKey } from "@cmcp/log";
+import { formatVerifierKey, type VerifierKey } from "@cmcp/log";
 import { temporaryDirectory } from "../../host-proxy/src/testing/temporary-directory.ts";
 import { deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
@@ -20,7 +20,11 @@ export interface WitnessedDeployment {
   /** Three, of which two are a quorum. */
   readonly witnesses: readonly Litewitness[];
   readonly policy: string;
+  /** By which the witnesses know the log. */
+  readonly logKey: VerifierKey;
   readonly records: RecordsServer;
+  /** Makes the key of another log in place of this one, and has witnesses accept it. */
+  readonly acceptLog: (witnesses: readonly Litewitness[], origin: string) => Promise<void>;
 }
 
 /** Starts witnesses and a tool server, and deploys the quickstart over them. Everything ends with the test. */
@@ -51,5 +55,9 @@ export async function deployWitnessed(t: TestContext, waitMs: number): Promise<W
   const log = { origin: ORIGIN, witnesses: policy, witness_wait_ms: waitMs };
   // JSON is YAML.
   await appendFile(config, `log: ${JSON.stringify(log)}\nwitness_urls: ${JSON.stringify(Object.fromEntries(urls))}\n`);
-  return { config, folder, witnesses, policy, records };
+  const acceptLog: WitnessedDeployment["acceptLog"] = async (accepting, origin) => {
+    const { verifierKey: key } = await openLogKey(join(folder, "log.key"), origin);
+    for (const witness of accepting) witness.accept(key);
+  };
+  return { config, folder, witnesses, policy, logKey: verifierKey, records, acceptLog };
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { ROOT } from "../gateway/deployment.ts";
-import { EQUIVALENT, type Equivalent } from "./equivalent.ts";
+import { EQUIVALENT } from "./equivalent.ts";
+import type { Equivalent } from "./equivalent/equivalent-mutant.ts";
 import { lineOf, nameOf, type Mutant } from "./mutant.ts";
 import type { Judged } from "./packages.ts";
 import type { Project } from "./project.ts";
 
-/** A mutant as reports and `equivalent.ts` name it. */
+/** A mutant as reports and `equivalent/` name it. */
 export interface Described {
   readonly file: string;
   readonly line: { readonly number: number; readonly text: string };

@@ -19,7 +19,7 @@ export function mutated(source: string, { start, end, replacement }: Mutant): st
   return source.slice(0, start) + replacement + source.slice(end);
 }
 
-/** How a report names a mutant, and how `equivalent.ts` does: it holds while the line stays, wherever it moves. */
+/** How a report names a mutant, and how `equivalent/` does: it holds while the line stays, wherever it moves. */
 export function nameOf(source: string, mutant: Mutant): string {
   const { start, end, replacement, operator } = mutant;
   return `${operator}: ${oneLine(source.slice(start, end))} → ${oneLine(replacement) || "(nothing)"}`;

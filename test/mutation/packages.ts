@@ -22,11 +22,21 @@ export const JUDGED: readonly Judged[] = [
     "inspection",
     "audit",
     "log",
+    "claim",
     "appraise",
     "findings",
     "flows",
     "limits",
   ].map(packaged),
+  {
+    name: "seal",
+    sources: "packages/seal/src",
+    tests: ["packages/seal/src/**/*.test.ts", "test/seal/*.test.ts"],
+  },
   { name: "attestation", sources: "attestation/src", tests: ["attestation/src/**/*.test.ts"] },
-  { name: "call", sources: "packages/enclave/src/call", tests: ["packages/enclave/src/**/*.test.ts"] },
+  ...["call", "record"].map((name) => ({
+    name,
+    sources: `packages/enclave/src/${name}`,
+    tests: ["packages/enclave/src/**/*.test.ts"],
+  })),
 ];

@@ -6,9 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ROOT, deployQuickstart, listenOnAnyPort } from "../gateway/deployment.ts";
 import { receiptOf, type RpcReply } from "../gateway/fixture.ts";
 import { developmentEnvironment, startGateway } from "../gateway/gateway.ts";
+import { startEverythingServer } from "../servers/everything-server.ts";
 import { startRecordsServer, type RecordsServer } from "../servers/records-server.ts";
 
 const TOKEN = "pack-test-token-pack-test-token-123456";
@@ -69,6 +72,35 @@ describe("the packed command line", () => {
     });
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /^cmcp: needs Node 22\.19 or newer, and this is 20\.20\.2; [^\n]+\n$/);
+  });
+
+  test("writes a deployment in front of a server, starts it, and serves the official client", async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, "packages/cli/package.json"), "utf8")) as {
+      version: string;
+    };
+    assert.match((await run(["--version"])).stdout, new RegExp(`^cmcp ${version.replaceAll(".", "\\.")} `));
+    const everything = await startEverythingServer();
+    const url = `http://127.0.0.1:${everything.port}/mcp`;
+    const approved = ["--approved-by", "you@example.com", "--listen", "127.0.0.1:0", "--server", url, "--read", "echo"];
+    const made = await run(["init", "gateway", ...approved]);
+    assert.equal(made.code, 0, made.stderr);
+    const config = join(folder, "gateway/cmcp-config.yaml");
+    const environment = { CMCP_DEV_MODE: "1" };
+    assert.equal((await run(["validate-config", "--config", config], environment)).code, 0);
+    const gateway = await startGateway(config, environment, { entry: join(folder, "node_modules/.bin/cmcp") });
+    try {
+      const authorization = `Bearer ${(await readFile(join(folder, "gateway/agent-token"), "utf8")).trim()}`;
+      const client = new Client({ name: "agent", version: "1" });
+      await client.connect(
+        new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization } } }),
+      );
+      const { content } = await client.callTool({ name: "echo", arguments: { message: "hello" } });
+      assert.match(JSON.stringify(content), /Echo: hello/);
+      await client.close();
+    } finally {
+      assert.equal(await gateway.stop(), 0);
+      await everything.close();
+    }
   });
 
   test("starts, serves a call, and verifies its claim", async () => {

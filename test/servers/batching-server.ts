@@ -3,7 +3,10 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 
-/** A server of the old HTTP with SSE that sends a call's progress and result as one JSON-RPC batch; its path names the protocol version it speaks. */
+/**
+ * A server of the old HTTP with SSE that sends a call's progress and result as one JSON-RPC batch; its path names the
+ * protocol version it speaks.
+ */
 export interface BatchingServer {
   url(version: string): string;
   close(): Promise<void>;

@@ -28,7 +28,10 @@ const entry = join(
 /** Ports tried before it is given up. */
 const MAX_PORTS = 5;
 
-/** Starts the reference server `@modelcontextprotocol/server-everything` over streamable HTTP, on another port where somebody else took the first. */
+/**
+ * Starts the reference server `@modelcontextprotocol/server-everything` over streamable HTTP, on another port where
+ * somebody else took the first.
+ */
 export async function startEverythingServer(): Promise<ServerProcess> {
   for (let ports = 1; ; ports += 1) {
     const started = await startAt(await freePort());

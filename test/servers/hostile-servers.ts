@@ -1,10 +1,12 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import type { ServerCertificate } from "./certificate.ts";
 
 /** A raw TCP server that speaks just enough HTTP to misbehave. */
 export interface RawServer {
   readonly url: string;
+  /** Shows another certificate from now on, and closes what is open. */
+  renew(certificate: Pick<ServerCertificate, "cert" | "key">): void;
   close(): Promise<void>;
 }
 
@@ -31,7 +33,8 @@ function initialized(id: number | null): string {
 }
 
 /**
- * Answers the handshake properly, `tools/list` with one tool or with `pages`, and hands every `tools/call` to `misbehave`; over TLS when it has a certificate.
+ * Answers the handshake properly, `tools/list` with one tool or with `pages`, and hands every `tools/call` to
+ * `misbehave`; over TLS when it has a certificate.
  * @param pages result of `tools/list` for a cursor
  */
 export async function startRawServer(
@@ -77,6 +80,10 @@ export async function startRawServer(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `${certificate === null ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
+    renew: (next) => {
+      if (server instanceof TlsServer) server.setSecureContext(next);
+      for (const socket of sockets) socket.destroy();
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -1,9 +1,10 @@
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:https";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
+import type { TLSSocket } from "node:tls";
 import * as z from "zod";
 import { makeServerCertificate } from "./certificate.ts";
 
@@ -49,8 +50,12 @@ function mcpServer(calls: { tool: string; arguments: object }[]): McpServer {
   return server;
 }
 
-/** Starts a real MCP server over TLS whose tools return made-up patient records and send messages nowhere. */
-export async function startRecordsServer(port = 0): Promise<RecordsServer> {
+/**
+ * Starts a real MCP server over TLS whose tools return made-up patient records and send messages nowhere.
+ * @param admits whether it serves who shows a certificate of this key (SHA-256 of the SPKI, base64url; `null` without one); without it
+ *   everybody is served, and nobody asked for a certificate
+ */
+export async function startRecordsServer(port = 0, admits?: (key: string | null) => boolean): Promise<RecordsServer> {
   const certificate = await makeServerCertificate();
   const calls: { tool: string; arguments: object }[] = [];
   const transports = new Map<string, StreamableHTTPServerTransport>();
@@ -68,7 +73,14 @@ export async function startRecordsServer(port = 0): Promise<RecordsServer> {
     return transport;
   };
 
-  const server: Server = createServer({ cert: certificate.cert, key: certificate.key }, (request, response) => {
+  // Certificates are judged by their key alone, so no authority has to have signed them.
+  const asks = admits === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
+  const tls = { cert: certificate.cert, key: certificate.key, ...asks };
+  const server: Server = createServer(tls, (request, response) => {
+    if (admits !== undefined && !admits(keyShown(request.socket as TLSSocket))) {
+      response.writeHead(403).end();
+      return;
+    }
     transportFor(request)
       .then((transport) => transport.handleRequest(request, response))
       .catch(() => response.destroy());
@@ -83,4 +95,11 @@ export async function startRecordsServer(port = 0): Promise<RecordsServer> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** The key of the client's certificate, which it has proven to hold; `null` where it showed none. */
+function keyShown(socket: TLSSocket): string | null {
+  const shown = socket.getPeerX509Certificate();
+  const spki = shown?.publicKey.export({ type: "spki", format: "der" });
+  return spki === undefined ? null : hash("sha256", spki, "base64url");
 }

@@ -5,7 +5,10 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { JsonObject } from "@cmcp/boundary";
 
-/** A server of MCP 2026-07-28 with the Tasks extension, as its specification has it: one tool, which becomes a task where the client can take one, and needs input first for the topic `asks`. */
+/**
+ * A server of MCP 2026-07-28 with the Tasks extension, as its specification has it. Its one tool becomes a task where
+ * the client can take one, and needs input first for the topics `asks` and `who`: its state alone, or a name.
+ */
 export interface TasksServer {
   readonly url: string;
   /** Every message it got, in order. */
@@ -26,6 +29,12 @@ const AT = "2026-08-01T00:00:00Z";
 export const SLOW_TOOL: { readonly name: string; readonly inputSchema: JsonObject } = {
   name: "slow",
   inputSchema: { type: "object", properties: { topic: { type: "string" } } },
+};
+
+/** What it asks for the topic `who`. */
+export const NAME: JsonObject = {
+  method: "elicitation/create",
+  params: { message: "Who?", requestedSchema: { type: "object", properties: { name: { type: "string" } } } },
 };
 
 function answer(
@@ -56,6 +65,8 @@ function answer(
     case "tools/call": {
       if ((params.arguments as JsonObject).topic === "asks" && params.inputResponses === undefined)
         return { result: { resultType: "input_required", inputRequests: {}, requestState: "the server's own" } };
+      if ((params.arguments as JsonObject).topic === "who" && params.inputResponses === undefined)
+        return { result: { resultType: "input_required", inputRequests: { name: NAME }, requestState: "its own" } };
       if (capabilities[EXTENSION] === undefined) return { result: { content: [{ type: "text", text: "at once" }] } };
       const made = randomUUID();
       ids.add(made);

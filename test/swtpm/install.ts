@@ -27,7 +27,10 @@ const command = join(target, "usr/bin/swtpm");
 /** Hashes of the packages that are unpacked; written last. */
 const stamp = join(target, "packages");
 
-/** Installs unless the lock file's packages are unpacked already. @throws CmcpError as {@link Toolchain.unpacked} and {@link Toolchain.run} */
+/**
+ * Installs unless the lock file's packages are unpacked already.
+ * @throws CmcpError as {@link Toolchain.unpacked} and {@link Toolchain.run}
+ */
 async function install(): Promise<void> {
   const { lock, cache } = openInputs(join(ROOT, ".cache/image"));
   const packages = PACKAGES.map((name) => packageNamed(lock, name));

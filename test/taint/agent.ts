@@ -23,18 +23,23 @@ export interface Sending {
 const VERSION = "2026-07-28";
 const META = "io.modelcontextprotocol";
 
+/** Where an agent's requests go, and what carries them. */
+export interface Endpoint {
+  readonly mcp: string;
+  readonly token: string;
+  readonly fetch: typeof globalThis.fetch;
+}
+
 /** An agent with a valid token that puts a marker into every place it can choose. */
 export class TaintingAgent {
-  readonly #mcp: string;
-  readonly #token: string;
+  readonly #endpoint: Endpoint;
   readonly #markers: Markers;
   readonly dialect: Dialect;
   #session: string | null = null;
   #requests = 0;
 
-  constructor(mcp: string, token: string, dialect: Dialect, markers: Markers) {
-    this.#mcp = mcp;
-    this.#token = token;
+  constructor(endpoint: Endpoint, dialect: Dialect, markers: Markers) {
+    this.#endpoint = endpoint;
     this.dialect = dialect;
     this.#markers = markers;
   }
@@ -123,10 +128,11 @@ export class TaintingAgent {
   }
 
   async #post(message: JsonObject, headers: Record<string, string>): Promise<{ response: Response }> {
-    const response = await fetch(this.#mcp, {
+    const { mcp, token, fetch } = this.#endpoint;
+    const response = await fetch(mcp, {
       method: "POST",
       headers: {
-        authorization: `Bearer ${this.#token}`,
+        authorization: `Bearer ${token}`,
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
         "user-agent": this.mark("user-agent"),

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import type { AuditEntry } from "@cmcp/audit";
-import { isJsonObject } from "@cmcp/boundary";
+import { commitmentTo, type AuditEntry } from "@cmcp/audit";
+import { commitmentOf, type CommittedField, type DisclosedCall } from "@cmcp/audit/schema";
+import { canonicalText, fromHex, isJsonObject } from "@cmcp/boundary";
 import type { GovernedMethod } from "@cmcp/mcp";
 import type { Dialect } from "./agent.ts";
 import { FLOWS, type Step } from "./flows.ts";
-import { answersHash, entryOf, receiptOf, requestHash, responseHash, withoutAnswers, type Ids } from "./oracle.ts";
+import {
+  committedAnswers,
+  committedRequest,
+  entryOf,
+  handedMessages,
+  receiptOf,
+  withoutAnswers,
+  type Ids,
+} from "./oracle.ts";
 import type { ServerEra } from "./offers.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { Scene } from "./scene.ts";
@@ -14,7 +23,10 @@ import type { Received } from "./server.ts";
 export const FOREIGN = ["none", "agent", "server"] as const;
 export type Foreign = (typeof FOREIGN)[number];
 
-/** One case of the suite: a method of the table, who speaks how, what the server makes of it, and who puts members where no shape has any. */
+/**
+ * One case of the suite: a method of the table, who speaks how, what the server makes of it, and who puts members
+ * where no shape has any.
+ */
 export interface Case {
   readonly method: GovernedMethod;
   readonly dialect: Dialect;
@@ -34,6 +46,7 @@ const TO_SERVER: readonly string[] = ["argument", "value", "answer"];
 const TO_AGENT: readonly string[] = [
   "text",
   "link-name",
+  "structured",
   "contents",
   "description",
   "prompt",
@@ -100,7 +113,7 @@ async function holdToRecord(
   received: readonly Received[],
 ): Promise<void> {
   const receipts = steps.map(({ exchange }) => receiptOf(exchange));
-  const entries = await entriesOf(scene, dialect, receipts);
+  const { entries, disclosed } = await recordOf(scene, dialect, receipts);
   const ids = taskIds(steps, received);
   const states = new Map(steps.map(({ sent }) => [sent.requestState, sent.requestState]));
   const state = [...states.keys()].find((known) => typeof known === "string");
@@ -113,16 +126,15 @@ async function holdToRecord(
     }
     const entry = entryOf(entries, receipt["call_id"]);
     assert.ok(entry !== undefined, `${method} has its entry`);
-    assert.equal(
-      entry.response_payload_hash,
-      responseHash(exchange),
+    assert.ok(
+      commitsTo(entry, disclosed, "response", handedMessages(exchange)),
       `the entry of ${method} commits to what the agent was handed`,
     );
   }
   const about = received.filter((one) => one.method !== null && steps.some(({ method }) => method === one.method));
   for (const got of about)
     assert.ok(
-      isCommitted(got, entries, { ids, state: typeof state === "string" ? state : null }),
+      isCommitted(got, { entries, disclosed }, { ids, state: typeof state === "string" ? state : null }),
       `an entry commits to the ${got.method} that left`,
     );
 }
@@ -130,30 +142,55 @@ async function holdToRecord(
 /** Whether an entry commits to a request that left; one sent again with answers given meanwhile is committed to with those. */
 function isCommitted(
   got: Received,
-  entries: readonly AuditEntry[],
+  { entries, disclosed }: RecordedSessions,
   { ids, state }: { readonly ids: Ids; readonly state: string | null },
 ): boolean {
-  const hash = requestHash(got, ids, state);
-  if (entries.some(({ request_payload_hash: known }) => known === hash)) return true;
+  const request = committedRequest(got, ids, state);
+  if (entries.some((entry) => commitsTo(entry, disclosed, "request", request))) return true;
   const { first, answers } = withoutAnswers(got);
-  const firstHash = requestHash(first, ids, null);
+  const firstRequest = committedRequest(first, ids, null);
   return entries.some(
-    ({ request_payload_hash: known, detail }) =>
-      known === firstHash && detail?.["answers_payload_hash"] === answersHash(answers),
+    (entry) =>
+      commitsTo(entry, disclosed, "request", firstRequest) &&
+      commitsTo(entry, disclosed, "answers", committedAnswers(answers)),
   );
 }
 
-async function entriesOf(
+/** Whether an entry commits to a value, under the salt that an auditor opened. */
+function commitsTo(
+  entry: AuditEntry,
+  disclosed: RecordedSessions["disclosed"],
+  field: CommittedField,
+  value: object,
+): boolean {
+  const salt = disclosed.get(entry.call_id ?? "")?.fields[field]?.salt;
+  return (
+    salt !== undefined &&
+    commitmentOf(entry, field) === commitmentTo(field, fromHex(salt) ?? new Uint8Array(), canonicalText(value))
+  );
+}
+
+/** What is on record of sessions, and what an auditor opens of their calls. */
+interface RecordedSessions {
+  readonly entries: readonly AuditEntry[];
+  readonly disclosed: ReadonlyMap<string, DisclosedCall>;
+}
+
+async function recordOf(
   scene: Scene,
   dialect: Dialect,
   receipts: readonly ReturnType<typeof receiptOf>[],
-): Promise<AuditEntry[]> {
+): Promise<RecordedSessions> {
   const sessions = new Set(
     receipts.flatMap((receipt) => (typeof receipt?.["session_id"] === "string" ? [receipt["session_id"]] : [])),
   );
-  const found: AuditEntry[] = [];
-  for (const session of sessions) found.push(...(await scene.entries(dialect, session)));
-  return found;
+  const entries: AuditEntry[] = [];
+  const disclosed = new Map<string, DisclosedCall>();
+  for (const session of sessions) {
+    entries.push(...(await scene.entries(dialect, session)));
+    for (const call of await scene.disclosed(session)) disclosed.set(call.call_id, call);
+  }
+  return { entries, disclosed };
 }
 
 /** The agent's id of each task, by the server's: both tell of one task at a time. */

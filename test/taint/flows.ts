@@ -3,7 +3,7 @@ import type { GovernedMethod } from "@cmcp/mcp";
 import type { Dialect, Exchange, TaintingAgent } from "./agent.ts";
 import { QUESTION_ID } from "./fixed.ts";
 import { promptName, resourceUri, templateUri, toolName, type ServerEra } from "./offers.ts";
-import type { Outcome } from "./outcomes.ts";
+import { OUTCOMES, type Outcome } from "./outcomes.ts";
 import type { TaintingServer } from "./server.ts";
 
 /** What of a flow one request is: what was sent, what came of it, and what the server got meanwhile. */
@@ -25,8 +25,8 @@ export interface Cast {
 /** The requests by which a method comes to an outcome, one after the other. The last is the method's own. */
 export type Flow = (cast: Cast) => Promise<Step[]>;
 
-const ALL: readonly Outcome[] = ["result", "error", "question", "task", "failing", "asking", "denied"];
-const PLAIN: readonly Outcome[] = ["result", "error", "denied"];
+const ALL: readonly Outcome[] = OUTCOMES;
+const PLAIN: readonly Outcome[] = ["result", "error", "fault", "denied"];
 const OF_TASKS: readonly Outcome[] = ["task", "failing", "asking"];
 
 /** How each method is tried: with which outcomes, by whom, and how. A method of the table without a row is a failure. */
@@ -43,7 +43,10 @@ export const FLOWS: Readonly<Record<GovernedMethod, { readonly outcomes: readonl
   },
   "resources/read": {
     outcomes: PLAIN,
-    flow: async (cast) => [await send(cast, "resources/read", { uri: resourceUri(cast.era, cast.outcome) })],
+    flow: async (cast) => [
+      ...(cast.outcome === "result" ? [await send(cast, "resources/read", { uri: filledUri(cast) })] : []),
+      await send(cast, "resources/read", { uri: resourceUri(cast.era, cast.outcome) }),
+    ],
   },
   "resources/subscribe": {
     outcomes: PLAIN,
@@ -59,6 +62,11 @@ export const FLOWS: Readonly<Record<GovernedMethod, { readonly outcomes: readonl
     flow: async (cast) => [...(await aboutTask(cast, "tasks/cancel")), ...(await again(cast))],
   },
 };
+
+/** A URI that a template of the catalog has, and that only its caller knows. */
+function filledUri({ agent, era }: Cast): string {
+  return templateUri(era).replace("{item}", agent.mark("value"));
+}
 
 async function send(cast: Cast, method: string, params: JsonObject): Promise<Step> {
   const { agent, foreign } = cast;

@@ -8,8 +8,10 @@ import { ENCLAVE_SCRIPT } from "../../scripts/enclave-bundle.ts";
 import { ROOT } from "../gateway/deployment.ts";
 import { nameOf, runCase } from "./case.ts";
 import { casesOf } from "./cases.ts";
+import { APPROVAL_MUTANTS } from "./approval-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
-import { startScene } from "./scene.ts";
+import { inTheClear, startScene } from "./scene.ts";
+import { isKilled } from "./tested-mutant.ts";
 
 /** Builds the enclave with one place of its sources changed. */
 function changing(mutant: Mutant): Plugin {
@@ -36,7 +38,7 @@ function changing(mutant: Mutant): Plugin {
 async function firstFailure(entry?: string): Promise<string | null> {
   let scene;
   try {
-    scene = await startScene(entry);
+    scene = await startScene(inTheClear(entry));
   } catch (thrown) {
     return `the start: ${String(thrown).split("\n", 1)[0]}`;
   }
@@ -80,6 +82,12 @@ process.stdout.write(failure === null ? `${cases} cases hold\n` : `FAILS  ${fail
 let survivors = 0;
 if (failure === null && process.argv.includes("--mutants"))
   for (const mutant of MUTANTS) if (!(await tryMutant(mutant))) survivors += 1;
-const tried = process.argv.includes("--mutants") ? MUTANTS.length : 0;
+if (failure === null && process.argv.includes("--mutants"))
+  for (const mutant of APPROVAL_MUTANTS) {
+    const killed = await isKilled(mutant);
+    process.stdout.write(`${killed ? "killed  " : "SURVIVES"}  ${mutant.name}\n          ${mutant.test}\n`);
+    if (!killed) survivors += 1;
+  }
+const tried = process.argv.includes("--mutants") ? MUTANTS.length + APPROVAL_MUTANTS.length : 0;
 process.stdout.write(`${cases + tried - survivors} passed, ${survivors + (failure === null ? 0 : 1)} failed\n`);
 process.exitCode = failure === null && survivors === 0 ? 0 : 1;

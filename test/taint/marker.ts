@@ -10,7 +10,12 @@ export class Markers {
 
   /** A marker of a place, which is named by letters, digits and hyphens. */
   at(origin: Origin, place: string): string {
-    return `${origin}${this.#run}-${place}-end`;
+    return `${this.stem(origin)}${place}-end`;
+  }
+
+  /** What every marker of an origin begins with. */
+  stem(origin: Origin): string {
+    return `${origin}${this.#run}-`;
   }
 
   /** The places whose markers of that origin stand in a text. */

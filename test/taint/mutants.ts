@@ -32,15 +32,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "that a cancellation is no call",
     file: `${CALL}/pipeline.ts`,
-    edits: [['if (governedMethod(call.request.method).kind === "cancellation")', "if (false)"]],
+    edits: [['if (governedMethod(arrived.request.method).kind === "cancellation")', "if (false)"]],
   },
   {
     name: "the reply to a cancellation that the gateway writes itself",
     file: `${CALL}/cancel.ts`,
     edits: [
-      ["await ports.upstreams.request(", "const answer = await ports.upstreams.request("],
+      ["await received(", "const answer = await received("],
       [
-        "return reply;\n  } catch",
+        "return { ...reply, detail: { ...reply.detail, ...servers.detail } };\n  } catch",
         'return answer.kind === "complete" ? { ...reply, outcome: { kind: "result", result: answer.result } } : reply;\n  } catch',
       ],
     ],
@@ -48,34 +48,47 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the gateway's words for a cancellation that was refused",
     file: `${CALL}/cancel.ts`,
-    edits: [["return withoutServerWords(fail(permit, thrown));", "return fail(permit, thrown);"]],
+    edits: [["return withoutServerWords(fail(permit, thrown, servers.detail));", "return fail(permit, thrown);"]],
   },
   {
     name: "the hash over the messages before the result",
     file: `${CALL}/inspected-peer.ts`,
     edits: [
-      ["this.#options.transcript.add({ method, params });\n    await this.#peer.notify", "await this.#peer.notify"],
+      [
+        "const takeBack = this.#options.commitments.response.add({ method, params });",
+        "const takeBack = () => undefined;",
+      ],
     ],
   },
   {
     name: "the hash over questions",
     file: `${CALL}/inspected-peer.ts`,
-    edits: [["this.#options.transcript.add({ method, params: question });", ""]],
+    edits: [
+      [
+        "const takeBack = this.#options.commitments.response.add({ method, params: question });",
+        "const takeBack = () => undefined;",
+      ],
+    ],
   },
   {
     name: "the hash over answers given meanwhile",
     file: `${CALL}/inspected-peer.ts`,
-    edits: [["this.#answers.add({ method, answer });", ""]],
+    edits: [["this.#options.commitments.answers.add({ method, answer });", ""]],
   },
   {
     name: "the hash over the answer",
     file: `${CALL}/record-and-reply.ts`,
-    edits: [["transcript.add(messageOf(body));", ""]],
+    edits: [["commitments.response.add(committedMessage(body));", ""]],
   },
   {
     name: "parameters in the hash over the request",
     file: `${CALL}/call.ts`,
-    edits: [["return measured({ method, params });", "return measured({ method, params: { name: request.name } });"]],
+    edits: [
+      [
+        "canonicalText(committedRequest(request))",
+        "canonicalText({ method: request.method, params: { name: request.name } })",
+      ],
+    ],
   },
   {
     name: "the inspection of notifications",
@@ -132,7 +145,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         "if (call.task !== null) return { serverState: null, questions: call.task.questions };",
-        'return { serverState: null, questions: { question: { method: "elicitation/create", params: { mode: "form", message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
+        'return { serverState: null, questions: { question: { method: "elicitation/create", params: { mode: "form", ' +
+          'message: "", requestedSchema: { type: "object", properties: { answer: { type: "string" } } } } } } };',
       ],
     ],
   },
@@ -159,7 +173,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         "const visibleState = withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions));",
-        "const visibleState = { ...withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions)), statusMessage: JSON.stringify(status) };",
+        "const visibleState = { ...withoutUnsafeText(permit, ports.tasks.update(session, task, state, questions)), " +
+          "statusMessage: JSON.stringify(status) };",
       ],
     ],
   },
@@ -194,7 +209,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       [
         "const extensions = declared(value.extensions, [TASKS_EXTENSION]);",
-        "if (value !== null) return value as ClientCapabilities;\n  const extensions = declared((value as JsonObject).extensions, [TASKS_EXTENSION]);",
+        "if (value !== null) return value as ClientCapabilities;\n" +
+          "  const extensions = declared((value as JsonObject).extensions, [TASKS_EXTENSION]);",
       ],
     ],
   },
@@ -203,8 +219,11 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CALL}/pipeline.ts`,
     edits: [
       [
-        'if (decision.kind === "ending")\n      return {',
-        'if (decision.kind === "ending" && decision.target !== null)\n      return await this.#runPermitted(call, { target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, { peer, transcript, delivery: new DeliveryDecider(this.#ports.delivery, call, decision.target) });\n    if (decision.kind === "ending")\n      return {',
+        'if (decision.kind === "ending") {\n      const asked = approvals',
+        'if (decision.kind === "ending" && decision.target !== null)\n      return await this.#runPermitted(call, ' +
+          '{ target: decision.target, decision: "allow", rule: "", redactFields: [], keepFields: [], advisory: null } as Permit, ' +
+          "{ peer, delivery: new DeliveryDecider(this.#ports.delivery, call, decision.target) });\n" +
+          '    if (decision.kind === "ending") {\n      const asked = approvals',
       ],
     ],
   },

@@ -7,6 +7,13 @@ export type ServerEra = "legacy" | "modern";
 /** The one schema of all its tools. */
 export const INPUT_SCHEMA: JsonObject = { type: "object", properties: { text: { type: "string" } } };
 
+/** What a tool says whose result is redacted: one member stays, the other is taken out. */
+const OUTPUT_SCHEMA: JsonObject = {
+  type: "object",
+  properties: { kept: { type: "string" }, number: { type: "string" } },
+  additionalProperties: false,
+};
+
 export const toolName = (era: ServerEra, outcome: Outcome): string => `${era}-tool-${outcome}`;
 export const promptName = (era: ServerEra, outcome: Outcome): string => `${era}-prompt-${outcome}`;
 export const resourceUri = (era: ServerEra, outcome: Outcome): string => `taint://${era}/${outcome}`;
@@ -20,6 +27,7 @@ export function offersOf(era: ServerEra): Readonly<Record<string, JsonObject>> {
         name: toolName(era, outcome),
         description: "A tool.",
         inputSchema: INPUT_SCHEMA,
+        ...(outcome === "redacted" ? { outputSchema: OUTPUT_SCHEMA } : {}),
         ...(era === "legacy" && ["task", "failing", "asking"].includes(outcome)
           ? { execution: { taskSupport: "optional" } }
           : {}),

@@ -1,12 +1,11 @@
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
 import type { AuditEntry } from "@cmcp/audit";
-import { canonicalHash } from "../../packages/enclave/src/call/canonical-hash.ts";
 import type { Exchange } from "./agent.ts";
 import type { Received } from "./server.ts";
 
 const GATEWAY = /^cmcp\.gateway\//;
 /** What the gateway puts beside a server's own words in the data of an error. */
-const IN_ERROR_DATA = ["receipt", "call_id", "claim"];
+const IN_ERROR_DATA = ["receipt", "call_id", "claim", "salts"];
 
 /** The receipt of an answer; `null` for an answer that has none. */
 export function receiptOf({ messages }: Exchange): JsonObject | null {
@@ -18,9 +17,9 @@ export function receiptOf({ messages }: Exchange): JsonObject | null {
   return isJsonObject(receipt) ? receipt : null;
 }
 
-/** The hash over everything the agent was handed, as the record is to have it (packages/audit SPEC). */
-export function responseHash({ messages }: Exchange): string {
-  return canonicalHash(messages.map(committed));
+/** Everything the agent was handed, as the record is to commit to it (packages/claim SPEC). */
+export function handedMessages({ messages }: Exchange): JsonObject[] {
+  return messages.map(committed);
 }
 
 /** A message without `jsonrpc`, `id` and the gateway's own members. */
@@ -43,14 +42,14 @@ function withoutMeta(result: JsonObject): JsonObject {
 /** Ids that a server has for what an agent knows by another, by the server's. */
 export type Ids = ReadonlyMap<string, string>;
 
-/** The hash over what a server got, under the agent's ids. */
-export function requestHash({ method, message }: Received, ids: Ids, requestState: string | null): string {
+/** What a server got, under the agent's ids, as the record is to commit to it. */
+export function committedRequest({ method, message }: Received, ids: Ids, requestState: string | null): JsonObject {
   const { _meta: meta, ...params } = isJsonObject(message.params) ? message.params : {};
   const trace = Object.entries(isJsonObject(meta) ? meta : {}).filter(([name]) => /^trace(?:parent|state)$/.test(name));
   const sent: JsonObject = { ...params, ...(trace.length === 0 ? {} : { _meta: Object.fromEntries(trace) }) };
   if (typeof sent.taskId === "string") sent.taskId = ids.get(sent.taskId) ?? sent.taskId;
   if (sent.requestState !== undefined && requestState !== null) sent.requestState = requestState;
-  return canonicalHash({ method, params: sent });
+  return { method, params: sent };
 }
 
 /** A request that was sent again with what the agent answered meanwhile, as it was sent first, and those answers. */
@@ -60,9 +59,9 @@ export function withoutAnswers(got: Received): { readonly first: Received; reado
   return { first, answers: isJsonObject(inputResponses) ? inputResponses : {} };
 }
 
-/** The hash over what an agent answers while a server waits; every question of the suite is an elicitation. */
-export function answersHash(answers: JsonObject): string {
-  return canonicalHash(Object.values(answers).map((answer) => ({ method: "elicitation/create", answer })));
+/** What an agent answers while a server waits; every question of the suite is an elicitation. */
+export function committedAnswers(answers: JsonObject): JsonObject[] {
+  return Object.values(answers).map((answer) => ({ method: "elicitation/create", answer }));
 }
 
 /** The entry of a call. */

@@ -92,10 +92,16 @@ function toolResult(mark: Mark): JsonObject {
   };
 }
 
-function resultOf({ method, params }: Asked, mark: Mark): JsonObject {
+function redactedResult(mark: Mark): JsonObject {
+  const structuredContent = { kept: mark("structured"), number: mark("redacted") };
+  return { structuredContent, content: [{ type: "text", text: JSON.stringify(structuredContent) }] };
+}
+
+function resultOf(asked: Asked, mark: Mark): JsonObject {
+  const { method, params } = asked;
   switch (method) {
     case "tools/call":
-      return toolResult(mark);
+      return asked.outcome === "redacted" ? redactedResult(mark) : toolResult(mark);
     case "resources/read":
       return { contents: [{ uri: params.uri ?? "", mimeType: "text/plain", text: mark("contents") }] };
     case "prompts/get":

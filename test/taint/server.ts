@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { isJsonObject, type JsonObject } from "@cmcp/boundary";
+import type { ServerCertificate } from "../servers/certificate.ts";
 import { withForeignMembers, type Markers } from "./marker.ts";
 import { offersOf, type ServerEra } from "./offers.ts";
 import { outcomeOf, type Outcome } from "./outcomes.ts";
@@ -29,8 +31,15 @@ export interface TaintingServer {
 
 const TASKS = "io.modelcontextprotocol/tasks";
 
-/** Starts one. A question that is put to an agent of the legacy era waits for its answer on the connection it was put on. */
-export async function startTaintingServer(era: ServerEra, markers: Markers): Promise<TaintingServer> {
+/**
+ * Starts one, over TLS where it is given a certificate. A question that is put to an agent of the legacy era waits
+ * for its answer on the connection it was put on.
+ */
+export async function startTaintingServer(
+  era: ServerEra,
+  markers: Markers,
+  certificate: ServerCertificate | null = null,
+): Promise<TaintingServer> {
   const received: Received[] = [];
   const waiting = new Map<string, () => void>();
   const tasks = new Map<string, Outcome>();
@@ -38,7 +47,11 @@ export async function startTaintingServer(era: ServerEra, markers: Markers): Pro
   const mark = (place: string): string => markers.at("server", place);
   const dressed = (message: JsonObject, path: string): JsonObject =>
     server.foreign && path !== "" ? withForeignMembers(message, mark, path) : message;
-  const listener = createServer((request, response) => void serve(request, response));
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => void serve(request, response);
+  const listener =
+    certificate === null
+      ? createServer(onRequest)
+      : createTlsServer({ cert: certificate.cert, key: certificate.key }, onRequest);
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== "POST") {
@@ -63,20 +76,23 @@ export async function startTaintingServer(era: ServerEra, markers: Markers): Pro
     };
     response.writeHead(200, { "content-type": "text/event-stream", ...(era === "legacy" ? session : {}) });
     const known = await saidTo(method, params, response);
-    answer(known.said, known.path);
+    if (known === null) response.destroy();
+    else answer(known.said, known.path);
   }
 
   async function saidTo(
     method: string,
     params: JsonObject,
     response: ServerResponse,
-  ): Promise<{ said: Said; path: string }> {
+  ): Promise<{ said: Said; path: string } | null> {
     const list = offersOf(era)[method];
     if (list !== undefined) return { said: { result: listWith(list, mark) }, path: "" };
     if (method === "initialize" || method === "server/discover")
       return { said: { result: greeting(era, params) }, path: "greeting" };
     const outcome = outcomeFor(params);
     for (const said of beforeAnswer(params, mark)) write(response, { ...said, params: dressed(said.params, "before") });
+    // It ends in the middle of its answer.
+    if (outcome === "fault") return null;
     if (era === "legacy" && (outcome === "question" || outcome === "asking") && method !== "tasks/cancel")
       await ask(response, params);
     const made = { id: randomUUID(), tasks };
@@ -110,7 +126,7 @@ export async function startTaintingServer(era: ServerEra, markers: Markers): Pro
   await once(listener, "listening");
   return {
     era,
-    url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/mcp`,
+    url: `${certificate === null ? "http" : "https"}://127.0.0.1:${(listener.address() as AddressInfo).port}/mcp`,
     received,
     get foreign() {
       return server.foreign;

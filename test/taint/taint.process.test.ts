@@ -3,17 +3,13 @@
  * dialect of agents and era of servers, and every outcome. What crosses has a shape and a decision, and the record commits to it.
  */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { METHODS } from "@cmcp/mcp";
-import { ROOT } from "../gateway/deployment.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { DIALECTS } from "./agent.ts";
 import { nameOf, runCase, type Shown } from "./case.ts";
 import { casesOf } from "./cases.ts";
-import { MUTANTS } from "./mutants.ts";
 import { startScene, type Scene } from "./scene.ts";
+import { runUndecided } from "./undecided.ts";
 
 describe("taint", { timeout: 300_000 * PATIENCE }, () => {
   let scene: Scene;
@@ -49,37 +45,6 @@ describe("taint", { timeout: 300_000 * PATIENCE }, () => {
   });
 
   test("what no policy decides reaches no server and brings nothing of one back", async () => {
-    for (const { name, kind, eras } of METHODS) {
-      if (kind !== "list" && kind !== "local") continue;
-      if (name === "initialize" || name === "subscriptions/listen") continue;
-      for (const dialect of DIALECTS.filter((one) => eras.includes(one === "modern" ? "modern" : "legacy"))) {
-        const from = Object.values(scene.servers).map(({ received }) => received.length);
-        const { raw } = await scene.agents[dialect].send(name, name === "logging/setLevel" ? { level: "debug" } : {}, {
-          foreign: false,
-        });
-        assert.deepEqual(scene.markers.placesIn("server", raw), [], `${name} of a ${dialect} agent`);
-        for (const [index, { received }] of Object.values(scene.servers).entries())
-          assert.deepEqual(
-            scene.markers.placesIn(
-              "agent",
-              received
-                .slice(from[index])
-                .map((one) => one.raw)
-                .join("\n"),
-            ),
-            [],
-            name,
-          );
-      }
-    }
+    await runUndecided(scene);
   });
-});
-
-test("what each mutant deletes stands once in its source", async () => {
-  for (const { name, file, edits, also } of MUTANTS) {
-    for (const place of [{ file, edits }, ...(also === undefined ? [] : [also])]) {
-      const source = await readFile(join(ROOT, place.file), "utf8");
-      for (const [find] of place.edits) assert.equal(source.split(find).length, 2, `${name}: ${find}`);
-    }
-  }
 });

@@ -19,6 +19,7 @@ const MOUNTS = {
   "/dev": "rw",
   "/proc": "rw",
   "/sys": "rw",
+  "/sys/fs/cgroup": "rw",
   "/sys/kernel/security": "rw",
 } as const;
 const SETTINGS = {
@@ -93,15 +94,16 @@ for (const { name, shape, hostsInputs } of SHAPES) {
         CMCP_ENCLAVE_LISTEN: "vsock:5000",
         CMCP_HOST_SERVICES: "vsock:2:6000",
         CMCP_VSOCK_ADDON: "/lib/cmcp/vsock.node",
+        CMCP_SPAWN_SOCKET: "/run/cmcp/spawn.sock",
         CMCP_IMAGE_PLATFORM: "none",
       });
     });
-    await t.test("there is no network: no interface, no socket but vsock", () => {
+    await t.test("there is no network: no interface, no socket but vsock and those of files", () => {
       assert.deepEqual(facts.interfaces, []);
       assert.deepEqual(facts.network, {
         tcp: "EAFNOSUPPORT",
         tcp6: "EAFNOSUPPORT",
-        unix: "EAFNOSUPPORT",
+        unix: "ENOENT",
         udp: "EAFNOSUPPORT",
       });
     });

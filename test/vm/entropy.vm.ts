@@ -16,7 +16,7 @@ test("PID 1 goes no further on an unseeded random generator", async (t) => {
     program,
     compileStatic(
       await toolchain(),
-      [join(import.meta.dirname, "programs/play-entropy.c"), join(NATIVE, "seccomp.c")],
+      [join(import.meta.dirname, "programs/play-entropy.c"), join(NATIVE, "seccomp.c"), join(NATIVE, "spawner.c")],
       folder,
     ),
     { mode: 0o755 },

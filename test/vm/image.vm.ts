@@ -13,8 +13,11 @@ import { IMAGE, published, toolchain } from "./image.ts";
 const MAX_UNPACKED = 256 * 1024 * 1024;
 const MAX_COMPRESSED = 45_000_000;
 
-/** Everything that may be executed besides Node, which {@link IN_USR} has. There is no shell, no package manager, no interpreter but Node. */
-const PROGRAMS = ["/bin/helper", "/init", "/lib64/ld-linux-x86-64.so.2"];
+/**
+ * Everything that may be executed besides Node, which {@link IN_USR} has. There is no shell, no package manager, no
+ * interpreter but Node.
+ */
+const PROGRAMS = ["/bin/cmcp-spawn", "/bin/helper", "/init", "/lib64/ld-linux-x86-64.so.2"];
 const OTHER_FILES = [
   "/app/cedar_wasm_bg.wasm",
   "/app/enclave.cjs",

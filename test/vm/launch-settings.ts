@@ -2,12 +2,18 @@ import { appendFile, chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IMAGE, programs } from "./image.ts";
 
-/** Has `cmcp start` boot an image folder for a deployment, as an operator of it would: by its configuration. Emulated, because a KVM that opens may be of no use. */
+/**
+ * Has `cmcp start` boot an image folder for a deployment, as an operator of it would: by its configuration. Emulated,
+ * because a KVM that opens may be of no use.
+ */
 export async function useMachine(config: string, image: string = IMAGE): Promise<void> {
   await appendFile(config, `\nlauncher: qemu\nqemu: {image: ${image}, memory_mb: 512, vcpus: 2, accelerator: tcg}\n`);
 }
 
-/** Environment in which it finds the emulator of the lock file, and leaves nothing outside `folder`, whose path is short as those of sockets are. */
+/**
+ * Environment in which it finds the emulator of the lock file, and leaves nothing outside `folder`, whose path is
+ * short as those of sockets are.
+ */
 export async function emulatorEnvironment(folder: string): Promise<{ readonly PATH: string; readonly TMPDIR: string }> {
   return { PATH: await emulatorPath(folder), TMPDIR: folder };
 }

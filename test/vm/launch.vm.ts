@@ -195,6 +195,7 @@ async function hostOf(
       accelerator: "tcg",
       vsock: { kind: "daemon" },
       consolePath: join(deployed.folder, "console.log"),
+      tpmState: join(deployed.folder, "tpm"),
       programs: await programs(),
       watch: { everyMs: 2_000, dialMs: 10_000, attempts: 2 },
     },
@@ -304,10 +305,10 @@ test("nothing is served before the launch document, which may be late and comes 
     headers: { authorization: `Bearer ${TOKEN}` },
   };
   await assert.rejects(send(request, new Uint8Array(1)), { code: "PHASE_VIOLATION" });
-  await assert.rejects(send({ t: "provision" }, provision), { code: "PHASE_VIOLATION" });
+  await assert.rejects(send({ t: "provision" }, provision ?? assert.fail()), { code: "PHASE_VIOLATION" });
   assert.equal(await send({ t: "launch" }, document), 200);
   await assert.rejects(send({ t: "launch" }, document), { code: "PHASE_VIOLATION" });
-  assert.equal(await send({ t: "provision" }, provision), 200);
+  assert.equal(await send({ t: "provision" }, provision ?? assert.fail()), 200);
   assert.deepEqual(
     await machine.stop(),
     { exitCode: 0, exitSignal: undefined },

@@ -3,8 +3,14 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { RECEIPT_META_KEY, receiptSchema } from "@cmcp/audit/schema";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport, getDefaultEnvironment } from "@modelcontextprotocol/client/stdio";
 import { decisions } from "../conformance/policy-tee/decisions.ts";
+import { TOKEN } from "../conformance/policy-tee/deployment.ts";
 import { enrolled, unknownKey, verified, type Claimed } from "../conformance/policy-tee/verifying.ts";
+import { shownConfiguration } from "../docs/shown-configuration.ts";
+import { startConnect } from "../gateway/connected.ts";
 import { temporaryFolder } from "./image.ts";
 import { startScene } from "./scene.ts";
 import { spoken } from "./spoken.ts";
@@ -41,6 +47,23 @@ test("a call goes through a machine to a real server and back, and its claim car
       assert.deepEqual([code, assurance, failed], [0, "host-trusted", []]);
     },
   );
+  await t.test("a desktop client that starts what docs/how-to/seal-requests.md shows is sealed to it", async () => {
+    const { server } = shownConfiguration("mcpServers", {
+      "https://gateway.example": scene.url,
+      "/path/to/launch.json": scene.expected.launchDocument,
+      "/path/to/measurements.json": scene.expected.measurements,
+      "self-hosted-snp": policy,
+      "…": TOKEN,
+    });
+    for (const mode of ["legacy", "auto"] as const) {
+      const client = new Client({ name: "desktop", version: "1" }, { versionNegotiation: { mode } });
+      const env = { ...getDefaultEnvironment(), ...server.env };
+      await client.connect(new StdioClientTransport({ ...server, args: [...server.args], env, stderr: "ignore" }));
+      const sent = await client.callTool({ name: "get_patient_record", arguments: { patient_id: "P-1002" } });
+      assert.equal(receiptSchema.parse(sent._meta?.[RECEIPT_META_KEY]).channel, "sealed");
+      await client.close();
+    }
+  });
 });
 
 // The policy's is tried by POLICY-TEE-002.
@@ -57,5 +80,8 @@ for (const [what, { expected, ...tampering }] of Object.entries(TAMPERINGS).filt
     await writeFile(policy, enrolled(unknownKey(await verified(claimed)), true));
     const { code, failed } = await verified({ ...claimed, policy });
     assert.deepEqual([code, failed], [10, expected]);
+    const { launchDocument, measurements } = scene.expected;
+    const pins = ["--appraisal-policy", policy, "--launch-document", launchDocument, "--measurements", measurements];
+    await assert.rejects(startConnect(scene.url, { expected: pins }), /INSTANCE_NOT_ACCEPTED.+nothing was sent.+image/);
   });
 }

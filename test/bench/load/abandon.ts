@@ -15,7 +15,6 @@ function count(tally: Tally, code: string): void {
 
 /** Opens sessions and leaves each after one call. Where a session is refused the call names none. Stops early when the time is over. */
 export async function abandon(order: Abandon): Promise<Abandoned> {
-  const body = callBody();
   const refused: Tally = {};
   const callsRefused: Tally = {};
   const until = performance.now() + order.withinMs;
@@ -26,11 +25,11 @@ export async function abandon(order: Abandon): Promise<Abandoned> {
     const connection = await Connection.open(order.port);
     while (left > 0 && performance.now() < until) {
       left -= 1;
-      const client = new Client(connection, order.token, body);
+      const client = new Client(connection, order.token);
       const answer = await client.initialize();
       if (isResult(answer)) opened += 1;
       else count(refused, refusalOf(answer));
-      const called = await client.call();
+      const called = await client.send(callBody(left));
       if (isResult(called)) calls += 1;
       else count(callsRefused, refusalOf(called));
     }

@@ -1,15 +1,17 @@
 import { Connection, requestBytes, type Answer } from "./connection.ts";
 
 const VERSION = "2025-11-25";
-const INITIALIZE = JSON.stringify({
+/** Opens a session, and says that it is open. */
+export const INITIALIZE = JSON.stringify({
   jsonrpc: "2.0",
-  id: 1,
+  id: "open",
   method: "initialize",
   params: { protocolVersion: VERSION, capabilities: {}, clientInfo: { name: "bench", version: "1.0.0" } },
 });
-const INITIALIZED = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
+export const INITIALIZED = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
 
-function headersOf(token: string): Record<string, string> {
+/** What every request of a principal carries. */
+export function mcpHeaders(token: string): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
@@ -17,19 +19,21 @@ function headersOf(token: string): Record<string, string> {
   };
 }
 
-/** An MCP client on one connection that sends the same call again and again. */
+/** What every request of a session carries beside that. */
+export function sessionHeaders(handle: string): Record<string, string> {
+  return { "mcp-session-id": handle, "mcp-protocol-version": VERSION };
+}
+
+/** An MCP session on a connection, which others may share. */
 export class Client {
   readonly #connection: Connection;
   /** What every request of the session carries. */
   headers: Readonly<Record<string, string>>;
-  #call: Buffer;
-  readonly #body: string;
+  #session: string | undefined;
 
-  constructor(connection: Connection, token: string, body: string, further: Readonly<Record<string, string>> = {}) {
+  constructor(connection: Connection, token: string, further: Readonly<Record<string, string>> = {}) {
     this.#connection = connection;
-    this.headers = { ...headersOf(token), ...further };
-    this.#body = body;
-    this.#call = requestBytes("POST", this.headers, body);
+    this.headers = { ...mcpHeaders(token), ...further };
   }
 
   /** Opens a session; later calls are made in it. A refusal is returned, and later calls then name no session. */
@@ -37,42 +41,46 @@ export class Client {
     const answer = await this.#connection.exchange(requestBytes("POST", this.headers, INITIALIZE));
     this.#session = answer.headers.get("mcp-session-id");
     if (this.#session !== undefined) {
-      this.headers = { ...this.headers, "mcp-session-id": this.#session, "mcp-protocol-version": VERSION };
+      this.join(this.#session);
       await this.#connection.exchange(requestBytes("POST", this.headers, INITIALIZED));
     }
-    this.#call = requestBytes("POST", this.headers, this.#body);
     return answer;
   }
 
-  #session: string | undefined;
-
-  /** One call. */
-  call(): Promise<Answer> {
-    return this.#connection.exchange(this.#call);
+  /** Goes on in a session that is open. */
+  join(handle: string): this {
+    this.headers = { ...this.headers, ...sessionHeaders(handle) };
+    return this;
   }
 
-  /** Ends the session and leaves the connection, which others may use. */
+  /** The handle of the session that was opened. */
+  get handle(): string | undefined {
+    return this.#session;
+  }
+
+  /** One request to `/mcp`. */
+  send(body: string): Promise<Answer> {
+    return this.#connection.exchange(requestBytes("POST", this.headers, body));
+  }
+
+  /** One call. @throws Error when it is answered with anything but a result */
+  async call(body: string): Promise<void> {
+    const answer = await this.send(body);
+    if (!isResult(answer)) throw new Error(`a call was answered ${answer.status} ${refusalOf(answer)}`);
+  }
+
+  /** Ends the session and leaves the connection. */
   async end(): Promise<void> {
     if (this.#session !== undefined) await this.#connection.exchange(requestBytes("DELETE", this.headers, ""));
   }
-
-  /** Ends the session and the connection. */
-  async close(): Promise<void> {
-    await this.end();
-    this.#connection.close();
-  }
-
-  static async connect(port: number, token: string, body: string): Promise<Client> {
-    return new Client(await Connection.open(port), token, body);
-  }
 }
 
-/** Whether an answer is a tool's result. */
+/** Whether an answer is a tool's result, and not a refusal in the form of one. */
 export function isResult(answer: Answer): boolean {
-  return answer.status === 200 && answer.body.includes('"result":');
+  return answer.status === 200 && answer.body.includes('"result":') && !answer.body.includes('"isError":true');
 }
 
 /** Why an answer is none: the gateway's code, else the HTTP status. */
 export function refusalOf(answer: Answer): string {
-  return /"error_code":"([A-Z_]+)"/.exec(answer.body)?.[1] ?? `HTTP ${answer.status}`;
+  return /"(?:error_)?code":"([A-Z_]+)"/.exec(answer.body)?.[1] ?? `HTTP ${answer.status}`;
 }

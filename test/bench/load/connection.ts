@@ -9,18 +9,20 @@ export interface Answer {
 
 const HEAD_END = "\r\n\r\n";
 
-/** The bytes of one keep-alive request to `/mcp`. */
+/** The bytes of one keep-alive request. */
 export function requestBytes(
   method: "POST" | "DELETE",
   headers: Readonly<Record<string, string>>,
-  body: string,
+  body: string | Uint8Array,
+  path = "/mcp",
 ): Buffer {
   const fields = Object.entries({
     host: "127.0.0.1",
     "content-length": String(Buffer.byteLength(body)),
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`${method} /mcp HTTP/1.1\r\n${fields.join("")}\r\n${body}`);
+  const head = Buffer.from(`${method} ${path} HTTP/1.1\r\n${fields.join("")}\r\n`);
+  return Buffer.concat([head, Buffer.from(body)]);
 }
 
 /** One keep-alive connection that carries one request at a time, with as little work of its own as will do. */

@@ -27,7 +27,7 @@ async function opened({ port, tokens, pace }: Streams): Promise<Opened> {
   const sessions: Readonly<Record<string, string>>[] = [];
   for (const token of tokens) {
     const connection = await Connection.open(port);
-    const client = new Client(connection, token, "");
+    const client = new Client(connection, token);
     await client.initialize();
     sessions.push(client.headers);
     connection.close();

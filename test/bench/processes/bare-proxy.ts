@@ -1,12 +1,12 @@
-/** What the gateway is measured against: a streaming reverse proxy that looks at nothing. */
-import { serve } from "@hono/node-server";
-import type { Readable } from "node:stream";
-import { Hono } from "hono";
+/** What the gateway is measured against: a streaming reverse proxy of `node:http` and undici that looks at nothing. */
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream/promises";
 import { Pool } from "undici";
 import { UPSTREAM_HEADER } from "../call.ts";
 import { argument, endWithParent, say } from "./parent.ts";
 
-const HOP_BY_HOP: readonly string[] = ["connection", "keep-alive", "transfer-encoding", "host"];
+const HOP_BY_HOP: ReadonlySet<string> = new Set(["connection", "keep-alive", "transfer-encoding", "host"]);
 
 /** As many as any measured load has requests under way. */
 const CONNECTIONS = 256;
@@ -17,26 +17,26 @@ const pools = upstreams.map(
     new Pool(upstream, { connections: CONNECTIONS, pipelining: 1, ...(ca === undefined ? {} : { connect: { ca } }) }),
 );
 
-function endToEnd(fields: Iterable<[string, string | string[] | undefined]>): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of fields) if (typeof value === "string" && !HOP_BY_HOP.includes(name)) kept[name] = value;
-  return kept;
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
 }
 
-const app = new Hono();
-app.all("/mcp", async (context) => {
-  const { raw } = context.req;
-  // undici takes any async iterable of bytes, which its types leave out; a Node stream around it would cost more.
-  const body = raw.body as unknown as Readable | null;
-  const pool = pools[Number(raw.headers.get(UPSTREAM_HEADER) ?? 0)];
-  if (pool === undefined) return new Response(null, { status: 404 });
-  const answer = await pool.request({
-    method: raw.method === "DELETE" ? "DELETE" : "POST",
-    path: "/mcp",
-    headers: endToEnd(raw.headers),
-    body,
-  });
-  return new Response(answer.body, { status: answer.statusCode, headers: endToEnd(Object.entries(answer.headers)) });
+const server = createServer((request, response) => {
+  const pool = pools[Number(request.headers[UPSTREAM_HEADER] ?? 0)];
+  if (pool === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  pool
+    .request({
+      method: request.method === "DELETE" ? "DELETE" : "POST",
+      path: "/mcp",
+      headers: endToEnd(request.headers),
+      body: request,
+    })
+    .then((answer) => pipeline(answer.body, response.writeHead(answer.statusCode, endToEnd(answer.headers))))
+    .catch(() => response.destroy());
 });
-serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => say({ port }));
+server.keepAliveTimeout = 120_000;
+server.listen(0, "127.0.0.1", () => say({ port: (server.address() as AddressInfo).port }));
 endWithParent();

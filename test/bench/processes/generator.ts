@@ -1,8 +1,15 @@
 /** The load generator: one process for both sides, told what to do line by line. */
 import { abandon } from "../load/abandon.ts";
+import { burst } from "../load/burst.ts";
 import { crowd } from "../load/crowd.ts";
+import { fill } from "../load/fill.ts";
 import type { Order } from "../load/job.ts";
+import { list } from "../load/list.ts";
 import { measure } from "../load/measure.ts";
+import { paced } from "../load/paced.ts";
+import { measureSealed } from "../load/sealed.ts";
+import { pacedSealed } from "../load/paced-sealed.ts";
+import { sizeSealed } from "../load/size-sealed.ts";
 import { hold, readInTurn, readTogether, release } from "../load/streams.ts";
 import { answer } from "./parent.ts";
 
@@ -10,6 +17,20 @@ function carryOut(order: Order): Promise<object> {
   switch (order.kind) {
     case "measure":
       return measure(order);
+    case "measure-sealed":
+      return measureSealed(order);
+    case "size-sealed":
+      return sizeSealed(order);
+    case "paced-sealed":
+      return pacedSealed(order);
+    case "paced":
+      return paced(order);
+    case "fill":
+      return fill(order);
+    case "burst":
+      return burst(order);
+    case "list":
+      return list(order);
     case "abandon":
       return abandon(order);
     case "crowd":

@@ -23,6 +23,7 @@ const host = await startHost({
   listen: inputs.host.listen,
   launch: inputs.document,
   provision: inputs.provision,
+  trees: inputs.stdioTrees,
   egressAllow: inputs.egressTargets.map((target) => `${target.host}:${target.port}`),
   storePath: inputs.paths.auditDb,
   witnesses: inputs.witnesses,

@@ -1,4 +1,7 @@
-/** The tool server of streamed results: an MCP server of the legacy era whose tool sends progress events and then its result, as one SSE reply. */
+/**
+ * The tool server of streamed results: an MCP server of the legacy era whose tool sends progress events and then its
+ * result, as one SSE reply.
+ */
 import { randomUUID } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

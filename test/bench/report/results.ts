@@ -5,20 +5,22 @@ import type { Machine } from "./machine.ts";
 import type { Row } from "./row.ts";
 
 /** The rows of one section, and when they were taken. */
-interface Taken {
+export interface TakenSection {
   readonly title: string;
   readonly takenAt: string;
-  /** Load average over one minute when the section was done. */
+  /** Load average over one minute when the section began, and when it was done. */
+  readonly loadBefore: number;
   readonly loadAfter: number;
   readonly rows: readonly Row[];
 }
 
-interface Results {
+/** A file of results. */
+export interface Results {
   readonly date: string;
   readonly mode: string;
   /** As of the latest section. */
   readonly machine: Machine;
-  readonly sections: readonly Taken[];
+  readonly sections: readonly TakenSection[];
 }
 
 /** The file of a commit's results: one that is there already, else one named after today. */
@@ -28,7 +30,7 @@ async function fileOf(folder: string, commit: string, mode: string): Promise<str
   return join(folder, known ?? `${new Date().toISOString().slice(0, 10)}${ending}`);
 }
 
-async function sectionsOf(path: string): Promise<readonly Taken[]> {
+async function sectionsOf(path: string): Promise<readonly TakenSection[]> {
   try {
     return (JSON.parse(await readFile(path, "utf8")) as Results).sections;
   } catch (thrown) {
@@ -44,14 +46,15 @@ async function sectionsOf(path: string): Promise<readonly Taken[]> {
 export async function keep(
   folder: string,
   { machine, mode }: Pick<Results, "machine" | "mode">,
-  { title, rows }: Pick<Taken, "title" | "rows">,
+  { title, rows }: Pick<TakenSection, "title" | "rows">,
   order: readonly string[],
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = await fileOf(folder, machine.commit, mode);
-  const taken: Taken = {
+  const taken: TakenSection = {
     title,
     takenAt: new Date().toISOString(),
+    loadBefore: machine.loadBefore,
     loadAfter: Number((loadavg()[0] ?? 0).toFixed(2)),
     rows,
   };

@@ -1,8 +1,12 @@
+import { median } from "../plan.ts";
+
 /** One line of the report. */
 export interface Row {
   readonly what: string;
-  /** `null` when there is no figure: it was not measured, or measuring it failed. */
+  /** The figure, or the median of the rounds. `null` when there is none: it was not measured, or measuring it failed. */
   readonly value: number | null;
+  /** Lowest and highest of the rounds; `null` for what was measured once. */
+  readonly spread: readonly [number, number] | null;
   readonly unit: string;
   /** What is aimed at, in words; `null` for a figure that only informs. */
   readonly target: string | null;
@@ -11,42 +15,46 @@ export interface Row {
   readonly detail: string;
 }
 
-/** A figure with nothing to hold it against. */
-export function figure(what: string, value: number, unit: string, detail: string): Row {
-  return { what, value, unit, target: null, met: null, detail };
+/** One value, or that of each round. */
+export type Taken = number | readonly number[];
+
+function valueOf(taken: Taken): Pick<Row, "value" | "spread"> {
+  if (typeof taken === "number") return { value: taken, spread: null };
+  return { value: median(taken), spread: [Math.min(...taken), Math.max(...taken)] };
 }
 
-/** What was measured, and the bound it is held to. */
+/** A figure with nothing to hold it against. */
+export function figure(what: string, taken: Taken, unit: string, detail: string): Row {
+  return { what, ...valueOf(taken), unit, target: null, met: null, detail };
+}
+
+/** What was measured, and the bound that it, or its median, is held to. */
 export interface Bounded {
-  readonly value: number;
+  readonly value: Taken;
   readonly bound: number;
 }
 
 /** A figure with a bound it should not pass. */
-export function atMost(what: string, { value, bound }: Bounded, unit: string, detail: string): Row {
-  return { what, value, unit, target: `≤ ${bound} ${unit}`.trimEnd(), met: value <= bound, detail };
+export function atMost(what: string, { value: taken, bound }: Bounded, unit: string, detail: string): Row {
+  const row = figure(what, taken, unit, detail);
+  return { ...row, target: `≤ ${bound} ${unit}`.trimEnd(), met: row.value !== null && row.value <= bound };
 }
 
 /** A figure with a bound it should reach. */
-export function atLeast(what: string, { value, bound }: Bounded, unit: string, detail: string): Row {
-  return { what, value, unit, target: `≥ ${bound} ${unit}`.trimEnd(), met: value >= bound, detail };
+export function atLeast(what: string, { value: taken, bound }: Bounded, unit: string, detail: string): Row {
+  const row = figure(what, taken, unit, detail);
+  return { ...row, target: `≥ ${bound} ${unit}`.trimEnd(), met: row.value !== null && row.value >= bound };
 }
 
 /** A figure that this machine cannot have, and why. */
 export function notMeasured(what: string, why: string): Row {
-  return { what, value: null, unit: "", target: null, met: null, detail: `not measured: ${why}` };
+  return { what, value: null, spread: null, unit: "", target: null, met: null, detail: `not measured: ${why}` };
 }
 
 /** A measurement that could not be finished, and why. */
 export function failed(what: string, thrown: unknown): Row {
-  return {
-    what,
-    value: null,
-    unit: "",
-    target: null,
-    met: false,
-    detail: `failed: ${thrown instanceof Error ? thrown.message : "unknown"}`,
-  };
+  const why = thrown instanceof Error ? thrown.message : "unknown";
+  return { what, value: null, spread: null, unit: "", target: null, met: false, detail: `failed: ${why}` };
 }
 
 /** Whether a row is one of {@link failed}. */

@@ -1,10 +1,18 @@
 import { isFailure, type Row } from "./row.ts";
 
-function shown(row: Row): string {
-  return row.value === null ? "-" : `${Number(row.value.toPrecision(4))} ${row.unit}`.trimEnd();
+function digits(value: number): string {
+  return `${Number(value.toPrecision(3))}`;
 }
 
-function verdict(row: Row): string {
+/** A figure with its spread and unit. */
+export function shown({ value, spread, unit }: Row): string {
+  if (value === null) return "-";
+  const range = spread === null ? "" : ` (${spread.map(digits).join(" to ")})`;
+  return `${digits(value)}${range} ${unit}`.trimEnd();
+}
+
+/** Whether the target is met, in a word. */
+export function verdict(row: Row): string {
   if (isFailure(row)) return "FAILED";
   return row.met === null ? "" : row.met ? "pass" : "MISS";
 }

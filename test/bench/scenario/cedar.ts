@@ -18,6 +18,7 @@ const URL_OF_TOOL = "https://tools.example/mcp";
 /** The measured tool as a catalog has it. */
 export const CATALOG_TOOL: CatalogTool = {
   toolName: TOOL,
+  nameAtServer: TOOL,
   actionName: "EchoText",
   server: {
     identity: URL_OF_TOOL,
@@ -26,7 +27,7 @@ export const CATALOG_TOOL: CatalogTool = {
     integrity: "untrusted",
     url: new URL(URL_OF_TOOL),
     transport: "streamable-http",
-    pin: null,
+    trust: null,
     rotationMode: "key-pinned",
     evidenceClass: "hash-only",
   },

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CLI, startGateway, type Gateway } from "../../gateway/gateway.ts";
+import { TOOL } from "../call.ts";
 import type { Measured } from "../load/job.ts";
 import { median } from "../plan.ts";
 import { cpuMs } from "../processes/usage.ts";
@@ -65,7 +66,8 @@ export async function compare({ setUp, generator, plan }: Bench, folder: string)
     return await order<Measured>(generator, {
       kind: "measure",
       port,
-      token,
+      tokens: [token],
+      tools: [TOOL],
       connections: CONNECTIONS,
       warmMs,
       measureMs,

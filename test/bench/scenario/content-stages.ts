@@ -11,8 +11,8 @@ function textOf(bytes: number): string {
 }
 
 /**
- * What looking at content costs a 2 KB call, where rules ask for it: detectors over arguments and result, the result kept in
- * the session's table of flows, and the arguments looked up there.
+ * What looking at content costs a 2 KB call, where rules ask for it. Detectors read arguments and result. The
+ * session's table of flows takes the result, and arguments are looked up there.
  */
 export async function contentStages(milliseconds: number): Promise<Row[]> {
   const detectors = await loadDetectors();

@@ -14,7 +14,10 @@ const MEBI = 2 ** 20;
 const KEPT = 128;
 /** Seconds after which what is kept goes too, so that neither look finds a session that is still open. */
 const IDLE_SECONDS = 3;
-/** Milliseconds without work in which V8 lets go of the code that ran at the start only, some MiB. A collection that is asked for leaves it. */
+/**
+ * Milliseconds without work in which V8 lets go of the code that ran at the start only, some MiB. A collection that
+ * is asked for leaves it.
+ */
 const CODE_AGES_MS = 35_000;
 
 function tally(counts: Readonly<Record<string, number>>): string {

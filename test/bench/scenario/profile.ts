@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { CLI } from "../../gateway/gateway.ts";
+import { TOOL } from "../call.ts";
 import type { Measured } from "../load/job.ts";
 import { CONNECTIONS } from "../plan.ts";
 import { askProbe } from "../processes/probe-client.ts";
@@ -23,7 +24,8 @@ export async function profile({ setUp, generator }: Bench, output: Writable): Pr
       await order<Measured>(generator, {
         kind: "measure",
         port,
-        token,
+        tokens: [token],
+        tools: [TOOL],
         connections,
         warmMs: WARM_MS,
         measureMs: 100,
@@ -33,7 +35,8 @@ export async function profile({ setUp, generator }: Bench, output: Writable): Pr
       const { calls } = await order<Measured>(generator, {
         kind: "measure",
         port,
-        token,
+        tokens: [token],
+        tools: [TOOL],
         connections,
         warmMs: 0,
         measureMs: PROFILED_MS,

@@ -17,11 +17,15 @@ export interface SetupWish {
   readonly kind?: UpstreamKind;
   /** `stream`: the server of streamed results instead of echo servers. */
   readonly server?: "echo" | "stream";
-  /** Tools of the echo servers, one server each. */
-  readonly tools?: readonly string[];
+  /** Tools of each echo server. */
+  readonly tools?: readonly (readonly string[])[];
+  /** Rules of the bundle, where they are not those that permit each tool. */
+  readonly policies?: string;
   readonly principals?: number;
   /** Lines of the configuration's `enclave` section. */
   readonly enclave?: readonly string[];
+  /** Further lines of the configuration. */
+  readonly config?: readonly string[];
 }
 
 /** Tool servers, and a deployment of the gateway in front of them. */
@@ -67,29 +71,34 @@ async function principalsOf(
 /** Starts the tool servers and writes a deployment for them. */
 export async function setUp(
   folder: string,
-  { kind = "plain", server = "echo", tools = [TOOL], principals = 1, enclave = [] }: SetupWish,
+  { kind = "plain", server = "echo", tools = [[TOOL]], principals = 1, enclave = [], ...wish }: SetupWish,
 ): Promise<Setup> {
   await mkdir(folder, { recursive: true });
   const { cert, key, fingerprint } = await makeServerCertificate();
   const secure = kind === "tls-pinned";
+  // More names than an argument of a process may hold.
+  const toolsFile = join(folder, "tools.json");
+  await writeFile(toolsFile, JSON.stringify(tools));
   const servers =
     server === "stream"
       ? Child.start("./stream-server.ts", {})
-      : Child.start("./echo-server.ts", { tools, ...(secure ? { cert, key } : {}) });
+      : Child.start("./echo-server.ts", { toolsFile, ...(secure ? { cert, key } : {}) });
   const { ports } = await servers.next<{ ports: readonly number[] }>();
   const upstreams = ports.map((port) => `${secure ? "https" : "http"}://127.0.0.1:${port}`);
-  const names = server === "stream" ? [STREAM_TOOL] : tools;
+  const served = server === "stream" ? [[STREAM_TOOL]] : tools;
   const { lines, ...callers } = await principalsOf(folder, principals);
   const section = [...lines, ...enclave].map((line) => `  ${line}\n`).join("");
   const config = await deploy(folder, {
-    tools: names.map((name, index) => ({
-      name,
-      url: `${upstreams[index]}/mcp`,
-      inputSchema: server === "stream" ? STREAM_SCHEMA : INPUT_SCHEMA,
-      ...(secure ? { fingerprint } : {}),
-    })),
-    policies: rules(RULES, names),
-    config: `audit_db_path: audit.db\n${section === "" ? "" : `enclave:\n${section}`}`,
+    tools: served.flatMap((names, index) =>
+      names.map((name) => ({
+        name,
+        url: `${upstreams[index]}/mcp`,
+        inputSchema: server === "stream" ? STREAM_SCHEMA : INPUT_SCHEMA,
+        ...(secure ? { fingerprint } : {}),
+      })),
+    ),
+    policies: wish.policies ?? rules(RULES, served.flat()),
+    config: `${["audit_db_path: audit.db", ...(wish.config ?? [])].join("\n")}\n${section === "" ? "" : `enclave:\n${section}`}`,
   });
   return { kind, servers, ports, bare: { upstreams, ...(secure ? { ca: cert } : {}) }, config, ...callers };
 }

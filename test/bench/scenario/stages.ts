@@ -120,7 +120,7 @@ async function framesOver(path: string): Promise<{ pool: ExchangePool; close: ()
  */
 export async function stages({ setUp, folder, plan }: Bench): Promise<Row[]> {
   const { bare } = await setUp();
-  const body = Buffer.from(callBody());
+  const body = Buffer.from(callBody(7));
   const args: JsonObject = { ...callArguments() };
   const store = new SqliteStore(join(folder, "stages.db"), { durable: false });
   const frames = await framesOver(join(folder, "stages.sock"));

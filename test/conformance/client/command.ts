@@ -1,15 +1,16 @@
 /**
- * The client the suite runs: an agent that does what the scenario asks, straight against the suite's server
- * (`direct`) or with a gateway in between (`gateway`), whose upstream side is then what the suite sees.
+ * The client the suite runs: an agent that does what the scenario asks. It goes straight to the suite's server
+ * (`direct`) or through a gateway (`gateway`, and `sealed` through `cmcp connect`). With a gateway the suite sees its
+ * upstream side.
  *
- * Usage: node command.ts direct|gateway FOLDER URL, with the suite's MCP_CONFORMANCE_* variables. How it ended is
+ * Usage: node command.ts direct|gateway|sealed FOLDER URL, with the suite's MCP_CONFORMANCE_* variables. How it ended is
  * written to FOLDER: some scenarios only watch for what must not happen, and would take a client that never came
  * for one that behaved.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { startGatewayBefore } from "../gateway.ts";
+import { channelOf, startGatewayBefore } from "../gateway.ts";
 import { withAgent } from "./agent.ts";
 import { AGENT_SCENARIOS, type AgentScenario } from "./scenarios.ts";
 
@@ -21,8 +22,9 @@ if (scenario === undefined) throw new Error(`no agent is written for the client 
 const context: unknown = JSON.parse(process.env["MCP_CONFORMANCE_CONTEXT"] ?? "null");
 
 async function run(agent: AgentScenario): Promise<void> {
-  if (column !== "gateway") return await withAgent(url, version, agent, context);
-  const gateway = await startGatewayBefore(url, join(folder, name), agent.imported);
+  if (column === "direct") return await withAgent(url, version, agent, context);
+  const settings = { imported: agent.imported, channel: channelOf(column) };
+  const gateway = await startGatewayBefore(url, join(folder, name), settings);
   try {
     await withAgent(gateway.mcp, version, agent, context);
   } finally {

@@ -14,7 +14,7 @@ import {
 } from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
 import { ExchangePool } from "@cmcp/wire";
-import { TOKEN } from "./deployment.ts";
+import { giveToken, TOKEN } from "./deployment.ts";
 import type { Owner, Place } from "./target.ts";
 
 /** A host that belongs to the test, composed of the host's own parts, with an enclave that waits for its launch document. */
@@ -40,8 +40,6 @@ export interface Gateway {
   request(path: string, method?: "GET" | "POST"): Promise<string>;
 }
 
-const ENVIRONMENT = { CMCP_BEARER_TOKEN: TOKEN } as const;
-
 /** What a test gives a host of its own. */
 export interface HostParts {
   readonly environment?: Readonly<Record<string, string>>;
@@ -56,7 +54,7 @@ export async function composeHost(
   owner: Pick<Owner, "after">,
   place: Place,
   config: string,
-  { environment = ENVIRONMENT, record }: HostParts = {},
+  { environment = {}, record }: HostParts = {},
 ): Promise<ComposedHost> {
   const inputs = await readLaunchInputs(config, environment);
   const quiet = createLog({ level: "silent" });
@@ -71,7 +69,7 @@ export async function composeHost(
     egressAllowList(inputs.egressTargets.map(({ host, port }) => `${host}:${port}`)),
     quiet,
   );
-  const services = await listenServices(place.services, { relay, store, log: quiet });
+  const services = await listenServices(place.services, { relay, store, trees: inputs.stdioTrees, log: quiet });
   undo.push(() => services.close());
   const enclave = await place.start();
   undo.push(() => enclave.stop());
@@ -88,11 +86,12 @@ export async function composeHost(
       await link.launch(document);
     },
     async serve() {
-      await link.provision(inputs.provision);
+      if (inputs.provision !== null) await link.provision(inputs.provision);
       link.ready();
       const front = await startFront({ host: "127.0.0.1", port: 0 }, { link, limits: FRONT_LIMITS, log: quiet });
       undo.push(() => front.close());
       const url = `http://127.0.0.1:${front.address.port}`;
+      if (inputs.provision === null) await giveToken(url);
       return { url, mcp: `${url}/mcp`, request: async (path, method) => await requested(`${url}${path}`, method) };
     },
     close,

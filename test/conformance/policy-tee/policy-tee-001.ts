@@ -9,7 +9,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import { startRecordsServer } from "../../servers/records-server.ts";
 import { closeSession, serveComposed } from "./composed-host.ts";
 import { decisions } from "./decisions.ts";
-import { deployRecords, TOKEN } from "./deployment.ts";
+import { deployRecords, giveToken, TOKEN } from "./deployment.ts";
 import { loadedSources, loggingModules } from "./loaded-modules.ts";
 import { relyingParty } from "./relying-party.ts";
 import { receiptOf } from "./receipts.ts";
@@ -37,12 +37,14 @@ export function policyTee001Host(name: Target["name"], start: StartCommand): voi
     const records = await startRecordsServer();
     t.after(() => records.close());
     const log = join(folder, "modules");
-    const gateway = await start(t, await deployRecords(join(folder, "deployment"), records, "tpm"), {
-      CMCP_BEARER_TOKEN: TOKEN,
-      ...loggingModules(log),
-    });
+    const gateway = await start(
+      t,
+      await deployRecords(join(folder, "deployment"), records, "tpm"),
+      loggingModules(log),
+    );
     if (gateway === null) return;
     t.after(() => gateway.stop());
+    await giveToken(gateway.url);
     assert.deepEqual((await decisions(gateway.mcp)).decided, [true, true, false]);
     const sources = await loadedSources(log);
     for (const folder of ["host-proxy/", "packages/launch/"])

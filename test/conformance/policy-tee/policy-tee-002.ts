@@ -8,7 +8,7 @@ import { readLaunchInputs } from "@cmcp/launch/files";
 import { startRecordsServer, type RecordsServer } from "../../servers/records-server.ts";
 import { closeSession, composeHost, serveComposed } from "./composed-host.ts";
 import { decisions } from "./decisions.ts";
-import { deployRecords, TOKEN } from "./deployment.ts";
+import { deployRecords } from "./deployment.ts";
 import { relyingParty } from "./relying-party.ts";
 import type { Target } from "./target.ts";
 
@@ -68,14 +68,14 @@ async function forSoftware({ config }: Deployed): Promise<Uint8Array> {
     other,
     (await readFile(config, "utf8")).replace(/provider: (sev-snp|tdx)/, "provider: software-only"),
   );
-  return (await readLaunchInputs(other, { CMCP_BEARER_TOKEN: TOKEN, CMCP_DEV_MODE: "1" })).document;
+  return (await readLaunchInputs(other, { CMCP_DEV_MODE: "1" })).document;
 }
 
 /** A host's attempt to launch with other bytes than the machine was launched for. */
 async function handed(deployment: Deployed, trial: Trial): Promise<Uint8Array> {
   if (isOther(trial)) return await OTHERS[trial].bytes(deployment);
   const restore = await changed(deployment, trial);
-  const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+  const { document } = await readLaunchInputs(deployment.config, {});
   await restore();
   return document;
 }
@@ -124,7 +124,7 @@ export function policyTee002(
   ] as const) {
     test(`POLICY-TEE-002 (${target.name}): launched for one document, the enclave refuses any other by ${carrier} and serves nothing`, async (t) => {
       const deployment = await deployed(t, platform);
-      const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+      const { document } = await readLaunchInputs(deployment.config, {});
       const place = await target.open(t, { platform, carried: createHash(algorithm).update(document).digest("hex") });
       if (place === null) return;
 
@@ -173,7 +173,7 @@ export function policyTee002(
       const deployment = await deployed(t, "tpm");
       const place = await target.open(t);
       if (place === null) return;
-      const { document } = await readLaunchInputs(deployment.config, { CMCP_BEARER_TOKEN: TOKEN });
+      const { document } = await readLaunchInputs(deployment.config, {});
       const expected = join(deployment.folder, "expected-launch.json");
       await writeFile(expected, document);
       await changed(deployment, part);

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { examine, untrusted } from "@cmcp/boundary";
 import { decodeFrame, encodeMap, Framer, type Opening, type WireMap } from "@cmcp/wire";
+import { makeServerCertificate } from "../../servers/certificate.ts";
 import { startRecordsServer } from "../../servers/records-server.ts";
 import { serveComposed } from "./composed-host.ts";
 import { decisions } from "./decisions.ts";
-import { deployRecords, TOKEN } from "./deployment.ts";
+import { deployRecords, showClientCertificate, TOKEN } from "./deployment.ts";
+import { verifiedInstance } from "./verified-instance.ts";
 import type { Place, Target } from "./target.ts";
 
 const HEADERS = {
@@ -162,4 +167,67 @@ export function policyTee004(target: Target): void {
     });
     assert.equal(records.calls.length, reached, "nothing of this reached the server");
   });
+}
+
+/** POLICY-TEE-004, the way round: a server that authenticates the enclave serves nobody else, so a deny cannot be gone round. */
+export function policyTee004Server(target: Target): void {
+  test(`POLICY-TEE-004 (${target.name}): a server that authenticates the enclave serves neither its host nor a caller's own connection`, async (t) => {
+    const place = await target.open(t);
+    if (place === null) return;
+    const folder = await mkdtemp(join(tmpdir(), "cmcp-tee4-server-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const asking: (string | null)[] = [];
+    let admitted: string | undefined;
+    const records = await startRecordsServer(0, (key) => {
+      asking.push(key);
+      return key !== null && key === admitted;
+    });
+    t.after(() => records.close());
+    const config = await deployRecords(join(folder, "deployment"), records, "tpm");
+    await showClientCertificate(config);
+    const host = await serveComposed(t, place, config);
+    /** What anybody gets, without a token. */
+    const report = Buffer.from(await (await fetch(`${host.url}/attestation`)).arrayBuffer());
+
+    await t.test("before it knows the enclave, it serves nobody", async () => {
+      assert.deepEqual((await decisions(host.mcp)).decided, [false, false, false]);
+      assert.deepEqual([new Set(asking).size, asking.includes(null), records.calls.length], [1, false, 0]);
+    });
+    await t.test("it learns the enclave's key from evidence that it verifies, whoever brings it", async () => {
+      const verdict = await verifiedInstance(target, report, host.document);
+      assert.deepEqual(
+        verdict.checks.filter(({ status }) => status === "failed"),
+        [],
+      );
+      admitted = verdict.keys?.["tls"];
+      assert.deepEqual([...new Set(asking)], [admitted]);
+      const forged = JSON.parse(report.toString()) as { binding: { keys: Record<string, string> } };
+      forged.binding.keys["tls"] = hash("sha256", "the host's own key", "base64url");
+      const refused = await verifiedInstance(target, Buffer.from(JSON.stringify(forged)), host.document);
+      assert.deepEqual([refused.outcome, refused.keys], ["rejected", null]);
+    });
+    await t.test("the enclave's calls arrive as policy decides", async () => {
+      assert.deepEqual((await decisions(host.mcp)).decided, [true, true, false]);
+      assert.deepEqual(
+        records.calls.map(({ tool }) => tool),
+        ["send_message", "get_patient_record"],
+      );
+    });
+    await t.test("the host's own connections are refused, with a certificate of its own as without one", async () => {
+      const reached = records.calls.length;
+      const own = await makeServerCertificate();
+      for (const shown of [{}, { cert: own.cert, key: own.key }])
+        assert.equal(await statusOf(records.port, shown), 403);
+      assert.equal(records.calls.length, reached);
+    });
+  });
+}
+
+/** A denied call, made past the gateway; the status of the server's answer. */
+async function statusOf(port: number, shown: { readonly cert?: string; readonly key?: string }): Promise<number> {
+  const options = { host: "127.0.0.1", port, path: "/mcp", method: "POST", rejectUnauthorized: false, agent: false };
+  const asking = request({ ...options, ...shown, headers: HEADERS }).end(denied("s1"));
+  const [answer] = (await once(asking, "response")) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode ?? 0;
 }

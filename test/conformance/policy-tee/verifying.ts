@@ -17,6 +17,8 @@ export interface Claimed {
   readonly receipts?: readonly string[];
   readonly heldClaims?: readonly string[];
   readonly policyHash?: string;
+  /** Whether only a session under the seal is accepted. */
+  readonly sealed?: boolean;
 }
 
 /** One check of the verdict. */
@@ -49,6 +51,7 @@ export async function verified({
   receipts = [],
   heldClaims = [],
   policyHash,
+  sealed = false,
 }: Claimed): Promise<Judgement> {
   const option = (name: string, value: string | null | undefined): string[] =>
     value === null || value === undefined ? [] : [name, value];
@@ -63,6 +66,7 @@ export async function verified({
     ...option("--measurements", measurements),
     ...option("--audit-bundle", bundle),
     ...option("--policy-hash", policyHash),
+    ...(sealed ? ["--require-sealed"] : []),
     ...receipts.flatMap((receipt) => ["--receipt", receipt]),
     ...heldClaims.flatMap((held) => ["--held-claim", held]),
   ]);
@@ -102,10 +106,13 @@ async function judged(args: readonly string[]): Promise<Judgement> {
 
 /** The digest of the TPM key that a verifier did not know. */
 export function unknownKey({ checks }: Judgement): string {
-  const key = checks
-    .map(({ why }) => /does not name the key ([0-9a-f]{64})/.exec(why)?.[1])
-    .find((found) => found !== undefined);
-  if (key === undefined) throw new Error(JSON.stringify(checks));
+  return unknownKeyIn(JSON.stringify(checks));
+}
+
+/** The same, in what a verifier said. */
+export function unknownKeyIn(said: string): string {
+  const key = /does not name the key ([0-9a-f]{64})/.exec(said)?.[1];
+  if (key === undefined) throw new Error(said);
   return key;
 }
 

@@ -9,6 +9,7 @@ from langchain_mcp_adapters.client import MultiServerMCPClient
 from langchain_mcp_adapters.tools import load_mcp_tools
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from turns import next_turn
 
 
 async def main() -> None:
@@ -23,12 +24,17 @@ async def main() -> None:
         for index, call in enumerate(task["calls"])
     ]
     script.append(AIMessage(content="done"))
-    turns = iter(script)
+    script_turns = iter(script)
+
+    async def model(state: MessagesState) -> dict:
+        given = state["messages"]
+        await next_turn(task, given[-1].text if given else "")
+        return {"messages": [next(script_turns)]}
 
     async with MultiServerMCPClient({"gateway": connection}).session("gateway", auto_initialize=False) as session:
         opened = await session.initialize()
         graph = StateGraph(MessagesState)
-        graph.add_node("model", lambda _state: {"messages": [next(turns)]})
+        graph.add_node("model", model)
         graph.add_node("tools", ToolNode(await load_mcp_tools(session)))
         graph.add_edge(START, "model")
         graph.add_conditional_edges("model", tools_condition)

@@ -24,7 +24,8 @@ export class LyingClock {
         'const { readFileSync } = require("node:fs");',
         "const Real = Date, now = Date.now;",
         `const told = () => now() + Number(readFileSync(${JSON.stringify(clock.#file)}, "latin1"));`,
-        "globalThis.Date = class Date extends Real { constructor(...given) { if (given.length === 0) super(told()); else super(...given); } static now() { return told(); } };",
+        "globalThis.Date = class Date extends Real { constructor(...given) { if (given.length === 0) " +
+          "super(told()); else super(...given); } static now() { return told(); } };",
       ].join("\n"),
     );
     return clock;

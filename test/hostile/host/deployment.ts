@@ -1,11 +1,13 @@
 import { createHash, sign, type KeyObject } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { buildPolicyReload, buildProvision } from "@cmcp/launch";
+import { buildReload } from "@cmcp/launch";
 import { readBundleFolder, readLaunchInputs } from "@cmcp/launch/files";
 import { readBundle, signBundle } from "@cmcp/policy/bundle";
+import { buildProvision } from "@cmcp/provision/message";
 import { deploy } from "../../gateway/deployment.ts";
 import { signingKey } from "../../gateway/signed-bundle.ts";
+import { newApprover, type TestApprover } from "../../../packages/approval/src/testing/statements.ts";
 import type { ToolServer } from "../server.ts";
 
 /** Principals of one deployment: a schedule takes two, and one is the test's own. */
@@ -22,6 +24,8 @@ const RULES = `
 when { context.session_max_sensitivity != "public" };
 @id("records") @redact_fields("ssn") @keep_fields("name,diagnosis") permit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"get_patient_record");
 @id("no-erasing") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"erase_record");
+@id("payments") permit (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"pay_invoice");
+@id("payments-need-a-person") @aarm_decision("require_approval") @approvers("ann") forbid (principal, action == cMCP::Action::"call_tool", resource == cMCP::Resource::"pay_invoice");
 `;
 const PERMISSIVE = '@id("everything") permit (principal, action, resource);\n';
 
@@ -29,6 +33,8 @@ const PERMISSIVE = '@id("everything") permit (principal, action, resource);\n';
 export interface Deployed {
   readonly document: Uint8Array;
   readonly provision: Uint8Array;
+  /** Who approves payments. The host does not have its key. */
+  readonly approver: TestApprover;
   /** Reload messages: the bundle in force again, higher ones, and one that nobody signed, or somebody else did. */
   readonly reloads: {
     readonly same: Uint8Array;
@@ -67,6 +73,7 @@ const everybody = Array.from({ length: PRINCIPALS }, (_, index) => [principalId(
 /** Writes a deployment in front of the tool server and reads it as the host does. */
 export async function deployed(folder: string, server: ToolServer): Promise<Deployed> {
   const { key, publicKey } = signingKey();
+  const ann = newApprover("ann");
   const config = await deploy(folder, {
     tools: server.tools,
     policies: RULES,
@@ -77,6 +84,7 @@ export async function deployed(folder: string, server: ToolServer): Promise<Depl
       "  upstream_connect_timeout_ms: 1000",
       "  upstream_idle_timeout_ms: 2000",
       "  upstream_call_timeout_ms: 2000",
+      `  approvers: [{id: ann, ed25519: ${ann.approver.ed25519}}]`,
       "  principals:",
       "    - {id: default}",
       ...everybody.map(([id]) => `    - {id: "${id}"}`),
@@ -94,13 +102,14 @@ export async function deployed(folder: string, server: ToolServer): Promise<Depl
   return {
     document,
     provision: provisionOf(everybody),
+    approver: ann,
     reloads: {
-      same: buildPolicyReload(first),
+      same: buildReload({ policy_bundle: first }),
       newer: Array.from({ length: 40 }, (_, at) =>
-        buildPolicyReload(bundle(`${RULES}// ${at}\n`, `1.${at + 1}.0`, key, schema)),
+        buildReload({ policy_bundle: bundle(`${RULES}// ${at}\n`, `1.${at + 1}.0`, key, schema) }),
       ),
-      unsigned: buildPolicyReload(bundle(PERMISSIVE, "9.0.0", null, schema)),
-      forged: buildPolicyReload(bundle(PERMISSIVE, "9.0.0", signingKey().key, schema)),
+      unsigned: buildReload({ policy_bundle: bundle(PERMISSIVE, "9.0.0", null, schema) }),
+      forged: buildReload({ policy_bundle: bundle(PERMISSIVE, "9.0.0", signingKey().key, schema) }),
     },
   };
 }

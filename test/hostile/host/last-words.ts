@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** Lines that are kept. */
 const LINES = 40;
-/** Until what a process printed has been read, once it has ended. */
+/** Milliseconds until the output of an ended process has been read. */
 const READ_MS = 100;
 
-/** The destination of a host's log that keeps the last lines the enclave printed. */
+/** Destination of a host's log. It keeps the last lines that the enclave printed. */
 export class LastWords {
   readonly #lines: string[] = [];
 

@@ -12,6 +12,10 @@ export type Rule =
   | "honest"
   /** Nothing reaches a server without an intent in the record before it. */
   | "unrecorded"
+  /** A sealed request reaches a server once, however often its host sends it. */
+  | "replay"
+  /** What a person has to approve reaches a server once for each approval in the record, and not without one. */
+  | "approval"
   /** What policy forbids reaches no server. */
   | "forbidden"
   /** Nothing an agent or a server says leaves in cleartext where it is TLS, or lies in the store. */

@@ -38,8 +38,8 @@ export function shownPast(
 }
 
 /**
- * Whether a scan showed every record from the beginning of the log, or of a snapshot, to the end of the log, as it was received. The look at what
- * is said to be a snapshot may end there too, and is none.
+ * Whether a scan showed every record from the beginning of the log, or of a snapshot, to the end of the log, as it
+ * was received. The look at what is said to be a snapshot may end there too, and is none.
  */
 function isTail(scan: AnsweredScan | undefined, left: readonly KeptRecord[]): boolean {
   if (scan?.filter.to !== left.length) return false;

@@ -34,6 +34,7 @@ type ClaimBody = Extract<JournalRecord, { kind: "claim" }>["body"];
 interface Instance {
   /** Base64url of its signing key. */
   readonly x: string;
+  readonly launchDigest: string;
   next: number;
   readonly intents: Map<string, Intent>;
   readonly claims: ClaimBody[];
@@ -54,6 +55,8 @@ export class RecordOracle {
   #range: CompactRange = EMPTY_RANGE;
   /** The instance that writes, by its hand-over; `null` until it has begun. */
   #writer: string | null = null;
+  /** When the last entry was written, in milliseconds since the epoch. */
+  #time = 0;
   readonly #find: Find;
 
   constructor(find: Find) {
@@ -109,6 +112,15 @@ export class RecordOracle {
     }
   }
 
+  /** The instance that writes; `null` until it has begun. */
+  get writing(): { readonly name: string; readonly launchDigest: string; readonly time: number } | null {
+    const name = this.#writer;
+    const instance = name === null ? undefined : this.instances.get(name);
+    return name === null || instance === undefined
+      ? null
+      : { name, launchDigest: instance.launchDigest, time: this.#time };
+  }
+
   /** The entry a receipt speaks of, `null` after a finding. */
   entryOf(receipt: Receipt): AuditEntry | null {
     const entry = this.sessions.get(receipt.session_id)?.[receipt.sequence_number];
@@ -150,7 +162,7 @@ export class RecordOracle {
   }
 
   /** An instance begins once, with its own key, and says which head it continues. */
-  #begin(name: string, { jwk, predecessor }: HandOver, before: CompactRange): void {
+  #begin(name: string, { jwk, predecessor, launch_digest: launchDigest }: HandOver, before: CompactRange): void {
     if (jwkThumbprintText(jwk) !== name || this.#writer !== null || this.instances.has(name))
       throw new Error("it is not how an instance begins");
     const continues =
@@ -159,7 +171,7 @@ export class RecordOracle {
         : predecessor?.size === before.size && predecessor.root === toHex(rootOf(before));
     if (!continues) throw new Error("it continues another head");
     this.#writer = name;
-    this.instances.set(name, { x: jwk.x, next: 0, intents: new Map(), claims: [] });
+    this.instances.set(name, { x: jwk.x, launchDigest, next: 0, intents: new Map(), claims: [] });
   }
 
   #claim(instance: Instance, body: ClaimBody): void {
@@ -183,6 +195,7 @@ export class RecordOracle {
       hash("sha256", entryHashInput(entry)) === entry.entry_hash;
     if (!linked) this.#find("record", `entry ${entry.sequence_number} does not follow in its chain`);
     entries.push(entry);
+    this.#time = Date.parse(entry.timestamp_utc);
     if (entry.entry_type === "tool_call") this.#call(name, instance, entry, entries[0]);
   }
 
@@ -204,7 +217,11 @@ function sessionOf(record: JournalRecord): string {
     case "intent":
     case "entry":
     case "claim":
+    case "session-key":
+    case "disclosure":
       return record.body.session_id;
+    case "erasure":
+      return record.body.statement.session_id;
     case "hand-over":
     case "provision":
     case "snapshot-part":

@@ -41,6 +41,7 @@ export class HostActs {
       case "answer":
       case "request":
       case "header":
+      case "sealed":
         host.lies.arm(act);
         return;
       case "dial":

@@ -32,6 +32,8 @@ export async function settle(world: World, steps: AgentSteps, host: HostActs): P
   for (const [mark, why] of steps.withheld)
     if (world.reached.has(mark))
       world.find(why.includes("seen") ? "label" : "forbidden", `a call reached the server: ${why}`);
+  for (const mark of steps.sealed)
+    if ((world.reached.get(mark) ?? 0) > 1) world.find("replay", "a sealed call reached the server more than once");
   if (world.impostors.read.splice(0).length > 0) world.find("cleartext", "a server of another key was talked to");
 }
 

@@ -2,7 +2,12 @@
 
 /** Tools of the tool server. `erase_record` is forbidden to everybody, `send_message` once its caller has seen a record. */
 export const TOOLS = ["send_message", "get_patient_record", "erase_record"] as const;
-export type ToolName = (typeof TOOLS)[number];
+/** The last one waits for a person's approval. */
+export type ToolName = (typeof TOOLS)[number] | "pay_invoice";
+
+/** What the approver does about a payment: `again` is its last answer once more, `elsewhere` the answer to another payment. */
+export const APPROVER_ANSWERS = ["approve", "deny", "again", "elsewhere", "forged"] as const;
+export type ApproverAnswer = (typeof APPROVER_ANSWERS)[number];
 
 /** What happens to an append. */
 export const APPEND_LIES = [
@@ -70,6 +75,17 @@ export const CONTROL_LIES = [
 ] as const;
 /** What the host puts beside an agent's request. */
 export const HEADER_LIES = ["peer", "workflow", "origin", "handle", "version", "token"] as const;
+/** What happens to a sealed request, or to its answer. */
+export const SEALED_LIES = [
+  "replay",
+  "reorder",
+  "truncate",
+  "splice",
+  "swap",
+  "answer-swap",
+  "answer-cut",
+  "stale-key",
+] as const;
 /** What the next enclave is shown of the log. */
 export const LOG_LIES = [
   "kept",
@@ -113,6 +129,7 @@ export type HostAct =
   /** Bytes of agents' requests. */
   | Lie<"request", (typeof FRAME_LIES)[number]>
   | Lie<"header", (typeof HEADER_LIES)[number]>
+  | Lie<"sealed", (typeof SEALED_LIES)[number]>
   | {
       readonly side: "host";
       readonly kind: "control";
@@ -142,8 +159,14 @@ export type AgentAct =
       readonly label: string | null;
       /** Goes on without waiting for the answer. */
       readonly together: boolean;
+      /** Whether the host is to read nothing of it. A sealed call has no handle, as handles are of calls in the clear. */
+      readonly sealed?: boolean;
     }
   | { readonly side: "agent"; readonly kind: "open" | "list" | "status"; readonly agent: 0 | 1 }
+  /** The n-th payment once more, unchanged. */
+  | { readonly side: "agent"; readonly kind: "repeat"; readonly payment: number; readonly together: boolean }
+  /** The approver on the n-th payment. */
+  | { readonly side: "agent"; readonly kind: "approver"; readonly payment: number; readonly how: ApproverAnswer }
   /** About the n-th session that receipts named. */
   | {
       readonly side: "agent";

@@ -1,5 +1,6 @@
 import {
   APPEND_LIES,
+  APPROVER_ANSWERS,
   CONTROL_LIES,
   DIAL_LIES,
   EGRESS_LIES,
@@ -8,6 +9,7 @@ import {
   LOG_LIES,
   PROVE_LIES,
   SCAN_LIES,
+  SEALED_LIES,
   TOOLS,
   type Act,
   type AgentAct,
@@ -23,6 +25,10 @@ const MORE_STEPS = 6;
 const MOST_LIES = 7;
 /** One schedule of so many has no lie at all. */
 const HONEST_ONE_IN = 12;
+/** One schedule of so many has payments, which wait for the approver. */
+const PAYMENT_ONE_IN = 2;
+/** Repeats and answers beside a payment, its approval and one repeat. */
+const MORE_PAYMENT_ACTS = 5;
 /** One schedule of so many kills the enclave. */
 const KILL_ONE_IN = 8;
 const DAY_MS = 86_400_000;
@@ -40,6 +46,7 @@ function agentAct(random: Random): AgentAct {
       tool: random.pick([...TOOLS, "send_message"] as const),
       label: random.pick([null, null, "a", "b", "handle"]),
       together: random.once(4),
+      ...(random.once(3) ? { sealed: true } : {}),
     };
   if (choice < 12) return { side: "agent", kind: random.pick(["open", "list", "status"] as const), agent };
   return {
@@ -50,6 +57,51 @@ function agentAct(random: Random): AgentAct {
   };
 }
 
+/** What happens to payments once there are some. */
+function paymentAct(random: Random): AgentAct {
+  const payment = random.below(2);
+  return random.once(2)
+    ? { side: "agent", kind: "repeat", payment, together: random.once(3) }
+    : {
+        side: "agent",
+        kind: "approver",
+        payment,
+        how: random.pick(["approve", "again", ...APPROVER_ANSWERS] as const),
+      };
+}
+
+function pay(random: Random): AgentAct {
+  return {
+    side: "agent",
+    kind: "call",
+    agent: random.below(2) === 0 ? 0 : 1,
+    tool: "pay_invoice",
+    label: random.pick([null, null, "a", "handle"]),
+    together: false,
+    ...(random.once(2) ? { sealed: true } : {}),
+  };
+}
+
+/** Payments, approvals and repeats, in this order, among other acts. */
+function withPayments(random: Random, acts: readonly Act[]): Act[] {
+  const chain: AgentAct[] = [
+    pay(random),
+    ...(random.once(2) ? [pay(random)] : []),
+    { side: "agent", kind: "approver", payment: 0, how: "approve" },
+    ...Array.from({ length: random.below(MORE_PAYMENT_ACTS) }, () => paymentAct(random)),
+    { side: "agent", kind: "repeat", payment: 0, together: random.once(3) },
+    ...Array.from({ length: random.below(MORE_PAYMENT_ACTS) }, () => paymentAct(random)),
+  ];
+  const mixed: Act[] = [...acts];
+  let from = 0;
+  for (const act of chain) {
+    from += random.below(mixed.length - from + 1);
+    mixed.splice(from, 0, act);
+    from += 1;
+  }
+  return mixed;
+}
+
 /** Control messages that end the instance are rare. */
 function controlLie(random: Random): (typeof CONTROL_LIES)[number] {
   const lie = random.pick(CONTROL_LIES);
@@ -58,7 +110,7 @@ function controlLie(random: Random): (typeof CONTROL_LIES)[number] {
 
 function hostAct(random: Random): HostAct {
   const where = { side: "host", skip: random.below(3), at: random.next() } as const;
-  switch (random.below(9)) {
+  switch (random.below(11)) {
     case 0:
     case 1:
       return { ...where, kind: "append", lie: random.pick(APPEND_LIES) };
@@ -78,6 +130,9 @@ function hostAct(random: Random): HostAct {
       return { ...where, kind: "header", skip: 0, lie: random.pick(HEADER_LIES) };
     case 7:
       return { side: "host", kind: "clock", ms: random.pick(CLOCK_MS) };
+    case 8:
+    case 9:
+      return { ...where, kind: "sealed", skip: 0, lie: random.pick(SEALED_LIES) };
     default:
       return { side: "host", kind: "cut", what: random.pick(["answers", "requests", "egress"] as const) };
   }
@@ -96,14 +151,17 @@ function withKill(random: Random, acts: readonly Act[]): Act[] {
     label: null,
     together: false,
   });
+  const hasPaid = acts.some((act) => act.kind === "call" && act.tool === "pay_invoice");
+  const payments = hasPaid ? Array.from({ length: MORE_PAYMENT_ACTS }, () => paymentAct(random)) : [];
   const second: Act[] = random.once(6) ? [{ side: "host", kind: "kill", after: random.below(6) }] : [];
-  return [...acts.slice(0, at), kill, ...acts.slice(at), ...second, restart, probe(0), probe(1)];
+  return [...acts.slice(0, at), kill, ...acts.slice(at), ...second, restart, ...payments, probe(0), probe(1)];
 }
 
 /** The schedule of a seed. */
 export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed);
-  const acts: Act[] = Array.from({ length: MIN_STEPS + random.below(MORE_STEPS) }, () => agentAct(random));
+  const steps: Act[] = Array.from({ length: MIN_STEPS + random.below(MORE_STEPS) }, () => agentAct(random));
+  const acts = random.once(PAYMENT_ONE_IN) ? withPayments(random, steps) : steps;
   if (random.once(HONEST_ONE_IN)) return { seed, acts };
   const lies = 1 + random.below(MOST_LIES);
   for (let lie = 0; lie < lies; lie += 1) acts.splice(random.below(acts.length), 0, hostAct(random));

@@ -1,4 +1,7 @@
-/** Runs inside the guest in place of the enclave: exercises AF_VSOCK, and the host's way of using it, over the loopback (CID 1) and tells the host what came of it. */
+/**
+ * Runs inside the guest in place of the enclave: exercises AF_VSOCK, and the host's way of using it, over the
+ * loopback (CID 1) and tells the host what came of it.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";

@@ -2,6 +2,7 @@ import { serveComposed } from "../../../conformance/policy-tee/composed-host.ts"
 import { startGateway } from "../../../gateway/gateway.ts";
 import { releaseMachine, temporaryFolder } from "../../../vm/image.ts";
 import { placeOf } from "../../../vm/machine-target.ts";
+import { TOOL } from "../../call.ts";
 import type { Measured } from "../../load/job.ts";
 import { median } from "../../plan.ts";
 import { figure, type Row } from "../../report/row.ts";
@@ -26,7 +27,8 @@ export async function latency({ plan, setUp, generator }: Bench): Promise<readon
       await order<Measured>(generator, {
         kind: "measure",
         port: Number(new URL(url).port),
-        token,
+        tokens: [token],
+        tools: [TOOL],
         connections: 1,
         warmMs,
         measureMs: plan.measureMs,

@@ -36,6 +36,28 @@ async function throwingServer(tree: string): Promise<JsonObject> {
   return await stdioServer(tree, "node", [join(tree, "main.js")]);
 }
 
+/** A server that answers one call, and ends soon after. */
+async function forgetfulServer(tree: string): Promise<JsonObject> {
+  await mkdir(tree, { recursive: true });
+  await writeFile(
+    join(tree, "main.mjs"),
+    `import { createInterface } from "node:readline";
+const answers = {
+  initialize: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "f", version: "1" } },
+  "tools/list": { tools: [{ name: "forgetful", inputSchema: { type: "object" } }] },
+  "tools/call": { content: [{ type: "text", text: "fine" }] },
+};
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, method } = JSON.parse(line);
+  if (id === undefined) continue;
+  process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result: answers[method] }) + "\\n");
+  if (method === "tools/call") setTimeout(() => process.exit(), 100);
+}
+`,
+  );
+  return await stdioServer(tree, "node", [join(tree, "main.mjs")]);
+}
+
 /** A program that is linked against a library which is not there. */
 async function unlinkedServer(tree: string, work: string): Promise<JsonObject> {
   await mkdir(tree, { recursive: true });
@@ -72,6 +94,7 @@ describe("servers that do not work", { timeout: 180_000 }, () => {
       tools: [
         { name: "throws", url: "http://127.0.0.1:1/" },
         { name: "unlinked", url: "http://127.0.0.1:1/" },
+        { name: "forgetful", url: "http://127.0.0.1:1/" },
         { name: "expired", url: (await serve("expired", expired)).url, fingerprint },
         { name: "renewed", url: renewed.url, fingerprint },
         { name: "refusing", url: `http://${HOST}:${(refusing.address() as AddressInfo).port}/mcp` },
@@ -84,6 +107,7 @@ describe("servers that do not work", { timeout: 180_000 }, () => {
     const stdio: Readonly<Record<string, JsonObject>> = {
       throws: await throwingServer(join(folder, "throws")),
       unlinked: await unlinkedServer(join(folder, "unlinked"), join(folder, "work")),
+      forgetful: await forgetfulServer(join(folder, "forgetful")),
     };
     const path = join(folder, "d/catalog.json");
     const entries = JSON.parse(await readFile(path, "utf8")) as { tool_name: string; server: JsonObject }[];
@@ -129,6 +153,13 @@ describe("servers that do not work", { timeout: 180_000 }, () => {
       await logged(gateway, new RegExp(`server_fault.*${server}.*${reason}`));
     const status = JSON.stringify(await client.json("/v1/status"));
     for (const text of [gateway.log(), status, ...answers]) assert.ok(!text.includes("hunter2"));
+  });
+
+  test("are named where they ended by themselves and nobody was waiting, as what they held is lost", async () => {
+    const { status, body } = await client.call("forgetful", "forgetful");
+    assert.equal(status, 200, JSON.stringify(body));
+    await logged(gateway, /server_fault.*forgetful.*exited/);
+    assert.equal((await faultsOf())["forgetful"], "exited");
   });
 
   test("are forgotten once they answer", async () => {

@@ -7,7 +7,7 @@ import { IMAGE, programs } from "./image.ts";
  * because a KVM that opens may be of no use.
  */
 export async function useMachine(config: string, image: string = IMAGE): Promise<void> {
-  await appendFile(config, `\nlauncher: qemu\nqemu: {image: ${image}, memory_mb: 512, vcpus: 2, accelerator: tcg}\n`);
+  await appendFile(config, `\nlauncher: qemu\nqemu: {image: ${image}, vcpus: 2, accelerator: tcg}\n`);
 }
 
 /**

@@ -57,11 +57,16 @@ export async function composeServers(
 ): Promise<ServerParts> {
   const { enclave } = config;
   const buffered = new BufferedBytes();
+  const faults = new ServerFaults({
+    report: (server, fault) => reportServerFault(server, fault, SERVER_FAULTS[fault]),
+    monotonic: environment.monotonic,
+  });
   const stdio = await StdioServers.open(catalog, config, {
     path: environment.spawner,
     archives: hostArchives(environment.host),
     development: document.development,
     buffered,
+    exited: (server) => faults.exited(server),
   });
   const credentials = new Credentials(catalog);
   const consents = new Consents(environment.monotonic);
@@ -74,10 +79,6 @@ export async function composeServers(
     maxResponseBytes: config.max_response_size_bytes * 2,
   };
   const roots = new ServerRoots(enclave.server_roots ?? {}, enclave.spiffe_bundles);
-  const faults = new ServerFaults({
-    report: (server, fault) => reportServerFault(server, fault, SERVER_FAULTS[fault]),
-    monotonic: environment.monotonic,
-  });
   const upstreams = new Upstreams({
     dial,
     stdio,

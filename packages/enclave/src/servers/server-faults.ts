@@ -12,6 +12,8 @@ export const SERVER_FAULTS = {
   "invalid-certificate": "have the server's owner correct its certificate",
   "exited-at-start":
     "run the server's command by hand: it ended before it answered, as for want of a library or a setting",
+  exited:
+    "see whether it crashes, or needs more than enclave.stdio or the machine gives it: it ended, and what it held is lost",
   "missing-program": "install the server's interpreter on this machine, or put the program into the server's folder",
   "changed-files": "stop: the server's files are not the approved ones; have it investigated",
   "unreadable-files": "make the server's folder readable, with plain files alone and links that stay inside",
@@ -65,7 +67,7 @@ function faultOf({ code, detail }: CmcpError): ServerFault | null {
     return known?.[1] ?? "invalid-certificate";
   }
   if (detail["retry_after_ms"] !== undefined) return null;
-  if (reason === "exited-at-start") return reason;
+  if (reason === "exited-at-start" || reason === "exited") return reason;
   if (code === "SPAWN_FAILED" && status === "no-program") return "missing-program";
   if (status === 401 || status === 403) return "credential-refused";
   return BY_CODE[code] ?? null;
@@ -106,6 +108,11 @@ export class ServerFaults {
   forget({ identity }: CatalogServer): void {
     this.#current.delete(identity);
     this.#reported.delete(identity);
+  }
+
+  /** A stdio server ended by itself, though nobody was using it. */
+  exited(server: CatalogServer): void {
+    this.#found(server, "exited");
   }
 
   /** Uses a server, and takes from the outcome whether it works. An answer that refuses the request is an answer. */

@@ -230,6 +230,23 @@ test("a principal that is refused a process ends nobody's", async () => {
   await processes.close();
 });
 
+test("whoever is told hears of a process that served and ended by itself, and of no other", async () => {
+  const { started, start } = starter();
+  const exited: number[] = [];
+  const processes = new StdioProcesses(start, { maxPerPrincipal: 1 }, (server) => exited.push(server));
+  const refuse = async (): Promise<never> => await Promise.reject(new Error("no answer"));
+  await assert.rejects(processes.use({ principal: "a", server: 0 }, refuse), { message: "no answer" });
+  started[0]?.crash();
+  await processes.use({ principal: "b", server: 1 }, itself);
+  started[1]?.crash();
+  await settle();
+  await processes.use({ principal: "c", server: 2 }, itself);
+  // Which takes the place of the one before.
+  await processes.use({ principal: "c", server: 3 }, itself);
+  await processes.close();
+  assert.deepEqual(exited, [1]);
+});
+
 test("after close nothing runs and nothing starts", async () => {
   const { started, start } = starter();
   const processes = new StdioProcesses(start);

@@ -21,6 +21,8 @@ interface Running {
   idle: NodeJS.Timeout | undefined;
   /** We end it: its end is no crash. */
   ending: boolean;
+  /** A use of it has succeeded. */
+  served: boolean;
 }
 
 function unavailable(message: string, detail: Readonly<Record<string, number>> = {}): CmcpError {
@@ -43,10 +45,19 @@ export class StdioProcesses {
   readonly #running = new Map<string, Running>();
   readonly #backOff: BackOff;
   readonly #inUse: SharedSlots;
+  readonly #exited: (server: number) => void;
   #closed = false;
 
-  constructor(start: (server: number) => Promise<StdioChannel>, limits: Partial<ProcessLimits> = {}) {
+  /**
+   * @param exited hears of a server's process that had served and then ended by itself: what it held is lost
+   */
+  constructor(
+    start: (server: number) => Promise<StdioChannel>,
+    limits: Partial<ProcessLimits> = {},
+    exited: (server: number) => void = () => undefined,
+  ) {
     this.#start = start;
+    this.#exited = exited;
     this.#limits = { ...DEFAULT_PROCESS_LIMITS, ...limits };
     this.#backOff = new BackOff(this.#limits);
     this.#inUse = new SharedSlots(this.#limits.maxProcesses, this.#limits.maxPerPrincipal);
@@ -70,7 +81,9 @@ export class StdioProcesses {
     running.uses += 1;
     clearTimeout(running.idle);
     try {
-      return await work(await running.opening);
+      const done = await work(await running.opening);
+      running.served = true;
+      return done;
     } finally {
       running.uses -= 1;
       running.usedAt = performance.now();
@@ -99,13 +112,14 @@ export class StdioProcesses {
       usedAt: performance.now(),
       idle: undefined,
       ending: false,
+      served: false,
     };
     this.#running.set(key, running);
-    void this.#watch(key, running);
+    void this.#watch(key, server, running);
     return running;
   }
 
-  async #watch(key: string, running: Running): Promise<void> {
+  async #watch(key: string, server: number, running: Running): Promise<void> {
     let since = performance.now();
     try {
       const channel = await running.opening;
@@ -117,7 +131,9 @@ export class StdioProcesses {
     clearTimeout(running.idle);
     if (this.#running.get(key) === running) this.#running.delete(key);
     const now = performance.now();
-    if (!running.ending) this.#backOff.crashed(key, now - since, now);
+    if (running.ending) return;
+    this.#backOff.crashed(key, now - since, now);
+    if (running.served) this.#exited(server);
   }
 
   /**

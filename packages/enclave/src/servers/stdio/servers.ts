@@ -27,6 +27,8 @@ export interface SpawnerAccess {
   readonly development: boolean;
   /** Counts the bytes of messages that are held. */
   readonly buffered: BufferedBytes;
+  /** Hears of a server whose process had served and ended by itself. */
+  readonly exited: (server: StdioServer) => void;
 }
 
 /** The stdio servers of the catalog: their table in the spawner, and their processes. */
@@ -39,7 +41,7 @@ export class StdioServers {
     spawner: Spawner | null,
     entries: ReadonlyMap<string, Entry>,
     settings: NonNullable<Config["enclave"]["stdio"]>,
-    buffered: BufferedBytes,
+    { buffered, exited }: Pick<SpawnerAccess, "buffered"> & { readonly exited: (index: number) => void },
   ) {
     this.#spawner = spawner;
     this.#entries = entries;
@@ -54,6 +56,7 @@ export class StdioServers {
         maxPerPrincipal: settings.max_processes_per_principal,
         idleMs: settings.idle_seconds * 1000,
       },
+      exited,
     );
   }
 
@@ -65,16 +68,23 @@ export class StdioServers {
   static async open(
     catalog: Pick<Catalog, "servers">,
     config: Config,
-    { path, archives, development, buffered }: SpawnerAccess,
+    { path, archives, development, buffered, exited }: SpawnerAccess,
   ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
+    const observers = {
+      buffered,
+      exited: (index: number): void => {
+        const server = servers[index];
+        if (server !== undefined) exited(server);
+      },
+    };
     const allowed = allowServers(servers, {
       allowUnmeasured: config.attestation.allow_unmeasured_spawn === true,
       settings: settings.servers,
     });
     requireSpawner(servers, path !== null);
-    if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, buffered);
+    if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, observers);
     const spawner = await Spawner.open(path, allowed, archives);
     try {
       requireFound(spawner, servers, allowed, development);
@@ -86,7 +96,7 @@ export class StdioServers {
       server.identity,
       { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) },
     ]);
-    return new StdioServers(spawner, new Map(entries), settings, buffered);
+    return new StdioServers(spawner, new Map(entries), settings, observers);
   }
 
   /** The server's index in the spawner's table. */

@@ -38,9 +38,11 @@ function overChannel(channel: StdioChannel, heard: () => void): OpenChannel {
   };
 }
 
-/** The error of a process that ended before it said anything; any other as it is. */
-function exitedAtStart(thrown: unknown): unknown {
+/** The error of a process that ended under a request; any other as it is. */
+function exited(thrown: unknown, heard: boolean): unknown {
   if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_UNAVAILABLE") return thrown;
+  if (heard)
+    return new CmcpError(thrown.code, thrown.message, { cause: thrown, detail: { ...thrown.detail, reason: "exited" } });
   return new CmcpError(thrown.code, "the stdio server ended before it answered anything", {
     cause: thrown,
     detail: { ...thrown.detail, reason: "exited-at-start" },
@@ -104,7 +106,7 @@ export class StdioUpstream implements Upstream {
       try {
         return await work(this.#client(channel));
       } catch (thrown) {
-        throw this.#heard.has(channel) ? thrown : exitedAtStart(thrown);
+        throw exited(thrown, this.#heard.has(channel));
       }
     });
   }

@@ -42,7 +42,10 @@ function overChannel(channel: StdioChannel, heard: () => void): OpenChannel {
 function exited(thrown: unknown, heard: boolean): unknown {
   if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_UNAVAILABLE") return thrown;
   if (heard)
-    return new CmcpError(thrown.code, thrown.message, { cause: thrown, detail: { ...thrown.detail, reason: "exited" } });
+    return new CmcpError(thrown.code, thrown.message, {
+      cause: thrown,
+      detail: { ...thrown.detail, reason: "exited" },
+    });
   return new CmcpError(thrown.code, "the stdio server ended before it answered anything", {
     cause: thrown,
     detail: { ...thrown.detail, reason: "exited-at-start" },

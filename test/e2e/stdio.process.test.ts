@@ -9,14 +9,15 @@ import { definitionHash } from "@cmcp/catalog";
 import { Agent, type CallOutcome } from "../demo/agent.ts";
 import { clientOf } from "../gateway/client.ts";
 import { StartRefused, startGateway, type Gateway } from "../gateway/gateway.ts";
-import { PATIENCE } from "../gateway/launcher.ts";
+import { IN_MACHINE, PATIENCE } from "../gateway/launcher.ts";
 import { eventually } from "../gateway/principals.ts";
 import { deployThreeServers, type ThreeServers } from "../gateway/three-servers.ts";
 import { startEverythingServer, type ServerProcess } from "../servers/everything-server.ts";
 import { OWN, processesWith } from "../spawner/fixture.ts";
 
 const DEVELOPMENT = { CMCP_DEV_MODE: "1" };
-const EVIDENCE = OWN.skip === false ? "spawn-measured" : "spawn-unmeasured";
+const CONFINED = IN_MACHINE ? "attested" : "spawn-measured";
+const EVIDENCE = OWN.skip === false ? CONFINED : "spawn-unmeasured";
 const entity = (name: string) => ({ entities: [{ name, entityType: "deal", observations: ["noted"] }] });
 
 function textOf(outcome: CallOutcome): string {
@@ -73,6 +74,9 @@ describe("two stdio servers and one over HTTP behind one gateway", { timeout: 18
       );
       const files = ["stdio:server-filesystem", EVIDENCE];
       const memory = ["stdio:server-memory", EVIDENCE];
+      const { detail } = entries.find(({ tool_name: tool }) => tool === "read_graph") ?? {};
+      for (const member of ["server_tree_digest", "server_tools_hash"])
+        assert.match(String(detail?.[member]), IN_MACHINE ? /^sha256:[0-9a-f]{64}$/ : /^undefined$/);
       assert.deepEqual(calls.slice(-6), [
         ["echo", `http://127.0.0.1:${everything.port}/mcp`, "hash-only"],
         ["write_file", ...files],

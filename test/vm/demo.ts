@@ -123,7 +123,7 @@ try {
       tool === "read_graph" ? [known] : [],
     );
     say(`the record says of read_graph: ${classes.join()}`);
-    expectCall(classes.join() === "spawn-measured", "what ran is what the catalog approves");
+    expectCall(classes.join() === "attested", "what ran is what the catalog approves, in the machine of the evidence");
 
     step(5, "An auditor verifies it against the published measurements.json and the launch document");
     const claimed: Claimed = { ...files, policy: "vtpm", sealed: true };

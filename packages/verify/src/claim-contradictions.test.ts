@@ -133,6 +133,11 @@ describe("a claim that its own key signed and that contradicts itself or the bun
     assert.deepEqual(failures(await judge(forged, PINS)), ["trusted key SIGNATURE_INVALID"]);
   });
 
+  test("a server that an entry says to be in an attested machine, in a claim without hardware", async () => {
+    const entries = entriesOf(instance, true, { evidence_class: "attested" });
+    assert.deepEqual(failures(await judge(recordOf(instance, entries))), ["servers in the machine CLAIM_INCONSISTENT"]);
+  });
+
   test("a claim of another key over the same entries does not carry their bundle", async () => {
     assert.deepEqual(failures(await judge({ claim: claimOf(another, record.entries), bundle })), [
       "bundle signature SIGNATURE_INVALID",

@@ -238,7 +238,7 @@ function recordPorts(
     refusalReceipt: (recorded) => record.stops.receiptFor(recorded),
     mayUse: mayUseOf(from),
     evidenceOf: (server) => upstreams.evidenceOf(server),
-    grantOf: (server, session) => upstreams.grantOf(server, session),
+    serverDetail: (server, session) => upstreams.detailOf(server, session),
     claim: config.enclave.claims === "call" ? async (recorded) => await claims.claimOpen(recorded) : null,
   };
 }

@@ -51,7 +51,7 @@ interface ServersFrom {
 
 /** Composes the tool servers. */
 export async function composeServers(
-  { config, document, dial }: AcceptedLaunch,
+  { config, document, dial, inImage }: AcceptedLaunch,
   { catalog }: LaunchContents,
   { environment, clock, clientCertificate, clientKey, listeners }: ServersFrom,
 ): Promise<ServerParts> {
@@ -65,6 +65,8 @@ export async function composeServers(
     path: environment.spawner,
     archives: hostArchives(environment.host),
     development: document.development,
+    // An image is launched by hardware alone.
+    inAttestedMachine: inImage,
     buffered,
     exited: (server) => faults.exited(server),
   });
@@ -103,7 +105,10 @@ export async function composeServers(
   const watch = new ServerWatch({ upstreams, drift, listeners });
   const reached = new Subscriptions(upstreams, listeners);
   const surface = await stdioSurface({ catalog, drift: drift.of(catalog), policy: config.catalog.drift_policy });
-  return { upstreams, credentials, consents, drift, watch, subscriptions: reached, faults, roots, buffered, surface };
+  stdio.keepSurface(surface);
+  const surfaceHash = surface?.hash ?? null;
+  const shared = { faults, roots, buffered };
+  return { upstreams, credentials, consents, drift, watch, subscriptions: reached, surface: surfaceHash, ...shared };
 }
 
 /**

@@ -34,7 +34,7 @@ async function start({ claims = false, channel = "plain" }: { claims?: boolean; 
     namesCatalog: false,
     mayUse: (_, workflow) => ["default", "billing"].includes(workflow),
     evidenceOf: () => "hash-only",
-    grantOf: () => ({}),
+    serverDetail: () => ({}),
     refusalReceipt: () => ({ type: "refusal" }),
     claim: claims
       ? async (session) => {
@@ -244,7 +244,7 @@ test("an agent gets no answer before its entry is stored", async () => {
     namesCatalog: false,
     mayUse: (_, workflow) => ["default", "billing"].includes(workflow),
     evidenceOf: () => "hash-only",
-    grantOf: () => ({}),
+    serverDetail: () => ({}),
     refusalReceipt: () => ({ type: "refusal" }),
     claim: null,
   };

@@ -40,8 +40,8 @@ export interface RecordPorts {
   readonly namesCatalog: boolean;
   readonly mayUse: WorkflowPorts["mayUse"];
   readonly evidenceOf: (server: CatalogServer) => AuditEntry["evidence_class"];
-  /** What an entry says of the grant that requests to a server have. */
-  readonly grantOf: (server: CatalogServer, session: SessionRef) => Detail;
+  /** What an entry says of a server, and of the grant that requests to it have. */
+  readonly serverDetail: (server: CatalogServer, session: SessionRef) => Detail;
   /** The signed receipt for a call that the kill switch refused. */
   readonly refusalReceipt: (recorded: RecordedSession) => JsonObject;
   /** Makes a claim over the open session; `null` if calls do not get one. */
@@ -132,7 +132,7 @@ function besideError({ receipt, salts, claim, refusal }: Attached): JsonObject {
 const UNKNOWN_NAME = "(unknown)";
 
 function entryOf(call: Call, ending: Ending, ports: RecordPorts): EntryFields {
-  const { vocabulary, namesCatalog, mayUse, evidenceOf, grantOf } = ports;
+  const { vocabulary, namesCatalog, mayUse, evidenceOf, serverDetail } = ports;
   const { target, decision, sent } = ending;
   const { caller, recorded, request, policy, catalog } = call;
   const { workflowId } = call.policyRequest;
@@ -162,7 +162,7 @@ function entryOf(call: Call, ending: Ending, ports: RecordPorts): EntryFields {
       ...(sent && approved !== null
         ? {
             compliance_domain: approved.complianceDomain,
-            ...grantOf(approved.server, sessionOf(call)),
+            ...serverDetail(approved.server, sessionOf(call)),
             ...provenanceDetail(approved.server),
           }
         : {}),

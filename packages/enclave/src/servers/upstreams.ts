@@ -31,13 +31,13 @@ import { StdioUpstream } from "./stdio/upstream.ts";
 import type { ClientCertificate } from "../instance/client-certificate.ts";
 import { GATEWAY_VERSION } from "../instance/version.ts";
 
-type EvidenceClass = CatalogServer["evidenceClass"];
+type EvidenceClass = CatalogServer["evidenceClass"] | "attested";
 type Dial = (host: string, port: number, signal: AbortSignal) => Promise<Duplex>;
 
 /** What {@link Upstreams} need. */
 export interface UpstreamsOptions {
   readonly dial: Dial;
-  readonly stdio: Pick<StdioServers, "processes" | "indexOf" | "evidenceOf" | "close">;
+  readonly stdio: Pick<StdioServers, "processes" | "indexOf" | "evidenceOf" | "detailOf" | "close">;
   readonly credentials: Pick<Credentials, "value">;
   readonly buffered: BufferedBytes;
   readonly limits: Partial<UpstreamLimits>;
@@ -222,9 +222,11 @@ export class Upstreams {
     return server.transport === "stdio" ? this.#options.stdio.evidenceOf(server) : server.evidenceClass;
   }
 
-  /** What entries say of the grant that requests to a server have; nothing where they have none. */
-  grantOf(server: CatalogServer, session: SessionRef): Readonly<Record<string, string>> {
-    return server.transport === "stdio" ? {} : this.#authorizations.detailOf(server, session);
+  /** What entries say of a server, and of the grant that requests to it have; nothing where there is neither. */
+  detailOf(server: CatalogServer, session: SessionRef): Readonly<Record<string, string>> {
+    return server.transport === "stdio"
+      ? this.#options.stdio.detailOf(server)
+      : this.#authorizations.detailOf(server, session);
   }
 
   /**

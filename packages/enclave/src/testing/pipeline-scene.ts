@@ -114,7 +114,7 @@ export async function start(scene: Scene = {}) {
       namesCatalog: false,
       mayUse: (_, workflow) => workflow === "default",
       evidenceOf: () => "hash-only",
-      grantOf: () => ({}),
+      serverDetail: () => ({}),
       refusalReceipt: () => ({}),
       claim: null,
     },

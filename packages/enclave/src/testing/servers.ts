@@ -56,6 +56,7 @@ export function directUpstreams(): UpstreamsOptions {
       processes: new StdioProcesses(() => Promise.reject(new Error("there is no stdio server"))),
       indexOf: () => 0,
       evidenceOf: () => "spawn-unmeasured",
+      detailOf: () => ({}),
       close: async () => undefined,
     },
     credentials: { value: () => "" },

@@ -58,6 +58,11 @@ export function checkAgreement(
     passed: drift ? "a tool had drifted, and the claim says so" : "no tool had drifted",
     failed: "claim and entries differ on whether a tool had drifted",
   });
+  if (session.attestedServers)
+    list.require("servers in the machine", trace.runtime.platform !== "software-only", "CLAIM_INCONSISTENT", {
+      passed: "stdio servers ran in the machine that the evidence is of",
+      failed: "an entry says that a server ran in an attested machine, and the claim has no hardware",
+    });
   if (!checkRoot(claim, session, list)) return;
   checkPolicies(claim, session, pinned.policyHash, list);
   checkCatalogs(claim, session, pinned.catalogHash, list);

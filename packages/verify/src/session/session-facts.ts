@@ -23,6 +23,8 @@ export interface SessionFacts {
   readonly storedSets: StoredSets;
   /** Whether an entry says that a tool had drifted. */
   readonly drifted: boolean;
+  /** Whether an entry says that a server ran in the attested machine. */
+  readonly attestedServers: boolean;
   /** Calls that name another agent manifest than the root entry does. */
   readonly otherAgents: number;
   readonly links: SessionLinks;
@@ -70,6 +72,7 @@ export class SessionFactsFold {
   #last: AuditEntry | undefined;
   #advisoryDenials = 0;
   #drifted = false;
+  #attestedServers = false;
   #otherAgents = 0;
   #resets = 0;
 
@@ -92,6 +95,7 @@ export class SessionFactsFold {
     if (successorOf(entry) !== null) this.#resets += 1;
     if (entry.entry_type === "tool_call" && agentIn(entry) !== agentIn(this.#root)) this.#otherAgents += 1;
     this.#drifted ||= entry.entry_type === "catalog_drift";
+    this.#attestedServers ||= entry.evidence_class === "attested";
     // No claim has room for the rest, so that the transcripts differ either way.
     if (this.#calls !== null && this.#calls.distinctBytes <= MAX_DISTINCT_BYTES) this.#calls.add(entry);
   }
@@ -109,6 +113,7 @@ export class SessionFactsFold {
       advisoryDenials: this.#advisoryDenials,
       storedSets: this.#storedSets.finish(),
       drifted: this.#drifted,
+      attestedServers: this.#attestedServers,
       otherAgents: this.#otherAgents,
       links: {
         continues: this.#root === undefined ? null : predecessorOf(this.#root),

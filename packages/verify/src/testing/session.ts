@@ -42,8 +42,8 @@ function call(tool: string, decision: EntryFields["policy_decision"] & string, s
   };
 }
 
-/** A session's entries: five calls that were decided in five ways, closed unless told otherwise. */
-export function entriesOf(instance: Instance, closed = true): AuditEntry[] {
+/** A session's entries: five calls that were decided in five ways, closed unless told otherwise; `first` changes the first call. */
+export function entriesOf(instance: Instance, closed = true, first: Partial<EntryFields> = {}): AuditEntry[] {
   let time = ISSUED_AT * 1000 - 60_000;
   const chain = new SessionChain(randomUUID(), () => (time += 1000));
   const root = {
@@ -57,7 +57,7 @@ export function entriesOf(instance: Instance, closed = true): AuditEntry[] {
   };
   const fields: EntryFields[] = [
     { entry_type: "session_start", session_sensitivity_after: "public", detail: root },
-    call("echo", "allow", "public"),
+    { ...call("echo", "allow", "public"), ...first },
     call("get-env", "deny", "public"),
     call("get_patient_record", "redact", "hipaa_phi"),
     call("transfer", "step_up", "hipaa_phi"),

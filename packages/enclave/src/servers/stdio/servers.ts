@@ -12,10 +12,13 @@ import {
   type ArchiveSource,
   type SpawnEvidence,
 } from "@cmcp/spawner";
+import type { StdioSurface } from "./surface.ts";
 
 interface Entry {
   readonly index: number;
-  readonly evidence: SpawnEvidence;
+  readonly evidence: SpawnEvidence | "attested";
+  /** SHA-256 in hex of the tree that the catalog approves; `null` without. */
+  readonly tree: string | null;
 }
 
 /** The spawner of stdio servers. */
@@ -25,6 +28,8 @@ export interface SpawnerAccess {
   /** Where the files of servers come from. */
   readonly archives: ArchiveSource;
   readonly development: boolean;
+  /** Whether hardware vouches for the machine that the spawner is part of. */
+  readonly inAttestedMachine: boolean;
   /** Counts the bytes of messages that are held. */
   readonly buffered: BufferedBytes;
   /** Hears of a server whose process had served and ended by itself. */
@@ -36,6 +41,7 @@ export class StdioServers {
   readonly processes: StdioProcesses;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #spawner: Spawner | null;
+  #surface: StdioSurface | null = null;
 
   private constructor(
     spawner: Spawner | null,
@@ -68,7 +74,7 @@ export class StdioServers {
   static async open(
     catalog: Pick<Catalog, "servers">,
     config: Config,
-    { path, archives, development, buffered, exited }: SpawnerAccess,
+    { path, archives, development, inAttestedMachine, buffered, exited }: SpawnerAccess,
   ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
@@ -92,10 +98,13 @@ export class StdioServers {
       spawner.close();
       throw thrown;
     }
-    const entries = servers.map((server, index): [string, Entry] => [
-      server.identity,
-      { index, evidence: spawnEvidence({ digest: allowed[index]?.digest ?? null }, spawner.confinement) },
-    ]);
+    const entries = servers.map((server, index): [string, Entry] => {
+      const digest = allowed[index]?.digest ?? null;
+      const evidence = spawnEvidence({ digest }, spawner.confinement);
+      const tree = digest === null ? null : Buffer.from(digest).toString("hex");
+      const isAttested = inAttestedMachine && evidence === "spawn-measured";
+      return [server.identity, { index, evidence: isAttested ? "attested" : evidence, tree }];
+    });
     return new StdioServers(spawner, new Map(entries), settings, observers);
   }
 
@@ -105,8 +114,21 @@ export class StdioServers {
   }
 
   /** The evidence class of a server, for entries. */
-  evidenceOf(server: StdioServer): SpawnEvidence {
+  evidenceOf(server: StdioServer): SpawnEvidence | "attested" {
     return this.#entry(server).evidence;
+  }
+
+  /** Keeps what the servers listed before anything was served. */
+  keepSurface(surface: StdioSurface | null): void {
+    this.#surface = surface;
+  }
+
+  /** What entries say of a server that runs in an attested machine; nothing of another. */
+  detailOf(server: StdioServer): Readonly<Record<string, string>> {
+    const { evidence, tree } = this.#entry(server);
+    const tools = this.#surface?.servers[server.identity] ?? null;
+    if (evidence !== "attested" || tree === null) return {};
+    return { server_tree_digest: `sha256:${tree}`, ...(tools === null ? {} : { server_tools_hash: tools }) };
   }
 
   /** Ends every server and the spawner. */

@@ -10,13 +10,21 @@ export interface SurfacePorts {
   readonly policy: "fail_closed" | "warn_only";
 }
 
+/** What the stdio servers listed before anything was served. */
+export interface StdioSurface {
+  /** `sha256:` and hex over what each server lists, by its identity. */
+  readonly hash: string;
+  /** Of each server alone, by its identity; `null` where it could not be asked. */
+  readonly servers: Readonly<Record<string, string | null>>;
+}
+
 /**
  * Starts each stdio server once, before anything is served, and compares its tools with the catalog. A tool that nobody
  * approved is callable by nobody, but it is in the hash.
- * @returns `sha256:` and hex over what each server lists, by its identity; `null` without stdio servers
+ * @returns `null` without tools of stdio servers
  * @throws CmcpError `CATALOG_DRIFT_DETECTED` under `fail_closed`, and the server's error if it cannot be asked
  */
-export async function stdioSurface({ catalog, drift, policy }: SurfacePorts): Promise<string | null> {
+export async function stdioSurface({ catalog, drift, policy }: SurfacePorts): Promise<StdioSurface | null> {
   const surfaces: Record<string, string | null> = {};
   // One after the other: processes are bounded, and a machine is busy while it starts.
   for (const server of catalog.servers) {
@@ -39,7 +47,7 @@ export async function stdioSurface({ catalog, drift, policy }: SurfacePorts): Pr
       surfaces[server.identity] = null;
     }
   }
-  return Object.keys(surfaces).length === 0 ? null : prefixedSha256(surfaces);
+  return Object.keys(surfaces).length === 0 ? null : { hash: prefixedSha256(surfaces), servers: surfaces };
 }
 
 /** The error, with the server's name: which of them refuses the start is for its operator to know. */

@@ -5,7 +5,7 @@ import { startQemu, type EnclaveMachine, type QemuOptions } from "./qemu.ts";
 import type { Accelerator } from "./qemu-arguments.ts";
 
 /** Milliseconds a machine may take to serve under each accelerator. */
-const START_MS: Readonly<Record<Accelerator, number>> = { kvm: 20_000, tcg: 120_000 };
+const START_MS: Readonly<Record<Accelerator, number>> = { kvm: 20_000, tcg: 300_000 };
 
 const KVM = "/dev/kvm";
 

@@ -40,6 +40,8 @@ export async function deployStdioServer(
     resources?: readonly string[];
     policies: string;
     config?: string;
+    /** Names of credentials, by the variables that have their values. */
+    secrets?: Readonly<Record<string, string>>;
     /** Schemas of the operator's own for the results of tools whose fields policy redacts. */
     projections?: Readonly<Record<string, JsonObject>>;
   },
@@ -55,6 +57,7 @@ export async function deployStdioServer(
     args: [join(tree, basename(program))],
     measure_target: tree,
     binary_digest: `sha256:${Buffer.from(treeDigest(tree)).toString("hex")}`,
+    ...(parts.secrets === undefined ? {} : { secrets: parts.secrets }),
   };
   const server = { transport: "stdio", spawn };
   const catalog = {

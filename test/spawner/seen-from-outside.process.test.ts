@@ -148,9 +148,14 @@ test("a request that is not one is answered and its connection closed; one that 
 }, async (t) => {
   const { listening } = await open(t, OWN.by, []);
   for (const [request, status] of [
-    ["T\0\0", 7],
-    ["S\0\0", 1],
-    ["S\xff\xff", 1],
+    ["T\0\0\0\0\0\0", 7],
+    ["S\0\0\0\0\0\x02\0\0", 1],
+    ["S\xff\xff\0\0\0\x02\0\0", 1],
+    ["S\0\0\0\x01\x08\x33", 7],
+    ["S\0\0\0\0\0\x03\0\0\0", 7],
+    ["S\0\0\0\0\0\x07\0\x01\0\x03A=b", 1],
+    ["S\0\0\0\0\0\x07\0\x01\0\x03a=b", 7],
+    ["S\0\0", 7],
     ["", 7],
   ] as const) {
     const socket = raw(listening, Buffer.from(request, "latin1"));
@@ -168,7 +173,7 @@ test("a request that is not one is answered and its connection closed; one that 
 test("a server that stays when its input has ended is ended", { skip: OWN.skip }, async (t) => {
   const { tree, program } = await hostileTree(t);
   const { listening } = await open(t, OWN.by, [serverOf(tree, program, ["linger"])]);
-  const socket = raw(listening, Buffer.from("S\0\0"));
+  const socket = raw(listening, Buffer.from("S\0\0\0\0\0\x02\0\0"));
   let said = "";
   while (!said.includes("lingering")) said += String((await once(socket, "data"))[0]);
   // Only our direction: whether the rest follows is up to the spawner.

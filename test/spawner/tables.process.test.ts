@@ -1,4 +1,4 @@
-/** The spawner's reader of tables, in C, over valid and mutated ones, with the compiler's checks of memory and arithmetic. */
+/** The spawner's readers of tables and of secrets, in C, over valid and mutated ones, with the compiler's checks of memory and arithmetic. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { encodeTable, MAGIC } from "@cmcp/spawner/protocol";
+import { encodeStart, encodeTable, MAGIC, START_HEAD_BYTES } from "@cmcp/spawner/protocol";
 import { DEFAULT_BOUNDS, type AllowedServer } from "@cmcp/spawner";
 import * as fc from "fast-check";
 import { RUNNERS } from "./fixture.ts";
@@ -32,7 +32,7 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function read(tables: readonly Uint8Array[]): string[] {
+function read(tables: readonly Uint8Array[], ...args: readonly string[]): string[] {
   const input = Buffer.concat(
     tables.flatMap((table) => {
       const size = Buffer.alloc(4);
@@ -40,7 +40,7 @@ function read(tables: readonly Uint8Array[]): string[] {
       return [size, table];
     }),
   );
-  const run = spawnSync(program, { input, encoding: "utf8" });
+  const run = spawnSync(program, args, { input, encoding: "utf8" });
   assert.equal(run.status, 0, run.stderr.slice(0, 2_000));
   return run.stdout.trimEnd().split("\n");
 }
@@ -143,6 +143,60 @@ test("paths in another spelling, empty programs and bounds out of range are refu
   const all = [...spelled, ...programs, ...bounds, ...variables, pinned];
   assert.deepEqual(
     read(all),
+    all.map(() => "refused"),
+  );
+});
+
+const secrets = fc.dictionary(
+  fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,9}$/),
+  fc.string({ unit: "binary", maxLength: 30 }).filter((text) => !text.includes("\0")),
+  { minKeys: 1, maxKeys: 16 },
+);
+/** The secrets of a start, as the C reader gets them. */
+const secretsOf = (given: Readonly<Record<string, string>>): Buffer =>
+  Buffer.from(encodeStart(0, given)).subarray(START_HEAD_BYTES);
+
+test("the secrets of every start are read whole, and none beyond their end", { skip }, () => {
+  const starts = fc.sample(secrets, 200);
+  const expected = starts.map((given) => {
+    const texts = Object.entries(given).map(([name, value]) => Buffer.byteLength(`${name}=${value}`));
+    return `${texts.length} ${texts.reduce((sum, bytes) => sum + bytes, 0)}`;
+  });
+  assert.deepEqual(read(starts.map(secretsOf), "secrets"), expected);
+  const bodies = starts.slice(0, 20).map(secretsOf);
+  const cut = bodies.flatMap((body) => Array.from({ length: body.length }, (_, length) => body.subarray(0, length)));
+  const longer = bodies.map((body) => Buffer.concat([body, Uint8Array.of(0)]));
+  assert.deepEqual(new Set(read([...cut, ...longer], "secrets")), new Set(["refused"]));
+  const changed = fc
+    .sample(fc.tuple(fc.constantFrom(...bodies), fc.nat(), fc.nat(255)), 3_000)
+    .map(([body, place, byte]) => Buffer.from(body).fill(byte, place % body.length, (place % body.length) + 1));
+  assert.equal(read(changed, "secrets").length, changed.length);
+});
+
+test("secrets with other names, without a value, too long or too many are refused", { skip }, () => {
+  const body = secretsOf({ AB: "cd" });
+  assert.deepEqual(read([body, secretsOf({}), secretsOf({ AB: "x".repeat(4_096) })], "secrets"), [
+    "1 5",
+    "0 0",
+    "1 4099",
+  ]);
+  const text = (content: string): Buffer =>
+    Buffer.concat([Uint8Array.of(content.length >> 8, content.length & 0xff), Buffer.from(content)]);
+  const wrong = [
+    "ab=cd",
+    "1B=cd",
+    "A-=cd",
+    "=",
+    "ABCD",
+    "",
+    `${"N".repeat(129)}=c`,
+    `AB=${"x".repeat(4_097)}`,
+    "AB=c\0",
+  ];
+  const many = Buffer.concat([Uint8Array.of(0, 17), ...Array.from({ length: 17 }, () => text("A=b"))]);
+  const all = [...wrong.map((content) => Buffer.concat([Uint8Array.of(0, 1), text(content)])), many];
+  assert.deepEqual(
+    read(all, "secrets"),
     all.map(() => "refused"),
   );
 });

@@ -123,3 +123,36 @@ test("a client secret is provisioned as other credentials are", () => {
   assert.throws(() => requireCredentials(catalog, new Set()), { code: "CREDENTIAL_NOT_PROVISIONED" });
   requireCredentials(load(AUTHORIZATION), new Set());
 });
+
+test("a stdio server's secrets are provisioned as other credentials are", () => {
+  const options = { developmentMode: false, vocabulary: { has: () => true, hasDomain: () => true } };
+  const started = (secrets: JsonObject): Catalog => {
+    const spawn = { command: "/srv/notes/main", binary_digest: `sha256:${"ab".repeat(32)}`, secrets };
+    return loadCatalog({ entries: [], servers: [{ name: "notes", transport: "stdio", spawn }] }, options);
+  };
+  const catalog = started({ GITHUB_TOKEN: "github_token", OTHER: "other-token" });
+  requireCredentials(catalog, new Set(["github_token", "other-token"]));
+  assert.throws(() => requireCredentials(catalog, new Set(["github_token"])), {
+    code: "CREDENTIAL_NOT_PROVISIONED",
+    message: /other-token/,
+  });
+  for (const name of ["LANGSMITH_API_KEY", "GEMINI_API_KEY", "HOMEASSISTANT_TOKEN", "_A", "P".repeat(128)])
+    started({ [name]: "t" });
+  const refuses = (secrets: JsonObject, message: RegExp): void =>
+    assert.throws(() => started(secrets), { code: "CATALOG_INVALID", message });
+  for (const name of ["", "lower", "1A", "A-B", "A=B", "P".repeat(129)]) refuses({ [name]: "t" }, /secrets/);
+  const running = [
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PYTHONPATH",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "HTTPS_PROXY",
+  ];
+  for (const name of running) refuses({ [name]: "t" }, /changes how programs run/);
+  for (const value of ["ghp_AbC", "", "a b", 1]) refuses({ TOKEN: value }, /secrets/);
+  refuses(Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`T${index}`, "t"])), /at most 16 secrets/);
+});

@@ -1,6 +1,6 @@
 import { CmcpError } from "@cmcp/boundary";
 import type { Catalog } from "./load.ts";
-import type { ServerSettings } from "./server.ts";
+import type { CatalogServer } from "./server.ts";
 
 /**
  * Holds the names of credentials that are at hand to those that the catalog's servers are sent: none is missing, and none is without use.
@@ -21,12 +21,14 @@ export function requireCredentials({ servers }: Pick<Catalog, "servers">, brough
 
 /** Names of the credentials that a catalog's servers are sent. */
 export function credentialNames({ servers }: Pick<Catalog, "servers">): ReadonlySet<string> {
-  return new Set(servers.flatMap(({ settings }) => secretsOf(settings)));
+  return new Set(servers.flatMap(secretsOf));
 }
 
-/** Names of the secrets that a server's settings need. */
-function secretsOf(settings: ServerSettings | undefined): readonly string[] {
+/** Names of the secrets that a server needs. */
+function secretsOf(server: CatalogServer): readonly string[] {
+  const { settings } = server;
   const authorization = settings?.authorization ?? null;
+  const started = server.transport === "stdio" ? Object.values(server.spawn.secrets ?? {}) : [];
   const named = [settings?.credential, authorization?.clientSecret, authorization?.login?.clientSecret];
-  return named.flatMap((name) => name ?? []);
+  return [...started, ...named.flatMap((name) => name ?? [])];
 }

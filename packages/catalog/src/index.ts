@@ -3,6 +3,7 @@ export type { ApprovedIssuer, AuthorizationSettings } from "./authorization.ts";
 export { closedSchema } from "./closed-schema.ts";
 export { isCallable, requireCallable } from "./callable.ts";
 export { credentialNames, requireCredentials } from "./credentials.ts";
+export { secretVariableProblem } from "./entry/secrets.ts";
 export { headerMarksProblem } from "./header-marks.ts";
 export {
   catalogHash,

@@ -27,6 +27,8 @@ export const MAX_PROMPT_ARGUMENTS = 64;
 export const MAX_ARGUMENT_KINDS = 64;
 /** Tools, resources or prompts of one server: as many as are read of its live list. */
 export const MAX_OF_SERVER = 4_096;
+/** Secrets of one stdio server; as many as a start of the spawner's holds. */
+export const MAX_SECRETS = 16;
 /** Pinned authorities of one server, and names of roots that vouch for it. */
 export const MAX_ISSUER_PINS = 16;
 export const MAX_ROOT_NAMES = 16;

@@ -2,6 +2,7 @@ import { CmcpError, isJsonObject, type JsonValue } from "@cmcp/boundary";
 import * as z from "zod";
 import { authorizationSchema, readAuthorization } from "./authorization.ts";
 import { readShape } from "./entry/described.ts";
+import { credentialName } from "./entry/secrets.ts";
 import { fingerprint, integrity, spawn, trust, visibleName } from "./entry/shape.ts";
 import { refuseUnsupportedSettings } from "./entry/unsupported.ts";
 import { provenanceSchema, readProvenance } from "./provenance/record.ts";
@@ -19,14 +20,7 @@ const named = z.strictObject({
   spawn: spawn.optional(),
   integrity,
   era: z.enum(["auto", "modern", "legacy"]).default("auto"),
-  // The name of a secret that is provisioned; a catalog is measured and published, so no secret has a place in it.
-  credential: z
-    .string()
-    .regex(
-      /^[a-z0-9][a-z0-9_-]{0,63}$/,
-      "must be the name of a provisioned secret: lower case letters, digits, hyphens and underscores",
-    )
-    .optional(),
+  credential: credentialName.optional(),
   // Instead of a credential: tokens that the enclave gets and renews itself.
   authorization: authorizationSchema.optional(),
   // Not for every server: one that asks for certificates of its own authority refuses this one.

@@ -18,8 +18,10 @@ function provenanceOf(server: CatalogServer): string {
 
 /** What the gateway shows the server. A consent that no login confirms may be anybody's. */
 function grantOf(facts: GovernedFacts): string {
-  const { credential = null, authorization = null } = resourceOf(facts).server.settings ?? {};
-  if (authorization === null) return credential === null ? "none" : "credential";
+  const { server } = resourceOf(facts);
+  const { credential = null, authorization = null } = server.settings ?? {};
+  const hasSecrets = server.transport === "stdio" && server.spawn.secrets !== undefined;
+  if (authorization === null) return credential === null && !hasSecrets ? "none" : "credential";
   const { grant, login } = authorization;
   const isConfirmed = login !== null && login.issuer.issuer === facts.principal.identityIssuer;
   return grant === "consent" && !isConfirmed ? "unconfirmed_consent" : grant;

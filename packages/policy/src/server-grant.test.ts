@@ -40,6 +40,20 @@ const NO_SETTINGS = {
   provenance: null,
 };
 
+test("secrets of a stdio server are a credential", async () => {
+  const rule = '@id("grant") forbid (principal, action, resource) when { context.server_grant == "credential" };';
+  const policy = await compile(`${PERMIT_ALL}\n${rule}`, schemaText());
+  for (const [secrets, expected] of [
+    [{ API_TOKEN: "server-token" }, "deny"],
+    [undefined, "allow"],
+  ] as const) {
+    const facts = call({});
+    const spawn = { command: "/srv/main", ...(secrets === undefined ? {} : { secrets }) };
+    const server = { ...tool("read").server, transport: "stdio", spawn } as unknown as typeof facts.tool.server;
+    assert.equal(policy.decide({ ...facts, tool: { ...facts.tool, server } }).decision, expected);
+  }
+});
+
 test("a rule about server_grant holds for calls with that grant, and for no other", async () => {
   for (const named of new Set(GRANTS.map(([, , grant]) => grant))) {
     const policy = await compile(

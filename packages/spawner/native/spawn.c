@@ -67,15 +67,20 @@ static int reply(int to, int status, const uint8_t digest[DIGEST]) {
 }
 
 /* The program's own process. The connection takes the place of standard input and output; what it writes to standard
- * error is dropped. */
-static void run_program(const struct entry *entry) {
+ * error is dropped. Its environment is the entry's, with the secrets of this start. */
+static void run_program(const struct entry *entry, char *const *secrets) {
+  char *environment[MAX_ENV + MAX_SECRETS + 1];
+  unsigned variables = 0;
+  for (char *const *variable = entry->envp; *variable; variable++) environment[variables++] = *variable;
+  for (char *const *secret = secrets; *secret; secret++) environment[variables++] = *secret;
+  environment[variables] = NULL;
   int null = open("/dev/null", O_WRONLY);
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
   if (null < 0 || dup2(null, 2) < 0 || dup2(CONNECTION, 0) < 0 || dup2(CONNECTION, 1) < 0 || close_range(3, ~0u, 0))
     _exit(126);
   if (filter_install() || reply(1, READY, entry->measured)) _exit(126);
-  execve(entry->argv[0], entry->argv, entry->envp);
+  execve(entry->argv[0], entry->argv, environment);
   _exit(127);
 }
 
@@ -95,14 +100,26 @@ static void watch_over(int program, struct watch *watch, uint32_t memory_mib) {
   _exit(0);
 }
 
+/* A start: which server, and its secrets. Only the process that becomes the server ever has them. 0 or -1. */
+static int receive_start(unsigned *index, uint8_t *bytes, char **secrets) {
+  uint8_t head[7];
+  if (receive(CONNECTION, head, sizeof head, REQUEST_SECONDS) || head[0] != START) return -1;
+  uint32_t length = (uint32_t)head[3] << 24 | (uint32_t)head[4] << 16 | (uint32_t)head[5] << 8 | head[6];
+  *index = (unsigned)head[1] << 8 | head[2];
+  return length > MAX_SECRETS_BYTES || receive(CONNECTION, bytes, length, REQUEST_SECONDS) ||
+                 secrets_read(secrets, bytes, length)
+             ? -1
+             : 0;
+}
+
 static void serve_child(const struct machine *machine, int connection, uid_t uid) {
   static const uint8_t nothing[DIGEST];
-  uint8_t request[3];
+  static uint8_t bytes[MAX_SECRETS_BYTES];
+  char *secrets[MAX_SECRETS + 1];
+  unsigned index;
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(connection, CONNECTION) < 0 || close_range(CONNECTION + 1, ~0u, 0))
     _exit(1);
-  if (receive(CONNECTION, request, sizeof request, REQUEST_SECONDS) || request[0] != START)
-    _exit(reply(CONNECTION, MALFORMED, nothing));
-  unsigned index = (unsigned)request[1] << 8 | request[2];
+  if (receive_start(&index, bytes, secrets)) _exit(reply(CONNECTION, MALFORMED, nothing));
   if (index >= table.count) _exit(reply(CONNECTION, NO_ENTRY, nothing));
   const struct entry *entry = &table.entries[index];
   struct watch watch;
@@ -112,7 +129,9 @@ static void serve_child(const struct machine *machine, int connection, uid_t uid
   if (status != READY) _exit(reply(CONNECTION, status, entry->measured));
   int program = -1;
   pid_t pid = fork_with(0, &program);
-  if (pid == 0) run_program(entry);
+  if (pid == 0) run_program(entry, secrets);
+  /* The watcher stays as long as the server, and has no use for them. */
+  explicit_bzero(bytes, sizeof bytes);
   if (pid < 0 || filter_install()) _exit(reply(CONNECTION, NOT_CONFINED, entry->measured));
   watch_over(program, &watch, entry->memory_mib);
 }

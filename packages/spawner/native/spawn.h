@@ -12,6 +12,11 @@
 #define MAX_CHILDREN 192
 #define MAX_ARGS 256
 #define MAX_ENV 64
+/* Secrets of one start, and bytes of the name and the value of one. */
+#define MAX_SECRETS 16
+#define MAX_SECRET_NAME 128
+#define MAX_SECRET 4096
+#define MAX_SECRETS_BYTES (2 + MAX_SECRETS * (2 + MAX_SECRET_NAME + 1 + MAX_SECRET))
 #define MAX_PATH 1024
 #define MAX_TABLE (256 * 1024)
 #define MAX_TREE_ITEMS 65536
@@ -80,6 +85,9 @@ int tree_receive(int from, const char *copy, uint8_t digest[DIGEST]);
 
 /* Reads the allowed servers out of `bytes`, which must outlive the table. 0, or -1 for anything malformed. */
 int table_read(struct table *table, uint8_t *bytes, size_t length);
+
+/* Reads the secrets of one start out of `bytes`, into which they point. 0, or -1 for anything malformed. */
+int secrets_read(char *secrets[MAX_SECRETS + 1], uint8_t *bytes, size_t length);
 
 /* Gives this process a mount namespace of its own, with the stage mounted in it. 0 or -1. */
 int machine_enter(struct machine *machine);

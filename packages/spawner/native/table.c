@@ -80,3 +80,15 @@ int table_read(struct table *table, uint8_t *bytes, size_t length) {
   table->count = count;
   return from.failed || from.at != from.end ? -1 : 0;
 }
+
+int secrets_read(char *secrets[MAX_SECRETS + 1], uint8_t *bytes, size_t length) {
+  struct reader from = {bytes, bytes + length, 0};
+  if (texts(&from, secrets, MAX_SECRETS) < 0 || from.at != from.end) return -1;
+  for (char **secret = secrets; *secret; secret++) {
+    size_t name = strspn(*secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    if (name == 0 || name > MAX_SECRET_NAME || (*secret)[name] != '=' || within((uint8_t) * *secret, '0', '9') ||
+        strlen(*secret + name + 1) > MAX_SECRET)
+      return -1;
+  }
+  return 0;
+}

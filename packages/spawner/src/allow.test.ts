@@ -119,3 +119,13 @@ test("a server that is called like a member of every object has the default sett
     code: "CONFIG_INVALID",
   });
 });
+
+test("a secret is in no table, and a variable has one source", () => {
+  const spawn = { ...SPAWN, secrets: { API_TOKEN: "server-token" } };
+  assert.deepEqual(allowServer("files", spawn, CLOSED), allowServer("files", SPAWN, CLOSED));
+  const { servers } = stdioSchema.parse({ servers: { files: { environment: { API_TOKEN: "measured" } } } });
+  assert.throws(() => allowServer("files", spawn, { ...CLOSED, settings: servers.files }), {
+    code: "CONFIG_INVALID",
+    message: /API_TOKEN is a secret and has a measured value/,
+  });
+});

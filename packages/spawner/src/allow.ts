@@ -9,6 +9,8 @@ export interface CatalogSpawn {
   readonly args?: readonly string[] | null | undefined;
   readonly binary_digest?: string | null | undefined;
   readonly measure_target?: string | null | undefined;
+  /** Names of provisioned secrets, by the variables that have them. Never in a table: each start brings the values. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the measured configuration says about a catalog's stdio server. */
@@ -32,7 +34,8 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
  * The server a catalog entry stands for. Its tree is `measure_target`, else `command`; `binary_digest` is the digest of
  * that tree, or of the file where it is one. A digest of the interpreter would be that of any server it can run.
  * @param name of the server, for messages
- * @throws CmcpError `CATALOG_INVALID`; `SPAWN_NOT_PINNED` without a digest where that is not allowed
+ * @throws CmcpError `CATALOG_INVALID`; `CONFIG_INVALID` for a variable that is a secret and has a measured value;
+ *   `SPAWN_NOT_PINNED` without a digest where that is not allowed
  */
 export function allowServer(
   name: string,
@@ -42,7 +45,7 @@ export function allowServer(
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `stdio server ${name}: ${why}`);
   };
-  const { command, args, binary_digest: digest, measure_target: target } = spawn;
+  const { command, args, binary_digest: digest, measure_target: target, secrets = {} } = spawn;
   if (!command.startsWith("/") && target == null)
     refuse("`command` names an interpreter, so `measure_target` must name the folder with the server's files");
   if (command.includes("/") && !isPlainPath(command))
@@ -51,6 +54,10 @@ export function allowServer(
   if (!isPlainPath(tree)) refuse("`measure_target` must be an absolute path without '.' and '..'");
   if (digest == null && !allowUnmeasured)
     throw new CmcpError("SPAWN_NOT_PINNED", `stdio server ${name}: the catalog records no binary_digest of ${tree}`);
+  const environment = { ...ENVIRONMENT, ...settings.environment };
+  const twice = Object.keys(secrets).find((variable) => Object.hasOwn(environment, variable));
+  if (twice !== undefined)
+    throw new CmcpError("CONFIG_INVALID", `stdio server ${name}: ${twice} is a secret and has a measured value, too`);
   const bytes = digest == null ? null : (fromHex(DIGEST.exec(digest)?.[1] ?? "") ?? null);
   if (digest != null && bytes?.byteLength !== 32) refuse("`binary_digest` must be sha256: and 64 lowercase hex digits");
   return {
@@ -58,7 +65,7 @@ export function allowServer(
     digest: bytes,
     program: command,
     args: args ?? [],
-    environment: { ...ENVIRONMENT, ...settings.environment },
+    environment,
     bounds: boundsOf(settings),
   };
 }

@@ -79,6 +79,14 @@ function requireReady({ status }: ServerReply): void {
   throw new CmcpError(code, message, { detail: { status, sent: 0 } });
 }
 
+/** What one start has beside the server's place in the table. */
+export interface StartOptions {
+  /** Further variables of its environment, which are sent now and kept nowhere. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Counts what is held of messages that have not arrived or left in full. */
+  readonly buffered?: BufferShare;
+}
+
 /** The bytes of an archive, in pieces of at most 64 KiB. */
 export type Archive = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
@@ -138,12 +146,13 @@ export class Spawner {
 
   /**
    * Starts the server at `index` of the table in a process of its own.
-   * @param buffered counts what is held of messages that have not arrived or left in full
-   * @throws CmcpError `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`, `OVERLOADED`, `SPAWN_UNAVAILABLE`
+   * @throws CmcpError `SPAWN_DIGEST_MISMATCH`, `SPAWN_TREE_REFUSED`, `SPAWN_FAILED`, `OVERLOADED`, `SPAWN_UNAVAILABLE`;
+   *   `CONFIG_INVALID` for secrets that a start cannot hold
    */
-  async start(index: number, buffered?: BufferShare): Promise<StdioChannel> {
+  async start(index: number, { secrets = {}, buffered }: StartOptions = {}): Promise<StdioChannel> {
+    const request = encodeStart(index, secrets);
     const { socket, answer } = await connected(this.#path, START_MS, async (connection, late) => {
-      await write(connection, encodeStart(index));
+      await write(connection, request);
       const found = decodeServerReply(await readExactly(connection, SERVER_REPLY_BYTES, late));
       requireReady(found);
       return found;

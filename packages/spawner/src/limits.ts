@@ -6,6 +6,14 @@ export const MAX_TABLE_BYTES = 256 * 1024;
 export const MAX_ARGUMENTS = 256;
 /** Most environment variables of one server. */
 export const MAX_VARIABLES = 64;
+/** Most secrets of one start. */
+export const MAX_SECRETS = 16;
+/** Bytes of the name of a variable that holds a secret. */
+export const MAX_SECRET_NAME = 128;
+/** Bytes of a secret. */
+export const MAX_SECRET_BYTES = 4_096;
+/** Bytes of all secrets of one start on the wire: a count, and for each a length, a name, `=` and a value. */
+export const MAX_SECRETS_BYTES = 2 + MAX_SECRETS * (2 + MAX_SECRET_NAME + 1 + MAX_SECRET_BYTES);
 /** Bytes of one path of a table. */
 export const MAX_PATH_BYTES = 511;
 

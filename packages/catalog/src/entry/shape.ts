@@ -8,6 +8,7 @@ import {
   MAX_TOOL_NAME,
 } from "../limits.ts";
 import { approval, text } from "./described.ts";
+import { secrets } from "./secrets.ts";
 
 const jsonObject = z.record(z.string(), z.json());
 
@@ -24,6 +25,7 @@ export const spawn = z.strictObject({
   args: z.array(z.string().max(MAX_TEXT)).max(256).optional(),
   binary_digest: text.nullish(),
   measure_target: text.nullish(),
+  secrets: secrets.optional(),
 });
 
 /** A server's key as a catalog pins it. */

@@ -38,7 +38,10 @@ export function refuseUnsupportedSettings(
       `catalog server ${name}: \`era\`: this version speaks only the legacy era over ${transport}`,
     );
   if (credential !== null && transport === "stdio")
-    throw new CmcpError("CONFIG_NOT_SUPPORTED", `catalog server ${name}: \`credential\`: a stdio server is sent none`);
+    throw new CmcpError(
+      "CONFIG_NOT_SUPPORTED",
+      `catalog server ${name}: \`credential\`: a stdio server is sent none; it has \`spawn.secrets\``,
+    );
   if (authorization !== null && (transport === "stdio" || credential !== null))
     throw new CmcpError(
       "CONFIG_NOT_SUPPORTED",

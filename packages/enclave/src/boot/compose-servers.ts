@@ -61,6 +61,7 @@ export async function composeServers(
     report: (server, fault) => reportServerFault(server, fault, SERVER_FAULTS[fault]),
     monotonic: environment.monotonic,
   });
+  const credentials = new Credentials(catalog);
   const stdio = await StdioServers.open(catalog, config, {
     path: environment.spawner,
     archives: hostArchives(environment.host),
@@ -68,9 +69,9 @@ export async function composeServers(
     // An image is launched by hardware alone.
     inAttestedMachine: inImage,
     buffered,
+    credentials,
     exited: (server) => faults.exited(server),
   });
-  const credentials = new Credentials(catalog);
   const consents = new Consents(environment.monotonic);
   const limits = {
     connectMs: enclave.upstream_connect_timeout_ms,

@@ -10,6 +10,8 @@ export class Credentials {
   readonly #catalog: Pick<Catalog, "servers">;
   #byName: ReadonlyMap<string, string> = new Map();
 
+  #changed: (names: ReadonlySet<string>) => void = () => undefined;
+
   constructor(catalog: Pick<Catalog, "servers">) {
     this.#catalog = catalog;
   }
@@ -22,9 +24,17 @@ export class Credentials {
     requireCredentials(this.#catalog, new Set(credentials.map(({ name }) => name)));
   }
 
-  /** Replaces the credentials. */
+  /** Replaces the credentials, and tells whoever keeps values which of them are others now. */
   provision({ credentials = [] }: Provision): void {
+    const before = this.#byName;
     this.#byName = new Map(credentials.map(({ name, value }) => [name, value]));
+    const names = new Set([...before.keys(), ...this.#byName.keys()]);
+    this.#changed(new Set([...names].filter((name) => before.get(name) !== this.#byName.get(name))));
+  }
+
+  /** Names who hears of each provisioning which credentials have other values. */
+  onChange(changed: (names: ReadonlySet<string>) => void): void {
+    this.#changed = changed;
   }
 
   /** The value of a credential. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED` */

@@ -80,6 +80,9 @@ test("without a compiled spawner servers run in development, and nothing claims 
   const channel = await spawner.start(0);
   assert.equal(await firstLine(channel), "GIVEN");
   await channel.close();
+  const secret = await spawner.start(0, { secrets: { API_TOKEN: "value" } });
+  assert.equal(await firstLine(secret), "GIVEN,API_TOKEN");
+  await secret.close();
   await assert.rejects(spawner.start(1), { code: "SPAWN_DIGEST_MISMATCH" });
   await assert.rejects(spawner.start(9), { code: "INTERNAL" });
   spawner.close();

@@ -6,12 +6,12 @@ import { basename, dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import process from "node:process";
 import { CmcpError, asCmcpError } from "@cmcp/boundary";
-import { DIGEST_BYTES, MAX_CHUNK_BYTES, MAX_TABLE_BYTES, START_MS } from "../limits.ts";
-import { MAGIC } from "../protocol/encode.ts";
+import { DIGEST_BYTES, MAX_CHUNK_BYTES, MAX_SECRETS_BYTES, MAX_TABLE_BYTES, START_MS } from "../limits.ts";
+import { MAGIC, START_HEAD_BYTES } from "../protocol/encode.ts";
 import { readExactly } from "../protocol/read-exactly.ts";
 import { STATUSES, type Status } from "../protocol/status.ts";
 import { archiveDigest } from "../tree/read-archive.ts";
-import { readTable, type TableServer } from "./read-table.ts";
+import { readSecrets, readTable, type TableServer } from "./read-table.ts";
 import type { RunningSpawner } from "./running.ts";
 
 /** Servers at one time, as many as the confining spawner runs. */
@@ -61,18 +61,29 @@ async function allow(server: TableServer, socket: Socket, interpreters: readonly
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
-async function run(server: Allowed): Promise<Child> {
+type Secrets = Readonly<Record<string, string>>;
+
+async function run(server: Allowed, secrets: Secrets): Promise<Child> {
   const cwd = (await stat(server.tree)).isDirectory() ? server.tree : dirname(server.tree);
   // A process group of its own, so that what it starts ends with it.
   const child = spawn(server.path, server.args, {
     cwd,
-    env: { ...server.environment },
+    env: { ...server.environment, ...secrets },
     stdio: ["pipe", "pipe", "ignore"],
     detached: true,
   });
   child.on("error", () => undefined);
   child.stdin.on("error", () => undefined);
   return child;
+}
+
+/** Reads which server a connection starts, and its secrets. */
+async function readStart(socket: Socket): Promise<{ readonly index: number; readonly secrets: Secrets }> {
+  const late = AbortSignal.timeout(START_MS);
+  const head = Buffer.from(await readExactly(socket, START_HEAD_BYTES, late));
+  const length = head.readUInt32BE(3);
+  if (length > MAX_SECRETS_BYTES) throw new CmcpError("CONFIG_INVALID", "not the secrets of a stdio server");
+  return { index: head.readUInt16BE(1), secrets: readSecrets(await readExactly(socket, length, late)) };
 }
 
 function killGroup(child: Child): void {
@@ -136,13 +147,13 @@ class UnconfinedSpawner {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const request = Buffer.from(await readExactly(socket, 3, AbortSignal.timeout(START_MS)));
-    const server = this.#servers[request.readUInt16BE(1)];
+    const { index, secrets } = await readStart(socket);
+    const server = this.#servers[index];
     const nothing = new Uint8Array(DIGEST_BYTES);
     if (server === undefined) return void socket.end(found({ status: "no-entry", measured: nothing }));
     if (server.status !== "ready") return void socket.end(found(server));
     if (this.#children.size >= MAX_CHILDREN) return void socket.end(found({ status: "busy", measured: nothing }));
-    const child = await run(server);
+    const child = await run(server, secrets);
     this.#children.add(child);
     socket.write(found(server));
     child.stdout.pipe(socket);

@@ -257,3 +257,54 @@ test("after close nothing runs and nothing starts", async () => {
   assert.ok(started.every(({ ended }) => ended));
   await assert.rejects(processes.use({ principal: "a", server: 0 }, itself), { code: "UPSTREAM_UNAVAILABLE" });
 });
+
+test("a process that is replaced gets no further use, answers its requests and ends, whoever listens to it", async () => {
+  const { started, start } = starter();
+  const processes = new StdioProcesses(start);
+  const [request, listener] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const identity = { principal: "a", server: 0 };
+  const held = [
+    processes.use(identity, () => request.promise),
+    processes.use(identity, () => listener.promise, "listener"),
+  ];
+  const other = await processes.use({ principal: "a", server: 1 }, itself);
+  await processes.use({ principal: "b", server: 0 }, itself);
+  processes.replace(0);
+  await settle();
+  assert.deepEqual(
+    started.map(({ ended }) => ended),
+    [false, false, true],
+    "the one that nobody uses ends at once, that of another server stays",
+  );
+  assert.notEqual(await processes.use(identity, itself), started[0]);
+  assert.equal(await processes.use({ principal: "a", server: 1 }, itself), other);
+  assert.equal(processes.size, 3);
+  request.resolve();
+  await settle();
+  assert.equal(started[0]?.ended, true, "a listener does not keep it");
+  listener.resolve();
+  await Promise.all(held);
+  assert.equal(processes.size, 2);
+  await processes.close();
+});
+
+test("a replaced process that crashes delays nobody, and ends with the others", async () => {
+  const { started, start } = starter();
+  const exited: number[] = [];
+  const processes = new StdioProcesses(start, {}, (server) => exited.push(server));
+  const identity = { principal: "a", server: 0 };
+  await processes.use(identity, itself);
+  const over = Promise.withResolvers<void>();
+  const held = processes.use(identity, () => over.promise);
+  processes.replace(0);
+  started[0]?.crash();
+  await settle();
+  await processes.use(identity, itself);
+  assert.deepEqual(exited, []);
+  const more = processes.use(identity, () => over.promise);
+  processes.replace(0);
+  await processes.close();
+  assert.ok(started.length === 2 && started.every(({ ended }) => ended));
+  over.resolve();
+  await Promise.all([held, more]);
+});

@@ -3,6 +3,9 @@ import type { StdioChannel } from "../channel/channel.ts";
 import { BackOff } from "./back-off.ts";
 import { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
 
+/** What a process is used for. A listener waits for what the server says, and keeps no process that is to end. */
+export type ProcessUse = "request" | "listener";
+
 /** On whose behalf a process runs. No process ever serves two of them. */
 export interface TrustIdentity {
   readonly principal: string;
@@ -12,8 +15,11 @@ export interface TrustIdentity {
 
 interface Running {
   readonly principal: string;
+  readonly server: number;
   readonly opening: Promise<StdioChannel>;
   uses: number;
+  /** Of the uses, those that wait for an answer. */
+  requests: number;
   /** Gives the slot back that it takes while it is in use. */
   giveBack: () => void;
   /** Monotonic milliseconds of the last time a use ended. */
@@ -43,6 +49,8 @@ export class StdioProcesses {
   readonly #start: (server: number) => Promise<StdioChannel>;
   readonly #limits: ProcessLimits;
   readonly #running = new Map<string, Running>();
+  /** Processes that nobody gets any more, and that answer what they were asked. */
+  readonly #outdated = new Set<Running>();
   readonly #backOff: BackOff;
   readonly #inUse: SharedSlots;
   readonly #exited: (server: number) => void;
@@ -65,7 +73,7 @@ export class StdioProcesses {
 
   /** Processes that run or are being started. */
   get size(): number {
-    return this.#running.size;
+    return this.#running.size + this.#outdated.size;
   }
 
   /**
@@ -74,11 +82,17 @@ export class StdioProcesses {
    * @throws CmcpError `UPSTREAM_UNAVAILABLE` with `detail.retry_after_ms` after a crash, `OVERLOADED` when all
    * processes are in use, what starting throws, what `work` throws
    */
-  async use<T>(identity: TrustIdentity, work: (channel: StdioChannel) => Promise<T>): Promise<T> {
+  async use<T>(
+    identity: TrustIdentity,
+    work: (channel: StdioChannel) => Promise<T>,
+    use: ProcessUse = "request",
+  ): Promise<T> {
+    const isRequest = use === "request" ? 1 : 0;
     const key = `${identity.server}:${identity.principal}`;
     const running = this.#running.get(key) ?? this.#open(key, identity);
     if (running.uses === 0) running.giveBack = this.#inUse.take(running.principal, "stdio servers");
     running.uses += 1;
+    running.requests += isRequest;
     clearTimeout(running.idle);
     try {
       const done = await work(await running.opening);
@@ -86,16 +100,37 @@ export class StdioProcesses {
       return done;
     } finally {
       running.uses -= 1;
+      running.requests -= isRequest;
       running.usedAt = performance.now();
       if (running.uses === 0) running.giveBack();
       if (running.uses === 0 && this.#running.get(key) === running) this.#expectIdle(key, running);
+      this.#endOutdated(key, running);
+    }
+  }
+
+  /**
+   * Lets no further use have a process of this server that runs now: it was started with what no longer holds. One that
+   * answers requests ends after them.
+   */
+  replace(server: number): void {
+    for (const [key, running] of this.#running) {
+      if (running.server !== server) continue;
+      this.#running.delete(key);
+      clearTimeout(running.idle);
+      this.#outdated.add(running);
+      this.#endOutdated(key, running);
     }
   }
 
   /** Ends every process and waits until they are gone. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#running].map(([key, running]) => this.#end(key, running)));
+    const outdated = [...this.#outdated].map((running): [string, Running] => ["", running]);
+    await Promise.all([...this.#running, ...outdated].map(([key, running]) => this.#end(key, running)));
+  }
+
+  #endOutdated(key: string, running: Running): void {
+    if (running.requests === 0 && this.#outdated.has(running) && !running.ending) void this.#end(key, running);
   }
 
   #open(key: string, { principal, server }: TrustIdentity): Running {
@@ -106,8 +141,10 @@ export class StdioProcesses {
     this.#makeRoom(principal);
     const running: Running = {
       principal,
+      server,
       opening: this.#start(server),
       uses: 0,
+      requests: 0,
       giveBack: () => undefined,
       usedAt: performance.now(),
       idle: undefined,
@@ -115,11 +152,11 @@ export class StdioProcesses {
       served: false,
     };
     this.#running.set(key, running);
-    void this.#watch(key, server, running);
+    void this.#watch(key, running);
     return running;
   }
 
-  async #watch(key: string, server: number, running: Running): Promise<void> {
+  async #watch(key: string, running: Running): Promise<void> {
     let since = performance.now();
     try {
       const channel = await running.opening;
@@ -129,11 +166,13 @@ export class StdioProcesses {
       // It did not start. Whoever asked for it is told by the same promise.
     }
     clearTimeout(running.idle);
+    const isOutdated = this.#outdated.delete(running);
     if (this.#running.get(key) === running) this.#running.delete(key);
     const now = performance.now();
-    if (running.ending) return;
+    // What became of one that was to end says nothing of the next.
+    if (running.ending || isOutdated) return;
     this.#backOff.crashed(key, now - since, now);
-    if (running.served) this.#exited(server);
+    if (running.served) this.#exited(running.server);
   }
 
   /**
@@ -145,7 +184,7 @@ export class StdioProcesses {
     const counts = new Map<string, number>();
     for (const { principal: holder } of this.#running.values()) counts.set(holder, (counts.get(holder) ?? 0) + 1);
     const ownFull = (counts.get(principal) ?? 0) >= this.#limits.maxPerPrincipal;
-    if (!ownFull && this.#running.size < this.#limits.maxProcesses) return;
+    if (!ownFull && this.size < this.#limits.maxProcesses) return;
     const [first] = [...this.#running]
       .filter(([, { uses, principal: holder }]) => uses === 0 && (!ownFull || holder === principal))
       .toSorted(

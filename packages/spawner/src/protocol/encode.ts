@@ -1,5 +1,15 @@
 import { CmcpError } from "@cmcp/boundary";
-import { DIGEST_BYTES, MAX_ARGUMENTS, MAX_PATH_BYTES, MAX_SERVERS, MAX_TABLE_BYTES, MAX_VARIABLES } from "../limits.ts";
+import {
+  DIGEST_BYTES,
+  MAX_ARGUMENTS,
+  MAX_PATH_BYTES,
+  MAX_SECRETS,
+  MAX_SECRET_BYTES,
+  MAX_SECRET_NAME,
+  MAX_SERVERS,
+  MAX_TABLE_BYTES,
+  MAX_VARIABLES,
+} from "../limits.ts";
 import type { AllowedServer } from "../server.ts";
 
 /** First bytes of the first connection. */
@@ -66,9 +76,26 @@ export function encodeTable(servers: readonly AllowedServer[]): Uint8Array {
   return Buffer.concat([Buffer.from(MAGIC), unsigned(body.byteLength, 4), body]);
 }
 
-/** The request of a further connection: the server at `index` of the table. */
-export function encodeStart(index: number): Uint8Array {
-  return Buffer.concat([unsigned(START, 1), unsigned(index, 2)]);
+/** Names of variables that may hold a secret. */
+export const SECRET_NAME = /^[A-Z_][A-Z0-9_]*$/;
+/** Bytes of a start before its secrets: `S`, the server's index, the secrets' length. */
+export const START_HEAD_BYTES = 7;
+
+/**
+ * The request of a further connection: the server at `index` of the table, with secrets as variables of this one start.
+ * @throws CmcpError `CONFIG_INVALID` for secrets that a start cannot hold; the message has no value of one
+ */
+export function encodeStart(index: number, secrets: Readonly<Record<string, string>> = {}): Uint8Array {
+  const variables = Object.entries(secrets);
+  if (variables.length > MAX_SECRETS) refuse(`it has more than ${MAX_SECRETS} secrets`);
+  for (const [name, value] of variables) {
+    if (!SECRET_NAME.test(name) || name.length > MAX_SECRET_NAME)
+      refuse(`a secret's variable must be at most ${MAX_SECRET_NAME} capital letters, digits and _, no digit first`);
+    if (Buffer.byteLength(value) > MAX_SECRET_BYTES) refuse(`a secret has more than ${MAX_SECRET_BYTES} bytes`);
+  }
+  const texts = variables.flatMap(([name, value]) => text(`${name}=${value}`));
+  const body = Buffer.concat([unsigned(variables.length, 2), ...texts]);
+  return Buffer.concat([unsigned(START, 1), unsigned(index, 2), unsigned(body.byteLength, 4), body]);
 }
 
 /** One piece of an archive, of 1 to 65536 bytes; without bytes, the archive's end. */

@@ -12,7 +12,14 @@ import {
   type ArchiveSource,
   type SpawnEvidence,
 } from "@cmcp/spawner";
+import type { Credentials } from "../credentials.ts";
 import type { StdioSurface } from "./surface.ts";
+
+/** What processes are started with, and who hears of their ends. */
+interface ProcessPorts extends Pick<SpawnerAccess, "buffered"> {
+  readonly secretsOf: (index: number) => Readonly<Record<string, string>>;
+  readonly exited: (index: number) => void;
+}
 
 interface Entry {
   readonly index: number;
@@ -32,6 +39,8 @@ export interface SpawnerAccess {
   readonly inAttestedMachine: boolean;
   /** Counts the bytes of messages that are held. */
   readonly buffered: BufferedBytes;
+  /** The values of the servers' secrets. */
+  readonly credentials: Pick<Credentials, "value" | "onChange">;
   /** Hears of a server whose process had served and ended by itself. */
   readonly exited: (server: StdioServer) => void;
 }
@@ -47,7 +56,7 @@ export class StdioServers {
     spawner: Spawner | null,
     entries: ReadonlyMap<string, Entry>,
     settings: NonNullable<Config["enclave"]["stdio"]>,
-    { buffered, exited }: Pick<SpawnerAccess, "buffered"> & { readonly exited: (index: number) => void },
+    { buffered, secretsOf, exited }: ProcessPorts,
   ) {
     this.#spawner = spawner;
     this.#entries = entries;
@@ -55,7 +64,10 @@ export class StdioServers {
       async (index) => {
         if (spawner === null)
           throw new CmcpError("SPAWN_UNAVAILABLE", "no spawner runs, so stdio servers cannot be started");
-        return await spawner.start(index, buffered.share(`stdio server:${index}`));
+        return await spawner.start(index, {
+          secrets: secretsOf(index),
+          buffered: buffered.share(`stdio server:${index}`),
+        });
       },
       {
         maxProcesses: settings.max_processes,
@@ -74,12 +86,13 @@ export class StdioServers {
   static async open(
     catalog: Pick<Catalog, "servers">,
     config: Config,
-    { path, archives, development, inAttestedMachine, buffered, exited }: SpawnerAccess,
+    { path, archives, development, inAttestedMachine, buffered, credentials, exited }: SpawnerAccess,
   ): Promise<StdioServers> {
     const settings = config.enclave.stdio ?? stdioSchema.parse({});
     const servers = catalog.servers.filter((server): server is StdioServer => server.transport === "stdio");
-    const observers = {
+    const ports = {
       buffered,
+      secretsOf: (index: number) => secretsOf(servers[index], credentials),
       exited: (index: number): void => {
         const server = servers[index];
         if (server !== undefined) exited(server);
@@ -90,7 +103,7 @@ export class StdioServers {
       settings: settings.servers,
     });
     requireSpawner(servers, path !== null);
-    if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, observers);
+    if (servers.length === 0 || path === null) return new StdioServers(null, new Map(), settings, ports);
     const spawner = await Spawner.open(path, allowed, archives);
     try {
       requireFound(spawner, servers, allowed, development);
@@ -105,7 +118,12 @@ export class StdioServers {
       const isAttested = inAttestedMachine && evidence === "spawn-measured";
       return [server.identity, { index, evidence: isAttested ? "attested" : evidence, tree }];
     });
-    return new StdioServers(spawner, new Map(entries), settings, observers);
+    const opened = new StdioServers(spawner, new Map(entries), settings, ports);
+    credentials.onChange((changed) => {
+      for (const [index, { spawn }] of servers.entries())
+        if (Object.values(spawn.secrets ?? {}).some((name) => changed.has(name))) opened.processes.replace(index);
+    });
+    return opened;
   }
 
   /** The server's index in the spawner's table. */
@@ -142,6 +160,15 @@ export class StdioServers {
     if (entry === undefined) throw new CmcpError("INTERNAL", "a stdio server is not in the spawner's table");
     return entry;
   }
+}
+
+/** The secrets of one start, by their variables. @throws CmcpError `CREDENTIAL_NOT_PROVISIONED` */
+function secretsOf(
+  server: StdioServer | undefined,
+  credentials: Pick<Credentials, "value">,
+): Readonly<Record<string, string>> {
+  const named = Object.entries(server?.spawn.secrets ?? {});
+  return Object.fromEntries(named.map(([variable, name]) => [variable, credentials.value(name)]));
 }
 
 /** Refuses the launch if the files of a server are not the approved ones. */

@@ -70,3 +70,16 @@ test("without stdio servers there is no hash, and nobody is asked", async () => 
   const drift = { toolsOf: () => assert.fail("nobody is asked") };
   assert.equal(await stdioSurface({ catalog, drift, policy: "fail_closed" }), null);
 });
+
+test("a server with secrets is not asked before they are provisioned, and its surface is null", async () => {
+  const { catalog, drift } = ports([APPROVED]);
+  const secrets = { API_TOKEN: "server-token" };
+  const servers = catalog.servers.map((server) => ({
+    ...server,
+    spawn: { command: "/srv/lookup", secrets },
+  })) as unknown as typeof catalog.servers;
+  const silent = { toolsOf: () => assert.fail("it is not asked") };
+  const surface = await stdioSurface({ catalog: { ...catalog, servers }, drift: silent, policy: "fail_closed" });
+  assert.match(surface ?? "", /^sha256:/);
+  assert.notEqual(surface, await stdioSurface({ catalog, drift, policy: "fail_closed" }));
+});

@@ -21,6 +21,8 @@ export interface StdioSurface {
 /**
  * Starts each stdio server once, before anything is served, and compares its tools with the catalog. A tool that nobody
  * approved is callable by nobody, but it is in the hash.
+ * A server with secrets is not among them: nobody has provisioned yet. It is first started for its first call, and compared
+ * before that as a server over HTTP is; until then its surface is `null`.
  * @returns `null` without tools of stdio servers
  * @throws CmcpError `CATALOG_DRIFT_DETECTED` under `fail_closed`, and the server's error if it cannot be asked
  */
@@ -31,6 +33,10 @@ export async function stdioSurface({ catalog, drift, policy }: SurfacePorts): Pr
     if (server.transport !== "stdio") continue;
     const offers = [...catalog.tools.values()].some((tool) => tool.server.identity === server.identity);
     if (!offers) continue;
+    if (server.spawn.secrets !== undefined) {
+      surfaces[server.identity] = null;
+      continue;
+    }
     try {
       const found = await drift.toolsOf(server);
       if (found.isOther)

@@ -14,7 +14,7 @@ import {
   type UpstreamLoad,
   type UpstreamRequest,
 } from "@cmcp/mcp";
-import { MAX_MESSAGE_BYTES, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
+import { MAX_MESSAGE_BYTES, type ProcessUse, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
 
 export interface StdioUpstreamOptions {
   readonly processes: StdioProcesses;
@@ -89,7 +89,7 @@ export class StdioUpstream implements Upstream {
 
   async listen(key: string, filter: ListenFilter, notified: NotificationHandler, signal: AbortSignal): Promise<void> {
     await this.#following.follow(key, { filter, notified, signal }, () =>
-      this.#use(key, async (client) => await client.attend(key, signal)),
+      this.#use(key, async (client) => await client.attend(key, signal), "listener"),
     );
   }
 
@@ -103,15 +103,17 @@ export class StdioUpstream implements Upstream {
     await this.#options.processes.close();
   }
 
-  async #use<T>(key: string, work: (client: ChannelClient) => Promise<T>): Promise<T> {
+  async #use<T>(key: string, work: (client: ChannelClient) => Promise<T>, use: ProcessUse = "request"): Promise<T> {
     const { processes, index } = this.#options;
-    return await processes.use({ principal: key, server: index }, async (channel) => {
+    const identity = { principal: key, server: index };
+    const onChannel = async (channel: StdioChannel): Promise<T> => {
       try {
         return await work(this.#client(channel));
       } catch (thrown) {
         throw exited(thrown, this.#heard.has(channel));
       }
-    });
+    };
+    return await processes.use(identity, onChannel, use);
   }
 
   /** The client of a channel. A new channel is a new process, so it gets a new client. */

@@ -232,6 +232,27 @@ describe("files of one's own", () => {
     assert.match(await called(client, "two_lookup", { at: { x: 2, y: 1 } }), /^refused: .*arguments/);
   });
 
+  test("a secret is written by its name: the tools are read with its value, which is nowhere, and it waits for credentials", async (t) => {
+    const folder = await folderOf(t);
+    const config = await deployment(folder);
+    const file = join(folder, "own.mjs");
+    const needy = 'if (process.env.API_TOKEN !== "a-value-of-this-shell") process.exit(1);';
+    await writeFile(file, needy + serverFile([LOOKUP]));
+    const line = ["server", "add", file, "--config", config, ...EMAIL, "--json", "--secret"];
+    const typed = await cmcp([...line, "API_TOKEN=a-value-of-this-shell"]);
+    assert.match(typed.stdout, /"USAGE".*the name of a variable alone/);
+    assert.ok(!`${typed.stdout}${typed.stderr}`.includes("a-value-of-this-shell"));
+    assert.match((await cmcp([...line, "NODE_OPTIONS"])).stdout, /USAGE.*changes how programs run/);
+    assert.match((await cmcp([...line, "API_TOKEN"])).stdout, /UPSTREAM_UNAVAILABLE.*--secret/);
+    const { code, stdout, stderr } = await cmcp([...line, "API_TOKEN"], { API_TOKEN: "a-value-of-this-shell" });
+    assert.equal(code, 0, stdout + stderr);
+    const written = await readFile(join(dirname(config), "catalog.json"), "utf8");
+    assert.match(written, /"secrets": \{\s*"API_TOKEN": "api_token"\s*\}/);
+    assert.ok(![written, await readFile(config, "utf8"), stdout, stderr].join().includes("a-value-of-this-shell"));
+    const validated = await cmcp(["validate-config", "--config", config, "--json"], DEVELOPMENT);
+    assert.match(validated.stdout, /CREDENTIAL_NOT_PROVISIONED/);
+  });
+
   test("a tree with a link that leads outside, a name that is taken, and a server that ends leave nothing", async (t) => {
     const folder = await folderOf(t);
     const config = await deployment(folder);

@@ -31,6 +31,8 @@ export interface StdioServer {
   readonly command: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Names of provisioned credentials, by the variables that have their values. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** A stdio server as it answered. */
@@ -61,6 +63,7 @@ async function runtime(): Promise<readonly string[]> {
 /** Starts a server once, confined where this machine can, and hands over its channel while `read` runs. */
 async function whileStarted<T>(
   server: AllowedServer,
+  secrets: Readonly<Record<string, string>>,
   read: (channel: StdioChannel, confinement: Confinement) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "cmcp-list-"));
@@ -77,7 +80,7 @@ async function whileStarted<T>(
     try {
       const spawner = await Spawner.open(socket, [server], treeArchive);
       try {
-        return await read(await spawner.start(0), spawner.confinement);
+        return await read(await spawner.start(0, { secrets }), spawner.confinement);
       } finally {
         spawner.close();
       }
@@ -91,24 +94,23 @@ async function whileStarted<T>(
 
 /**
  * Measures a stdio server's files, starts it once as the gateway would, and reads the tools that it lists.
+ * @param values what variables have for this one start
  * @throws CmcpError for files that cannot be measured, and for a server that does not answer
  */
-export async function readStdioServer({
-  name,
-  tree,
-  command,
-  args,
-  environment,
-}: StdioServer): Promise<ListedStdioServer> {
+export async function readStdioServer(
+  { name, tree, command, args, environment, secrets = {} }: StdioServer,
+  values: Readonly<Record<string, string>> = {},
+): Promise<ListedStdioServer> {
   const spawn = {
     command,
     args: [...args],
     measure_target: tree,
     binary_digest: `sha256:${toHex(treeDigest(tree))}`,
+    ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
   };
   const settings = { ...defaultServerSettings(), environment: { ...environment } };
   const allowed = allowServer(name, spawn, { allowUnmeasured: false, settings });
-  return await whileStarted(allowed, async (channel, confinement) => {
+  return await whileStarted(allowed, values, async (channel, confinement) => {
     const client = new ChannelClient({
       open: () => overChannel(channel),
       clientInfo: { name: "cmcp-catalog", version: "0.1.0" },
@@ -134,7 +136,7 @@ function withAdvice(thrown: unknown, name: string): unknown {
   if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_UNAVAILABLE") return thrown;
   return new CmcpError(
     "UPSTREAM_UNAVAILABLE",
-    `${name} ended before it listed its tools. It may need arguments (--arg), a variable (--env), or a network or files ` +
+    `${name} ended before it listed its tools. It may need arguments (--arg), a variable (--env), a secret (--secret, with the variable set here), or a network or files ` +
       "of the machine, which a confined server does not have",
     { cause: thrown },
   );

@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
+import { secretVariableProblem } from "@cmcp/catalog";
 import { required } from "../arguments.ts";
 import { readSource, type ServerSource } from "./source.ts";
 
@@ -10,6 +11,7 @@ export const OPTIONS = {
   name: { type: "string" },
   arg: { type: "string", multiple: true, default: [] as string[] },
   env: { type: "string", multiple: true, default: [] as string[] },
+  secret: { type: "string", multiple: true, default: [] as string[] },
   bin: { type: "string" },
   script: { type: "string" },
   python: { type: "string" },
@@ -36,6 +38,7 @@ export interface AddValues {
   readonly name?: string | undefined;
   readonly arg: readonly string[];
   readonly env: readonly string[];
+  readonly secret: readonly string[];
   readonly bin?: string | undefined;
   readonly script?: string | undefined;
   readonly python?: string | undefined;
@@ -63,6 +66,8 @@ export interface AddOptions {
   /** Its name in the catalog's `servers`. */
   readonly serverName: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Names of provisioned credentials, by the variables that have their values. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly aliases: ReadonlyMap<string, string>;
   readonly credential: string | undefined;
   readonly values: AddValues;
@@ -72,15 +77,16 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Which options mean something for which sources. */
 const FOR: Readonly<Record<ServerSource["kind"], readonly (keyof AddValues)[]>> = {
-  npm: ["arg", "env", "bin"],
-  pypi: ["arg", "env", "bin", "python", "program"],
-  path: ["arg", "env", "script"],
-  bundle: ["arg", "env"],
-  "bundle-url": ["arg", "env"],
+  npm: ["arg", "env", "secret", "bin"],
+  pypi: ["arg", "env", "secret", "bin", "python", "program"],
+  path: ["arg", "env", "secret", "script"],
+  bundle: ["arg", "env", "secret"],
+  "bundle-url": ["arg", "env", "secret"],
   registry: [
     "registry",
     "arg",
     "env",
+    "secret",
     "bin",
     "python",
     "program",
@@ -135,6 +141,18 @@ function pairs(option: string, texts: readonly string[]): ReadonlyMap<string, st
   return found;
 }
 
+/** The credential of each variable: its name in lower case. @throws CmcpError `USAGE`, without what was typed: it may be a secret */
+function secretsOf(variables: readonly string[]): Readonly<Record<string, string>> {
+  if (!variables.every((name) => /^[A-Z][A-Z0-9_]{0,63}$/.test(name)))
+    throw new CmcpError(
+      "USAGE",
+      "--secret is the name of a variable alone, in capital letters, digits and _. Its value is provisioned",
+    );
+  const problem = variables.map(secretVariableProblem).find((found) => found !== null);
+  if (problem !== undefined) throw new CmcpError("USAGE", `--secret ${problem}`);
+  return Object.fromEntries(variables.map((name) => [name, name.toLowerCase()]));
+}
+
 /** Reads the command line. @throws CmcpError `USAGE` */
 export function readOptions(sourceText: string, values: AddValues): AddOptions {
   const config = required(values.config, "--config");
@@ -153,6 +171,7 @@ export function readOptions(sourceText: string, values: AddValues): AddOptions {
     name,
     serverName,
     environment,
+    secrets: secretsOf(values.secret),
     aliases: pairs("alias", values.alias),
     credential: values.credential,
     values,

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { CmcpError } from "@cmcp/boundary";
 import { readLiveServer, type ListedServer } from "../catalog/live-server.ts";
 import { readStdioServer } from "../catalog/stdio-server.ts";
@@ -35,13 +36,23 @@ async function resolved(
   throw new CmcpError("PACKAGE_REFUSED", `the registry's entry ${source.name} names a ${found.kind}`);
 }
 
+/** The values that this shell has for variables; one that it lacks is not given. */
+function valuesHere(secrets: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.keys(secrets).flatMap((variable) => {
+      const value = process.env[variable] ?? "";
+      return value === "" ? [] : [[variable, value]];
+    }),
+  );
+}
+
 /**
  * Gets a server and reads what it lists.
  * @param deployment the folder of the configuration
  * @throws CmcpError as `readLiveServer`, `makeTree` and `readStdioServer`
  */
 export async function readServer(
-  { source: asked, name, environment, values }: AddOptions,
+  { source: asked, name, environment, secrets, values }: AddOptions,
   deployment: string,
 ): Promise<ReadServer> {
   const source = await resolved(asked, values.registry ?? PUBLIC_REGISTRY);
@@ -55,7 +66,8 @@ export async function readServer(
   const made = await makeTree(source, { deployment, name }, { bin, script, python, programs, args: values.arg });
   try {
     const { tree, command, args } = made.start;
-    const listed = await readStdioServer({ name, tree, command, args: [...args, ...values.arg], environment });
+    const started = { name, tree, command, args: [...args, ...values.arg], environment, secrets };
+    const listed = await readStdioServer(started, valuesHere(secrets));
     return { listed, tree: made, confinement: listed.confinement, remove: async () => await made.remove() };
   } catch (thrown) {
     await made.remove();

@@ -106,9 +106,15 @@ export function reportAdded(added: AddedServer, json: boolean, terminal: Termina
     options.credential === undefined
       ? ""
       : `  the gateway sends it the credential ${options.credential}: add its line to enclave.credentials_file, or provision it\n`;
+  const started = Object.entries(options.secrets)
+    .map(
+      ([variable, name]) =>
+        `  ${variable} has the credential ${name}: add its line to enclave.credentials_file, or provision it\n`,
+    )
+    .join("");
   const said = [...(tree?.notes ?? []), ...notes].map((note) => `  ${visibleText(note)}\n`).join("");
   terminal.out.write(
-    `added ${options.name}\n${pinned}${files}${toolLines(tools, reads, terminal)}${ran}${sent}${said}` +
+    `added ${options.name}\n${pinned}${files}${toolLines(tools, reads, terminal)}${ran}${sent}${started}${said}` +
       "\nreview the catalog and the rules, then restart the gateway: both are measured\n",
   );
 }

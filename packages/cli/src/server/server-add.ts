@@ -45,6 +45,8 @@ SOURCE is one of
   --name NAME          what the server is called; from SOURCE by default
   --arg ARG            an argument of it; may be given again
   --env NAME=VALUE     an environment variable of it, written into the configuration, which is measured: no secret
+  --secret NAME        an environment variable of it that has a secret. The catalog names the credential that is
+                       provisioned, NAME in lower case. If NAME is set here, the tools are read with its value
   --bin NAME           of a package with several programs this one
   --script FILE        what is run of a folder, below it
   --python PROGRAM     the Python that is packed; python3 by default

@@ -6,22 +6,25 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import type { JsonObject } from "@cmcp/boundary";
+import { definitionHash } from "@cmcp/catalog";
 import { cmcp } from "../gateway/cli.ts";
 import { clientOf } from "../gateway/client.ts";
 import { ALLOW_ALL } from "../gateway/deployment.ts";
 import { StartRefused, developmentEnvironment, startGateway, type Gateway } from "../gateway/gateway.ts";
 import { PATIENCE } from "../gateway/launcher.ts";
 import { eventually, newToken, tokenLine } from "../gateway/principals.ts";
-import { newProvisioner } from "../gateway/provisioner.ts";
+import { newProvisioner, shownInstance, statementFor, tokensOf } from "../gateway/provisioner.ts";
 import { deployStdioServer, type StdioDeployment } from "../gateway/stdio-server.ts";
 import { processesWith } from "../spawner/fixture.ts";
+import { PLACES, recordingFetch, startRecordingHost } from "../taint/recording-host.ts";
 
 const [FIRST, SECOND] = ["first-secret-of-the-server-b1946ac9", "second-secret-of-the-server-591785b7"];
 const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 const PERMITTED = { tools: ["digest", "slow"], secrets: { API_TOKEN: "server-token" }, policies: ALLOW_ALL };
 
 /** What a tool of the server answers. */
-async function called(gateway: Gateway, token: string, name = "digest"): Promise<string> {
+async function called(gateway: Pick<Gateway, "mcp">, token: string, name = "digest"): Promise<string> {
   const answer = await fetch(gateway.mcp, {
     method: "POST",
     headers: {
@@ -109,6 +112,23 @@ describe("a stdio server with a secret", { timeout: 120_000 * PATIENCE }, () => 
       (thrown) => thrown instanceof StartRefused && /CREDENTIAL_NOT_PROVISIONED/.test(thrown.output),
     );
   });
+
+  test("is compared with the catalog before its first call: a tool that differs is refused", async () => {
+    const path = join(dirname(deployed.config), "catalog.json");
+    const catalog = JSON.parse(await readFile(path, "utf8")) as {
+      entries: { tool_name: string; approved_definition: JsonObject }[];
+    };
+    const entries = catalog.entries.map((entry) => {
+      if (entry.tool_name !== "digest") return entry;
+      const definition = { ...entry.approved_definition, description: "Another." };
+      return { ...entry, approved_definition: definition, definition_hash: definitionHash(definition) };
+    });
+    await writeFile(path, JSON.stringify({ ...catalog, entries }));
+    await credentials(`server-token ${FIRST}\n`);
+    gateway = await startGateway(deployed.config, developmentEnvironment(token));
+    assert.match(await called(gateway, token), /CATALOG_DRIFT_DETECTED/);
+    assert.match(await called(gateway, token, "slow"), new RegExp(digest(FIRST)));
+  });
 });
 
 describe("a stdio server whose secret comes in a signed statement", { timeout: 120_000 * PATIENCE }, () => {
@@ -157,4 +177,36 @@ describe("a stdio server whose secret comes in a signed statement", { timeout: 1
     assert.match(await called(gateway, token), new RegExp(digest(SECOND)));
     await unseen(gateway, deployed);
   });
+});
+
+test("a host that records every byte it carries and stores hears no secret of a stdio server", async (t) => {
+  const [provisioner, token] = [newProvisioner(), newToken()];
+  const folder = await mkdtemp(join(tmpdir(), "cmcp-stdio-secrets-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755);
+  const { config } = await deployStdioServer(folder, "secret-stdio.mjs", {
+    ...PERMITTED,
+    config: `enclave: {provisioning_keys: [${provisioner.publicKey}], principals: [{id: agent}]}\n`,
+  });
+  const gateway = await startRecordingHost(config, { CMCP_DEV_MODE: "1" });
+  t.after(() => gateway.stop());
+  const carried = recordingFetch(gateway.heard);
+  const shown = shownInstance(await (await carried(`${gateway.url}/attestation`)).text());
+  const message = { ...tokensOf(["agent", token]), credentials: [{ name: "server-token", value: FIRST }] };
+  const body = statementFor(shown, provisioner, message, { sequence: Date.now() });
+  assert.equal((await carried(`${gateway.url}/statements`, { method: "POST", body })).status, 200);
+  assert.match(await called(gateway, token), new RegExp(digest(FIRST)), "the server has it");
+  for (const place of PLACES) {
+    const streams = gateway.heard.at(place);
+    assert.ok(
+      streams.some(({ length }) => length > 100),
+      `it heard something: ${place}`,
+    );
+    assert.ok(!streams.some((stream) => stream.includes(FIRST)), place);
+  }
+  assert.ok(
+    gateway.heard.at("link").some((stream) => stream.includes(token)),
+    "what is in the clear is found",
+  );
+  assert.ok(!gateway.log().includes(FIRST));
 });

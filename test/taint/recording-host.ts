@@ -1,7 +1,9 @@
+import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { createLog, startHost, type Host, type Launcher } from "@cmcp/host-proxy";
 import { readLaunchInputs } from "@cmcp/launch/files";
+import { interpreterFiles } from "@cmcp/spawner/host";
 import type { ByteStream } from "@cmcp/wire";
 import { openLauncher } from "../../host-proxy/src/launcher/open.ts";
 import { CLI } from "../gateway/gateway.ts";
@@ -53,7 +55,11 @@ export async function startRecordingHost(
   const lines: string[] = [];
   const log = createLog({ level: "debug", destination: { write: (line) => void lines.push(line) } });
   const heard = new Heard();
-  const settings = { entry: join(dirname(entry), "enclave/enclave.cjs"), nodePath: process.execPath } as const;
+  const settings = {
+    entry: join(dirname(entry), "enclave/enclave.cjs"),
+    nodePath: process.execPath,
+    ...(await spawnerFor(inputs.stdioTrees, entry)),
+  } as const;
   const launcher = await openLauncher({ ...settings, developmentMode: true }, inputs.document, log);
   const serving = { yet: false };
   const host: Host = await startHost({
@@ -70,6 +76,13 @@ export async function startRecordingHost(
   serving.yet = true;
   const url = `http://${host.address.host}:${host.address.port}`;
   return { url, mcp: `${url}/mcp`, heard, log: () => lines.join(""), stop: () => host.close() };
+}
+
+/** The spawner beside the command line, when the catalog has stdio servers. */
+async function spawnerFor(trees: readonly string[], entry: string) {
+  if (trees.length === 0) return {};
+  const node = await realpath(process.execPath);
+  return { spawner: { program: join(dirname(entry), "cmcp-spawn"), runtime: await interpreterFiles(node) } };
 }
 
 function tapped(launcher: Launcher, heard: Heard, serving: { readonly yet: boolean }): Launcher {

@@ -13,7 +13,7 @@ import { writeOverlaid } from "./overlay.ts";
 import { guestReport } from "./report.ts";
 
 const SAYS = (word: string): string =>
-  `process.stdout.write("${word}\\n" + process.getuid() + "\\n"); process.stdin.resume();\n`;
+  `process.stdout.write("${word}\\n" + (process.env.API_TOKEN ?? process.getuid()) + "\\n"); process.stdin.resume();\n`;
 const archiveOf = (tree: string): Buffer => Buffer.concat([...treeArchive(tree)]);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const text = (bytes: string): Buffer => Buffer.from(bytes, "latin1");
@@ -105,6 +105,7 @@ describe("stdio servers in a machine", { timeout: 600_000 }, () => {
         program: `/srv/own-loader/${own.loader}`,
         args: own.args("/srv/own-loader"),
       },
+      { name: "secret", archive: approved, ...script, secrets: { API_TOKEN: "a secret of this start" } },
       ...(await bombs(folder)),
     ]);
     assert.equal(spawned.found["approved"], "ready", JSON.stringify(spawned));
@@ -130,6 +131,11 @@ describe("stdio servers in a machine", { timeout: 600_000 }, () => {
 
   test("a tree with its own loader, libraries and program runs", () => {
     assert.deepEqual([spawned.found["own-loader"], spawned.said["own-loader"]?.[0]], ["ready", "self-contained"]);
+  });
+
+  test("one that is started with a secret has it, and the same files have none in another start", () => {
+    assert.deepEqual(spawned.said["secret"]?.slice(0, 2), ["approved", "a secret of this start"]);
+    assert.match(spawned.said["approved"]?.[1] ?? "", /^\d+$/);
   });
 
   test("each is in a cgroup of its bounds, and all are in one that leaves the enclave its memory", () => {

@@ -15,6 +15,8 @@ export interface GuestServer {
   readonly program: string;
   readonly args: readonly string[];
   readonly bounds?: Partial<ServerBounds>;
+  /** Secrets of its start. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** What became of the servers, by their names. */
@@ -42,9 +44,13 @@ function boundsNow(): Record<string, string> {
   };
 }
 
-async function lines(spawner: Spawner, index: number, whileRunning: () => void): Promise<string[]> {
+async function lines(
+  spawner: Spawner,
+  [index, { secrets = {} }]: readonly [number, Pick<GuestServer, "secrets">],
+  whileRunning: () => void,
+): Promise<string[]> {
   try {
-    const channel = await spawner.start(index);
+    const channel = await spawner.start(index, { secrets });
     const said: string[] = [];
     const two = new Promise<void>((resolve) =>
       channel.onMessage((message) => {
@@ -82,11 +88,11 @@ async function spawned(): Promise<Spawned> {
   const found = Object.fromEntries(servers.map(({ name }, index) => [name, spawner.found[index]?.status ?? ""]));
   let cgroups: Record<string, string> = {};
   const said: Record<string, readonly string[]> = {};
-  for (const [index, { name }] of servers.entries())
-    said[name] = await lines(spawner, index, () => {
+  for (const [index, server] of servers.entries())
+    said[server.name] = await lines(spawner, [index, server], () => {
       if (index === 0) cgroups = boundsNow();
     });
-  said["after all"] = await lines(spawner, 0, () => undefined);
+  said["after all"] = await lines(spawner, [0, {}], () => undefined);
   return { found, said, cgroups };
 }
 

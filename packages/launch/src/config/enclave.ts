@@ -228,7 +228,8 @@ export const enclaveSchema = z.strictObject({
     .nullish()
     .describe(
       "File of what tool servers ask the gateway for, seen from the configuration file: lines of a name that the " +
-        "catalog's `servers` give as `credential`, and a bearer token. Nobody but its owner may have access to it. " +
+        "catalog's `servers` give as `credential`, or a stdio server's `spawn.secrets`, and a bearer token. Nobody " +
+        "but its owner may have access to it. " +
         "Read again on SIGHUP. The host sees it.",
     ),
   operator_keys: z

@@ -172,7 +172,7 @@ export function processesWith(text: string): number[] {
 /** A hostile program of `programs/`, compiled into a tree of its own. */
 export async function hostileTree(
   test: Cleanup,
-  name: "attacks" | "arguments" | "hoard" = "attacks",
+  name: "attacks" | "arguments" | "egress" | "hoard" = "attacks",
 ): Promise<{ readonly tree: string; readonly program: string }> {
   const tree = treeFolder(test);
   const program = join(tree, name);

@@ -65,6 +65,7 @@ const server: fc.Arbitrary<AllowedServer> = fc.record({
     { maxKeys: 4 },
   ),
   bounds: fc.constant(DEFAULT_BOUNDS),
+  hasEgress: fc.boolean(),
 });
 
 test("every table this package writes is read whole", { skip }, () => {

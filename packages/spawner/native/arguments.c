@@ -8,7 +8,10 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -57,27 +60,57 @@ static const uint32_t SOCKET_FACTS[] = {SO_TYPE,      SO_ERROR,    SO_SNDBUF,   
                                         SO_REUSEADDR, SO_LINGER,   SO_PASSCRED, SO_PEERCRED,  SO_RCVTIMEO,
                                         SO_SNDTIMEO,  SO_PROTOCOL, SO_DOMAIN,   SO_ACCEPTCONN};
 
+/* A way out is a stream over IPv4 to the forwarder, which is all that its network has. Node ends without IP_TOS. */
+static const uint32_t INTERNET[] = {AF_INET};
+static const uint32_t STREAMS[] = {SOCK_STREAM, SOCK_STREAM | SOCK_CLOEXEC, SOCK_STREAM | SOCK_NONBLOCK,
+                                   SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK};
+static const uint32_t TCP[] = {0, IPPROTO_TCP};
+static const uint32_t LEVELS[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP};
+static const uint32_t TCP_SETTINGS[] = {TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT};
+static const uint32_t IP_SETTINGS[] = {IP_TOS};
+
 #define LIST(array) (array), sizeof(array) / sizeof *(array)
 
-static const struct rule RULES[] = {
-    {SYS_socket, 0, ONE_OF, EPERM, NULL, 0},
-    {SYS_socketpair, 0, ONE_OF, EPERM, LIST(UNIX)},
-    {SYS_setsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(SOCKET_SETTINGS)},
-    {SYS_getsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(SOCKET_FACTS)},
-    {SYS_mmap, 3, NONE_OF_BITS, EPERM, LIST(UNCOUNTED_MEMORY)},
-    {SYS_mmap, 3, NOT_ALL_BITS, EPERM, LIST(SHARED_MEMORY)},
-    {SYS_clone, 0, NONE_OF_BITS, EPERM, LIST(OTHER_CLONES)},
-    {SYS_fcntl, 1, ONE_OF, EINVAL, LIST(DESCRIPTOR_COMMANDS)},
-    {SYS_ioctl, 1, ONE_OF, ENOTTY, LIST(DEVICE_REQUESTS)},
-    {SYS_prctl, 0, ONE_OF, EINVAL, LIST(PROCESS_OPTIONS)},
-    {SYS_prlimit64, 0, ONE_OF, EPERM, LIST(ITSELF)},
-    {SYS_sched_setaffinity, 0, ONE_OF, EPERM, LIST(ITSELF)},
-    {SYS_setpriority, 0, ONE_OF, EPERM, LIST(OWN_PROCESS)},
-    {SYS_setpriority, 1, ONE_OF, EPERM, LIST(ITSELF)},
-    {SYS_get_robust_list, 0, ONE_OF, EPERM, LIST(ITSELF)},
+/* Sockets of a server without a way out, and of one with. */
+static const struct rule NO_SOCKETS[] = {
+    {SYS_socket, 0, ONE_OF, EPERM, NULL, 0, NULL},
+    {SYS_setsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(SOCKET_SETTINGS), NULL},
+};
+static const struct rule STREAM_SOCKETS[] = {
+    {SYS_socket, 0, ONE_OF, EAFNOSUPPORT, LIST(INTERNET), NULL},
+    {SYS_socket, 1, ONE_OF, EPERM, LIST(STREAMS), NULL},
+    {SYS_socket, 2, ONE_OF, EPERM, LIST(TCP), NULL},
+    {SYS_setsockopt, 1, ONE_OF, ENOPROTOOPT, LIST(LEVELS), NULL},
+    {SYS_setsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(SOCKET_SETTINGS), &LEVELS[0]},
+    {SYS_setsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(TCP_SETTINGS), &LEVELS[1]},
+    {SYS_setsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(IP_SETTINGS), &LEVELS[2]},
 };
 
-const struct rule *argument_rules(unsigned *count) {
-  *count = sizeof RULES / sizeof *RULES;
-  return RULES;
+static const struct rule RULES[] = {
+    {SYS_socketpair, 0, ONE_OF, EPERM, LIST(UNIX), NULL},
+    {SYS_getsockopt, 2, ONE_OF, ENOPROTOOPT, LIST(SOCKET_FACTS), NULL},
+    {SYS_mmap, 3, NONE_OF_BITS, EPERM, LIST(UNCOUNTED_MEMORY), NULL},
+    {SYS_mmap, 3, NOT_ALL_BITS, EPERM, LIST(SHARED_MEMORY), NULL},
+    {SYS_clone, 0, NONE_OF_BITS, EPERM, LIST(OTHER_CLONES), NULL},
+    {SYS_fcntl, 1, ONE_OF, EINVAL, LIST(DESCRIPTOR_COMMANDS), NULL},
+    {SYS_ioctl, 1, ONE_OF, ENOTTY, LIST(DEVICE_REQUESTS), NULL},
+    {SYS_prctl, 0, ONE_OF, EINVAL, LIST(PROCESS_OPTIONS), NULL},
+    {SYS_prlimit64, 0, ONE_OF, EPERM, LIST(ITSELF), NULL},
+    {SYS_sched_setaffinity, 0, ONE_OF, EPERM, LIST(ITSELF), NULL},
+    {SYS_setpriority, 0, ONE_OF, EPERM, LIST(OWN_PROCESS), NULL},
+    {SYS_setpriority, 1, ONE_OF, EPERM, LIST(ITSELF), NULL},
+    {SYS_get_robust_list, 0, ONE_OF, EPERM, LIST(ITSELF), NULL},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+const struct rule *argument_rules(enum role role, unsigned *count) {
+  static struct rule rules[COUNT(RULES) + COUNT(STREAM_SOCKETS)];
+  const struct rule *sockets = role == SERVER ? NO_SOCKETS : STREAM_SOCKETS;
+  unsigned own = role == SERVER ? COUNT(NO_SOCKETS) : COUNT(STREAM_SOCKETS);
+  memcpy(rules, sockets, own * sizeof *rules);
+  memcpy(rules + own, RULES, sizeof RULES);
+  /* The forwarder's few calls need none. */
+  *count = role == FORWARDER ? 0 : own + COUNT(RULES);
+  return rules;
 }

@@ -72,7 +72,7 @@ int cgroup_join(const struct machine *machine, const struct entry *entry, uid_t 
   char path[MAX_PATH], tasks[16];
   if (!machine->cgroup) return 0;
   server_path(machine, uid, path);
-  snprintf(tasks, sizeof tasks, "%u", entry->tasks);
+  snprintf(tasks, sizeof tasks, "%u", entry->tasks + entry->egress);
   /* One of this name may still be there. */
   if (mkdir(path, 0755) && errno != EEXIST) return -1;
   return set_mib(path, "memory.max", (uint64_t)entry->memory_mib + entry->scratch_mib + SLACK_MIB) ||

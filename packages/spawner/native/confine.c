@@ -97,7 +97,8 @@ static int bound(int resource, uint64_t most) {
 }
 
 static int set_bounds(const struct entry *entry) {
-  return bound(RLIMIT_NPROC, entry->tasks) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) ||
+  /* The forwarder of a server with a way out is a task more. */
+  return bound(RLIMIT_NPROC, entry->tasks + entry->egress) || bound(RLIMIT_DATA, (uint64_t)entry->memory_mib << 20) ||
          bound(RLIMIT_STACK, STACK) || bound(RLIMIT_FSIZE, (uint64_t)entry->scratch_mib << 20) ||
          bound(RLIMIT_NOFILE, entry->files) || bound(RLIMIT_CPU, entry->cpu_seconds) || bound(RLIMIT_CORE, 0) ||
          bound(RLIMIT_MEMLOCK, 1 << 16) || bound(RLIMIT_MSGQUEUE, 0) || bound(RLIMIT_SIGPENDING, SIGNALS) ||

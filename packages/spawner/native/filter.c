@@ -23,6 +23,18 @@
 #error "no system call filter for this architecture"
 #endif
 
+/* What a server with a way out may do beyond ALLOWED. */
+static const int CONNECTING[] = {SYS_connect};
+
+/* All that the forwarder of such a server does. */
+static const int FORWARDING[] = {
+    SYS_recvfrom, SYS_sendto,          SYS_recvmsg, SYS_accept4,    SYS_shutdown,     SYS_close,
+    SYS_ppoll,    SYS_restart_syscall, SYS_exit,    SYS_exit_group, SYS_rt_sigreturn,
+#if defined(__x86_64__)
+    SYS_poll,
+#endif
+};
+
 /* A call that is refused for every argument is listed too: its rule decides. */
 static const int ALLOWED[] = {
     /* files */
@@ -265,7 +277,12 @@ static void add(struct program *program, struct sock_filter step) {
 static void add_rule(struct program *program, const struct rule *rule) {
   unsigned tests = rule->test == ONE_OF ? rule->count : rule->test == NONE_OF_BITS ? 1 : 2;
   add(program, (struct sock_filter)LOAD(nr));
-  add(program, (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)rule->call, 0, (uint8_t)(1 + tests + 1)));
+  add(program,
+      (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)rule->call, 0, (uint8_t)((rule->level ? 2 : 0) + 1 + tests + 1)));
+  if (rule->level) {
+    add(program, (struct sock_filter)LOAD(args[1]));
+    add(program, (struct sock_filter)JUMP(BPF_JEQ, *rule->level, 0, (uint8_t)(1 + tests + 1)));
+  }
   add(program, (struct sock_filter)LOAD(args[rule->argument]));
   if (rule->test == NONE_OF_BITS)
     add(program, (struct sock_filter)JUMP(BPF_JSET, *rule->values, 0, 1));
@@ -278,22 +295,30 @@ static void add_rule(struct program *program, const struct rule *rule) {
   add(program, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | (uint32_t)rule->error));
 }
 
-int filter_install(void) {
+static void allow(struct program *program, const int *calls, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    add(program, (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)calls[i], 0, 1));
+    add(program, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+  }
+}
+
+int filter_install(enum role role) {
   static const struct sock_filter head[] = {
       LOAD(arch), JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),    RETURN(SECCOMP_RET_KILL_PROCESS),
       LOAD(nr),   JUMP(BPF_JGE, FOREIGN_NUMBERS, 0, 1), RETURN(SECCOMP_RET_KILL_PROCESS),
   };
   static struct program program;
   unsigned count;
-  const struct rule *rules = argument_rules(&count);
+  const struct rule *rules = argument_rules(role, &count);
   program.length = 0;
   for (size_t i = 0; i < COUNT(head); i++) add(&program, head[i]);
   for (unsigned i = 0; i < count; i++) add_rule(&program, &rules[i]);
   add(&program, (struct sock_filter)LOAD(nr));
-  for (size_t i = 0; i < COUNT(ALLOWED); i++) {
-    add(&program, (struct sock_filter)JUMP(BPF_JEQ, (uint32_t)ALLOWED[i], 0, 1));
-    add(&program, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
-  }
+  if (role == FORWARDER)
+    allow(&program, FORWARDING, COUNT(FORWARDING));
+  else
+    allow(&program, ALLOWED, COUNT(ALLOWED));
+  if (role == CONNECTING_SERVER) allow(&program, CONNECTING, COUNT(CONNECTING));
   add(&program, (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | ENOSYS));
   if (program.length == MAX_PROGRAM) return -1;
   struct sock_fprog filter = {program.length, program.steps};

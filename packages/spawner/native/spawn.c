@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,11 +25,13 @@
 
 #define MAGIC "cmcp-spawn-1"
 #define START 'S'
+#define EGRESS 'E'
 #define CONFINED 1
 /* Uids of servers where the broker is root: one for each that runs, used again as late as possible. */
 #define FIRST_UID 2046820352u
 #define UIDS 65536u
 #define CONNECTION 3
+#define CHANNEL 4
 #define REQUEST_SECONDS 5
 #define TABLE_SECONDS 30
 /* Milliseconds between the end of a server's input and its own. */
@@ -39,9 +42,12 @@
 struct child {
   int pidfd;
   uid_t uid;
+  int channel; /* to the forwarder of its way out; -1 without one */
+  uint8_t name[NAME];
 };
 
 static struct table table;
+static struct child children[MAX_CHILDREN];
 
 static void fail(const char *what) {
   fprintf(stderr, "cmcp-spawn: %s: %s\n", what, strerror(errno));
@@ -66,9 +72,20 @@ static int reply(int to, int status, const uint8_t digest[DIGEST]) {
   return send(to, message, sizeof message, MSG_NOSIGNAL) == sizeof message ? 0 : -1;
 }
 
+/* Passes the connection on to the forwarder of the server of that name. */
+static void serve_egress(int connection) {
+  static const uint8_t nothing[DIGEST];
+  uint8_t name[NAME];
+  if (receive(connection, name, sizeof name, REQUEST_SECONDS)) _exit(reply(connection, MALFORMED, nothing));
+  for (int i = 0; i < MAX_CHILDREN; i++)
+    if (children[i].pidfd >= 0 && children[i].channel >= 0 && !memcmp(children[i].name, name, NAME))
+      _exit(reply(connection, READY, nothing) || egress_pass(children[i].channel, connection));
+  _exit(reply(connection, NO_ENTRY, nothing));
+}
+
 /* The program's own process. The connection takes the place of standard input and output; what it writes to standard
  * error is dropped. Its environment is the entry's, with the secrets of this start. */
-static void run_program(const struct entry *entry, char *const *secrets) {
+static void run_program(const struct entry *entry, const uint8_t name[NAME], char *const *secrets) {
   char *environment[MAX_ENV + MAX_SECRETS + 1];
   unsigned variables = 0;
   for (char *const *variable = entry->envp; *variable; variable++) environment[variables++] = *variable;
@@ -79,61 +96,115 @@ static void run_program(const struct entry *entry, char *const *secrets) {
   signal(SIGPIPE, SIG_DFL);
   if (null < 0 || dup2(null, 2) < 0 || dup2(CONNECTION, 0) < 0 || dup2(CONNECTION, 1) < 0 || close_range(3, ~0u, 0))
     _exit(126);
-  if (filter_install() || reply(1, READY, entry->measured)) _exit(126);
+  if (filter_install(entry->egress ? CONNECTING_SERVER : SERVER) || reply(1, READY, entry->measured) ||
+      (entry->egress && send(1, name, NAME, MSG_NOSIGNAL) != NAME))
+    _exit(126);
   execve(entry->argv[0], entry->argv, environment);
   _exit(127);
 }
 
 /*
- * The first process of a server's PID namespace: with it everything in there ends. It leaves when the program or the
- * connection has ended, and when its processes hold more memory than they may.
+ * The first process of a server's PID namespace: with it everything in there ends. It leaves when the program, its
+ * forwarder or the connection has ended, and when its processes hold more memory than they may.
  */
-static void watch_over(int program, struct watch *watch, uint32_t memory_mib) {
-  struct pollfd watched[] = {{program, POLLIN, 0}, {CONNECTION, POLLRDHUP, 0}};
-  while (!watched[0].revents && !watched[1].revents)
-    if ((poll(watched, 2, LOOK_MS) < 0 && errno != EINTR) || memory_exceeded(watch, memory_mib)) _exit(1);
-  if (!watched[0].revents && !(watched[1].revents & POLLHUP)) {
+static void watch_over(int program, int forwarder, struct watch *watch, uint32_t memory_mib) {
+  struct pollfd watched[] = {{program, POLLIN, 0}, {CONNECTION, POLLRDHUP, 0}, {forwarder, POLLIN, 0}};
+  while (!watched[0].revents && !watched[1].revents && !watched[2].revents)
+    if ((poll(watched, 3, LOOK_MS) < 0 && errno != EINTR) || memory_exceeded(watch, memory_mib)) _exit(1);
+  if (!watched[0].revents && !(watched[1].revents & POLLHUP) && !watched[2].revents) {
     /* Only the input ended: MCP (stdio, "Shutdown") lets a server leave by itself. */
     watched[1].events = 0;
-    poll(watched, 2, GRACE_MS);
+    poll(watched, 3, GRACE_MS);
   }
   _exit(0);
 }
 
-/* A start: which server, and its secrets. Only the process that becomes the server ever has them. 0 or -1. */
-static int receive_start(unsigned *index, uint8_t *bytes, char **secrets) {
-  uint8_t head[7];
-  if (receive(CONNECTION, head, sizeof head, REQUEST_SECONDS) || head[0] != START) return -1;
-  uint32_t length = (uint32_t)head[3] << 24 | (uint32_t)head[4] << 16 | (uint32_t)head[5] << 8 | head[6];
-  *index = (unsigned)head[1] << 8 | head[2];
-  return length > MAX_SECRETS_BYTES || receive(CONNECTION, bytes, length, REQUEST_SECONDS) ||
-                 secrets_read(secrets, bytes, length)
+/* What a server's first process has of the broker's. */
+struct start {
+  uid_t uid;
+  int channel; /* the forwarder's end */
+  uint8_t name[NAME];
+};
+
+/* The secrets of a start, and the bytes that they are in. */
+struct secrets {
+  uint8_t bytes[MAX_SECRETS_BYTES];
+  char *variables[MAX_SECRETS + 1];
+};
+
+/* The rest of a start: which server, and its secrets. Only the process that becomes the server ever has them. 0 or -1.
+ */
+static int receive_start(unsigned *index, struct secrets *secrets) {
+  uint8_t head[6];
+  if (receive(CONNECTION, head, sizeof head, REQUEST_SECONDS)) return -1;
+  uint32_t length = (uint32_t)head[2] << 24 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 8 | head[5];
+  *index = (unsigned)head[0] << 8 | head[1];
+  return length > MAX_SECRETS_BYTES || receive(CONNECTION, secrets->bytes, length, REQUEST_SECONDS) ||
+                 secrets_read(secrets->variables, secrets->bytes, length)
              ? -1
              : 0;
 }
 
-static void serve_child(const struct machine *machine, int connection, uid_t uid) {
+/* Starts the forwarder of a server with a way out. Its pidfd, or -1. */
+static int start_forwarder(const struct entry *entry, int listener, int channel, struct secrets *secrets) {
+  int forwarder = -1;
+  pid_t pid = fork_with(0, &forwarder);
+  if (pid != 0) return pid < 0 ? -1 : forwarder;
+  /* It has nothing but those two. */
+  explicit_bzero(secrets, sizeof *secrets);
+  if (dup2(listener, 0) < 0 || dup2(channel, 1) < 0 || close_range(2, ~0u, 0) || filter_install(FORWARDER)) _exit(1);
+  egress_forward(0, 1, entry->files);
+}
+
+/* Starts forwarder, program and watch of a server in the confined process. Returns only where that fails. */
+static void run_confined(const struct entry *entry, const struct start *start, int listener, struct watch *watch,
+                         struct secrets *secrets) {
+  int forwarder = entry->egress ? start_forwarder(entry, listener, start->channel, secrets) : -1, program = -1;
+  if (entry->egress && (forwarder < 0 || close(listener))) return;
+  close(start->channel);
+  pid_t pid = fork_with(0, &program);
+  if (pid == 0) run_program(entry, start->name, secrets->variables);
+  /* The watcher stays as long as the server, and has no use for them. */
+  explicit_bzero(secrets, sizeof *secrets);
+  if (pid < 0 || filter_install(SERVER)) return;
+  watch_over(program, forwarder, watch, entry->memory_mib);
+}
+
+static void serve_start(const struct machine *machine, const struct start *start) {
   static const uint8_t nothing[DIGEST];
-  static uint8_t bytes[MAX_SECRETS_BYTES];
-  char *secrets[MAX_SECRETS + 1];
+  static struct secrets secrets;
   unsigned index;
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(connection, CONNECTION) < 0 || close_range(CONNECTION + 1, ~0u, 0))
-    _exit(1);
-  if (receive_start(&index, bytes, secrets)) _exit(reply(CONNECTION, MALFORMED, nothing));
+  if (receive_start(&index, &secrets)) _exit(reply(CONNECTION, MALFORMED, nothing));
   if (index >= table.count) _exit(reply(CONNECTION, NO_ENTRY, nothing));
   const struct entry *entry = &table.entries[index];
   struct watch watch;
-  int status = entry->status != READY                                     ? entry->status
-               : memory_watch(&watch) || cgroup_join(machine, entry, uid) ? NOT_CONFINED
-                                                                          : confine(machine, entry, index, uid);
-  if (status != READY) _exit(reply(CONNECTION, status, entry->measured));
-  int program = -1;
-  pid_t pid = fork_with(0, &program);
-  if (pid == 0) run_program(entry, secrets);
-  /* The watcher stays as long as the server, and has no use for them. */
-  explicit_bzero(bytes, sizeof bytes);
-  if (pid < 0 || filter_install()) _exit(reply(CONNECTION, NOT_CONFINED, entry->measured));
-  watch_over(program, &watch, entry->memory_mib);
+  int listener = -1;
+  int status = entry->status != READY                                            ? entry->status
+               : memory_watch(&watch) || cgroup_join(machine, entry, start->uid) ? NOT_CONFINED
+               : entry->egress && (listener = egress_listen()) < 0               ? NOT_CONFINED
+                                                                   : confine(machine, entry, index, start->uid);
+  if (status == READY) {
+    run_confined(entry, start, listener, &watch, &secrets);
+    status = NOT_CONFINED;
+  }
+  _exit(reply(CONNECTION, status, entry->measured));
+}
+
+static void serve_child(const struct machine *machine, int connection, struct start *start) {
+  static const uint8_t nothing[DIGEST];
+  uint8_t request;
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL)) _exit(1);
+  if (receive(connection, &request, 1, REQUEST_SECONDS)) _exit(reply(connection, MALFORMED, nothing));
+  if (request == EGRESS) serve_egress(connection);
+  if (request != START) _exit(reply(connection, MALFORMED, nothing));
+  /* Nothing of the broker's stays, the ends of other servers' channels above all. */
+  int channel = fcntl(start->channel, F_DUPFD, CHANNEL + 1), own = fcntl(connection, F_DUPFD, CHANNEL + 1);
+  if (channel < 0 || own < 0 || dup2(own, CONNECTION) < 0 || dup2(channel, CHANNEL) < 0 ||
+      close_range(CHANNEL + 1, ~0u, 0))
+    _exit(1);
+  start->channel = CHANNEL;
+  memset(children, 0, sizeof children);
+  serve_start(machine, start);
 }
 
 /* A program named without a folder is one of the machine's interpreters, and nothing else. */
@@ -203,7 +274,7 @@ static int accept_from(int listener, uid_t peer) {
   return -1;
 }
 
-static uid_t unused_uid(const struct child *children) {
+static uid_t unused_uid(void) {
   static uint32_t next;
   for (;;) {
     uid_t uid = FIRST_UID + next++ % UIDS;
@@ -225,20 +296,27 @@ static void refuse(int connection, int status) {
   *place = connection;
 }
 
-static void start_child(const struct machine *machine, struct child *children, int connection) {
-  int slot = 0, pidfd = -1;
+static void start_child(const struct machine *machine, int connection) {
+  int slot = 0, pidfd = -1, channel[2];
   while (slot < MAX_CHILDREN && children[slot].pidfd >= 0) slot++;
   if (slot == MAX_CHILDREN) return refuse(connection, BUSY);
-  uid_t uid = unused_uid(children);
+  struct start start = {.uid = unused_uid()};
+  if (getrandom(start.name, NAME, 0) != NAME || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+    return refuse(connection, NOT_CONFINED);
+  start.channel = channel[1];
   pid_t pid = fork_with(machine_clone_flags(machine), &pidfd);
-  if (pid == 0) serve_child(machine, connection, uid);
-  if (pid < 0) return refuse(connection, NOT_CONFINED);
-  children[slot] = (struct child){pidfd, uid};
+  if (pid == 0) serve_child(machine, connection, &start);
+  close(channel[1]);
+  if (pid < 0) {
+    close(channel[0]);
+    return refuse(connection, NOT_CONFINED);
+  }
+  children[slot] = (struct child){.pidfd = pidfd, .uid = start.uid, .channel = channel[0]};
+  memcpy(children[slot].name, start.name, NAME);
   close(connection);
 }
 
 static void serve(const struct machine *machine, int listener, int control, uid_t peer) {
-  struct child children[MAX_CHILDREN];
   struct pollfd watched[2 + MAX_CHILDREN];
   for (int i = 0; i < MAX_CHILDREN; i++) children[i].pidfd = -1;
   for (;;) {
@@ -252,11 +330,12 @@ static void serve(const struct machine *machine, int listener, int control, uid_
       if (watched[2 + i].revents) {
         cgroup_leave(machine, children[i].uid);
         close(children[i].pidfd);
+        close(children[i].channel);
         children[i].pidfd = -1;
       }
     if (watched[0].revents) {
       int connection = accept_from(listener, peer);
-      if (connection >= 0) start_child(machine, children, connection);
+      if (connection >= 0) start_child(machine, connection);
     }
   }
 }
@@ -272,7 +351,7 @@ static int probe(const struct machine *machine) {
   pid_t pid = fork_with(machine_clone_flags(machine), &pidfd);
   if (pid == 0) {
     struct watch watch;
-    _exit(memory_watch(&watch) || confine(machine, &entry, 0, FIRST_UID) || filter_install());
+    _exit(memory_watch(&watch) || confine(machine, &entry, 0, FIRST_UID) || filter_install(SERVER));
   }
   if (pid < 0) fail("clone");
   while (waitpid(pid, &status, 0) < 0)

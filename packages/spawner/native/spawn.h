@@ -23,6 +23,8 @@
 #define MAX_TREE_BYTES (256ull << 20)
 #define MAX_TREE_DEPTH 32
 #define DIGEST 32
+/* Bytes of the name by which the enclave finds the way out of one running server. */
+#define NAME 16
 /* Most MiB of all trees together. */
 #define STAGE_MIB 512
 
@@ -45,6 +47,7 @@ struct entry {
   uint8_t expected[DIGEST];
   uint8_t measured[DIGEST];
   uint8_t status;
+  uint8_t egress; /* whether it has a way out */
   uint32_t tasks, memory_mib, scratch_mib, files, cpu_seconds;
   char *tree;
   char *argv[MAX_ARGS + 1];
@@ -117,6 +120,16 @@ struct watch {
 int memory_watch(struct watch *watch);
 /* Whether they hold more than so many MiB together, or that cannot be found out. */
 int memory_exceeded(struct watch *watch, uint32_t most_mib);
+
+/* Brings loopback up in the calling process's network namespace and listens there. A descriptor or -1. */
+int egress_listen(void);
+/* Passes a connection of the enclave's to the forwarder at the other end of `channel`. 0 or -1. */
+int egress_pass(int channel, int connection);
+/* The forwarder of one server, which may open so many files. Does not return. */
+void egress_forward(int listener, int channel, uint32_t most_files) __attribute__((noreturn));
+
+/* Whom a filter is for: a server, one with a way out, or the forwarder of that. */
+enum role { SERVER, CONNECTING_SERVER, FORWARDER };
 /* What a system call's argument must be for the call to be allowed. */
 enum test { ONE_OF, NONE_OF_BITS, NOT_ALL_BITS };
 struct rule {
@@ -126,12 +139,13 @@ struct rule {
   int error; /* of a call that breaks the rule */
   const uint32_t *values;
   unsigned count;
+  const uint32_t *level; /* what the second argument must be for the rule to count; NULL where it always does */
 };
-/* The rules, of which every call must keep all that name it. */
-const struct rule *argument_rules(unsigned *count);
+/* The rules of a role, of which every call must keep all that name it. */
+const struct rule *argument_rules(enum role role, unsigned *count);
 
-/* Installs the system call filter in the calling process for good. 0 or -1. */
-int filter_install(void);
+/* Installs the system call filter of a role in the calling process for good. 0 or -1. */
+int filter_install(enum role role);
 
 /* clone(2) as fork(2) with further flags; the child's pidfd goes to `pidfd`. */
 pid_t fork_with(int flags, int *pidfd);

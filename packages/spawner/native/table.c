@@ -57,8 +57,9 @@ static int read_entry(struct reader *from, struct entry *entry) {
   entry->scratch_mib = number(from, 4);
   entry->files = number(from, 4);
   entry->cpu_seconds = number(from, 4);
+  entry->egress = (uint8_t)number(from, 1);
   entry->tree = text(from);
-  if (from->failed || !is_plain(entry->tree)) return -1;
+  if (entry->egress > 1 || from->failed || !is_plain(entry->tree)) return -1;
   if (texts(from, entry->argv, MAX_ARGS) < 1 || entry->argv[0][0] == 0 ||
       (strchr(entry->argv[0], '/') && !is_plain(entry->argv[0])))
     return -1;

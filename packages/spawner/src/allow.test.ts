@@ -21,12 +21,25 @@ test("an entry of a catalog becomes what the spawner is told", () => {
     args: ["dist/index.js", "/tmp"],
     environment: { HOME: "/tmp", TMPDIR: "/tmp", PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" },
     bounds: DEFAULT_BOUNDS,
+    hasEgress: false,
   });
   assert.equal(
     allowServer("one", { command: "/srv/one", binary_digest: DIGEST }, CLOSED).tree,
     "/srv/one",
     "without a target the program is all there is",
   );
+});
+
+test("a way out is where hosts are named, and its variables cannot be set otherwise", () => {
+  const { servers } = stdioSchema.parse({ servers: { files: { environment: { HTTPS_PROXY: "http://elsewhere" } } } });
+  const spawn = { ...SPAWN, egress: [{ host: "api.example.com", port: 443 }] };
+  const allowed = allowServer("files", spawn, { ...CLOSED, settings: servers.files });
+  const { HTTPS_PROXY, https_proxy, NODE_USE_ENV_PROXY } = allowed.environment;
+  assert.deepEqual(
+    [allowed.hasEgress, HTTPS_PROXY, https_proxy, NODE_USE_ENV_PROXY],
+    [true, "http://127.0.0.1:3128", "http://127.0.0.1:3128", "1"],
+  );
+  assert.equal(allowServer("files", { ...SPAWN, egress: [] }, CLOSED).hasEgress, false);
 });
 
 test("its settings are those the configuration has for it", () => {

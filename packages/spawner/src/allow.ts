@@ -11,6 +11,7 @@ export interface CatalogSpawn {
   readonly measure_target?: string | null | undefined;
   /** Names of provisioned secrets, by the variables that have them. Never in a table: each start brings the values. */
   readonly secrets?: Readonly<Record<string, string>> | undefined;
+  readonly egress?: readonly { readonly host: string; readonly port: number }[] | null | undefined;
 }
 
 /** What the measured configuration says about a catalog's stdio server. */
@@ -30,6 +31,13 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   LANG: "C.UTF-8",
 };
 
+/** How a server with a way out finds it; Node uses it for `fetch` and `http` alike. */
+const PROXY: Readonly<Record<string, string>> = {
+  HTTPS_PROXY: "http://127.0.0.1:3128",
+  https_proxy: "http://127.0.0.1:3128",
+  NODE_USE_ENV_PROXY: "1",
+};
+
 /**
  * The server a catalog entry stands for. Its tree is `measure_target`, else `command`; `binary_digest` is the digest of
  * that tree, or of the file where it is one. A digest of the interpreter would be that of any server it can run.
@@ -45,7 +53,7 @@ export function allowServer(
   const refuse = (why: string): never => {
     throw new CmcpError("CATALOG_INVALID", `stdio server ${name}: ${why}`);
   };
-  const { command, args, binary_digest: digest, measure_target: target, secrets = {} } = spawn;
+  const { command, args, binary_digest: digest, measure_target: target, secrets = {}, egress } = spawn;
   if (!command.startsWith("/") && target == null)
     refuse("`command` names an interpreter, so `measure_target` must name the folder with the server's files");
   if (command.includes("/") && !isPlainPath(command))
@@ -60,13 +68,15 @@ export function allowServer(
     throw new CmcpError("CONFIG_INVALID", `stdio server ${name}: ${twice} is a secret and has a measured value, too`);
   const bytes = digest == null ? null : (fromHex(DIGEST.exec(digest)?.[1] ?? "") ?? null);
   if (digest != null && bytes?.byteLength !== 32) refuse("`binary_digest` must be sha256: and 64 lowercase hex digits");
+  const hasEgress = (egress ?? []).length > 0;
   return {
     tree,
     digest: bytes,
     program: command,
     args: args ?? [],
-    environment,
+    environment: { ...environment, ...(hasEgress ? PROXY : {}) },
     bounds: boundsOf(settings),
+    hasEgress,
   };
 }
 

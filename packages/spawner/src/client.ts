@@ -3,7 +3,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { CmcpError, asCmcpError, type BufferShare } from "@cmcp/boundary";
 import type { StdioChannel } from "./channel/channel.ts";
 import { SocketChannel } from "./channel/socket-channel.ts";
-import { MAX_ARCHIVE_BYTES, START_MS, TABLE_MS } from "./limits.ts";
+import { EGRESS_NAME_BYTES, MAX_ARCHIVE_BYTES, START_MS, TABLE_MS } from "./limits.ts";
 import {
   SERVER_REPLY_BYTES,
   TABLE_ANSWER_BYTES,
@@ -11,7 +11,7 @@ import {
   decodeTableAnswer,
   type ServerReply,
 } from "./protocol/decode.ts";
-import { encodeChunk, encodeStart, encodeTable } from "./protocol/encode.ts";
+import { encodeChunk, encodeEgress, encodeStart, encodeTable } from "./protocol/encode.ts";
 import { readExactly } from "./protocol/read-exactly.ts";
 import { STATUS_ERRORS } from "./protocol/status.ts";
 import type { AllowedServer, Confinement } from "./server.ts";
@@ -105,13 +105,19 @@ export class Spawner {
   readonly lost: Promise<void>;
   readonly #path: string;
   readonly #control: Socket;
+  readonly #servers: readonly AllowedServer[];
 
   private constructor(
     path: string,
     control: Socket,
-    answer: { readonly confinement: Confinement; readonly found: readonly ServerReply[] },
+    answer: {
+      readonly confinement: Confinement;
+      readonly found: readonly ServerReply[];
+      readonly servers: readonly AllowedServer[];
+    },
   ) {
     this.#path = path;
+    this.#servers = answer.servers;
     this.#control = control;
     this.confinement = answer.confinement;
     this.found = answer.found;
@@ -139,7 +145,7 @@ export class Spawner {
         await sendArchive(control, archives(tree, late));
         found.push(decodeServerReply(await readExactly(control, SERVER_REPLY_BYTES, late)));
       }
-      return { confinement, found };
+      return { confinement, found, servers };
     });
     return new Spawner(path, socket, answer);
   }
@@ -155,9 +161,24 @@ export class Spawner {
       await write(connection, request);
       const found = decodeServerReply(await readExactly(connection, SERVER_REPLY_BYTES, late));
       requireReady(found);
-      return found;
+      const name = this.#servers[index]?.hasEgress ? await readExactly(connection, EGRESS_NAME_BYTES, late) : null;
+      return { digest: found.digest, name };
     });
-    return new SocketChannel(socket, answer.digest, buffered);
+    const { digest, name } = answer;
+    const egress = name === null ? null : async (): Promise<Socket> => await this.#openEgress(name);
+    return new SocketChannel(socket, { digest, egress }, buffered);
+  }
+
+  /** A connection that the forwarder of the running server of this name has. */
+  async #openEgress(name: Uint8Array): Promise<Socket> {
+    const { socket } = await connected(this.#path, START_MS, async (connection, late) => {
+      await write(connection, encodeEgress(name));
+      const { status } = decodeServerReply(await readExactly(connection, SERVER_REPLY_BYTES, late));
+      if (status !== "ready") throw new CmcpError("SPAWN_UNAVAILABLE", "the stdio server has no way out any more");
+    });
+    // What goes one way ends before what goes the other.
+    socket.allowHalfOpen = true;
+    return socket;
   }
 
   /** Ends the spawner and everything it started. */

@@ -1,4 +1,4 @@
-export type { MessageHandler, StdioChannel } from "./channel/channel.ts";
+export type { EgressDial, MessageHandler, StdioChannel } from "./channel/channel.ts";
 export { Spawner, type Archive, type ArchiveSource, type StartOptions } from "./client.ts";
 export { allowServer, allowServers, type AllowOptions, type CatalogSpawn } from "./allow.ts";
 export { MAX_MESSAGE_BYTES, MAX_SERVERS, MAX_UNREAD_BYTES } from "./limits.ts";

@@ -14,6 +14,8 @@ export const MAX_SECRET_NAME = 128;
 export const MAX_SECRET_BYTES = 4_096;
 /** Bytes of all secrets of one start on the wire: a count, and for each a length, a name, `=` and a value. */
 export const MAX_SECRETS_BYTES = 2 + MAX_SECRETS * (2 + MAX_SECRET_NAME + 1 + MAX_SECRET_BYTES);
+/** Variables that every server has, beside those of its settings. */
+export const OWN_VARIABLES = 7;
 /** Bytes of one path of a table. */
 export const MAX_PATH_BYTES = 511;
 
@@ -31,6 +33,8 @@ export const MAX_NAME_BYTES = 255;
 export const MAX_CHUNK_BYTES = 65_536;
 /** Bytes of one archive: content, and for every item a type, two lengths, a path, and a size or a target. */
 export const MAX_ARCHIVE_BYTES = 13 + MAX_TREE_BYTES + MAX_TREE_ITEMS * (1 + 2 + 2 + 2 * MAX_TREE_PATH_BYTES);
+/** Bytes of the name by which the way out of a running server is found; `NAME` in native/spawn.h. */
+export const EGRESS_NAME_BYTES = 16;
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 32;
 

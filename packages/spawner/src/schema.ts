@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_VARIABLES } from "./limits.ts";
+import { MAX_VARIABLES, OWN_VARIABLES } from "./limits.ts";
 import { DEFAULT_BOUNDS, type ServerBounds } from "./server.ts";
 
 const variable = z
@@ -16,9 +16,9 @@ const serverSchema = z.strictObject({
         .max(4096)
         .refine((text) => !text.includes("\0"), { error: "must not contain a NUL character" }),
     )
-    // HOME, TMPDIR, PATH and LANG are always there.
-    .refine((variables) => Object.keys(variables).length <= MAX_VARIABLES - 4, {
-      error: `at most ${MAX_VARIABLES - 4} variables`,
+    // HOME, TMPDIR, PATH and LANG are always there, and three more name the way out of a server that has one.
+    .refine((variables) => Object.keys(variables).length <= MAX_VARIABLES - OWN_VARIABLES, {
+      error: `at most ${MAX_VARIABLES - OWN_VARIABLES} variables`,
     })
     .default({})
     .describe(

@@ -36,6 +36,8 @@ export interface AllowedServer {
   /** All there is in its environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly bounds: ServerBounds;
+  /** Whether it has a way out: a proxy on loopback, whose connections the enclave takes. It has none when absent. */
+  readonly hasEgress?: boolean;
 }
 
 /** How the processes of a spawner are shut in. `none`: for development only. */

@@ -1,4 +1,11 @@
+import type { Socket } from "node:net";
 import type { CmcpError, Untrusted } from "@cmcp/boundary";
+
+/**
+ * Opens a connection that waits until the server connects to its proxy. The bytes of it are the server's from then on.
+ * @throws CmcpError `SPAWN_UNAVAILABLE`, also once the server has ended
+ */
+export type EgressDial = () => Promise<Socket>;
 
 /** Takes one message of a server; nothing more is read until it is done. */
 export type MessageHandler = (message: Untrusted<Uint8Array>) => void | Promise<void>;
@@ -10,6 +17,8 @@ export type MessageHandler = (message: Untrusted<Uint8Array>) => void | Promise<
 export interface StdioChannel {
   /** SHA-256 of the tree it runs from, 32 bytes, as it was measured right before it started. */
   readonly digest: Uint8Array;
+  /** Opens connections of its way out; `null` for a server without one. */
+  readonly egress: EgressDial | null;
   /**
    * Why it is over: `UPSTREAM_UNAVAILABLE` when the server ended or {@link close} was called, `RESPONSE_SIZE_EXCEEDED`
    * for a message over the bound, `UPSTREAM_TIMEOUT` when it read a part of a message and not the rest, or what the

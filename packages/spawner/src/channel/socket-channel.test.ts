@@ -6,13 +6,13 @@ import { MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES } from "../limits.ts";
 import { socketPair } from "../testing/socket-pair.ts";
 import { SocketChannel } from "./socket-channel.ts";
 
-const DIGEST = new Uint8Array(32);
+const FOUND = { digest: new Uint8Array(32) };
 /** Of a caller that stays. */
 const forever = new AbortController().signal;
 
 test("messages go out as lines and come in as lines", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   const got: string[] = [];
   const two = new Promise<void>((resolve) => {
     channel.onMessage((message) => {
@@ -29,7 +29,7 @@ test("messages go out as lines and come in as lines", async (t) => {
 
 test("a line feed inside a message is refused, as it would be two", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   await assert.rejects(channel.send(Buffer.from("{}\n{}"), forever), { code: "INTERNAL" });
   await channel.send(Buffer.from("{}"), forever);
   assert.equal(String((await once(theirs, "data"))[0]), "{}\n", "nothing of it left");
@@ -37,7 +37,7 @@ test("a line feed inside a message is refused, as it would be two", async (t) =>
 
 test("a message without end ends the server", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   channel.onMessage(() => assert.fail("no message"));
   theirs.write(Buffer.alloc(MAX_MESSAGE_BYTES + 1, "x"));
   assert.equal((await channel.closed).code, "RESPONSE_SIZE_EXCEEDED");
@@ -46,7 +46,7 @@ test("a message without end ends the server", async (t) => {
 
 test("a server that reads nothing is not written to without end", async (t) => {
   const { ours } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   const message = Buffer.alloc(1024 * 1024, "x");
   const refused: unknown[] = [];
   for (let sent = 0; sent < 20; sent += 1)
@@ -65,7 +65,7 @@ test("a message that has not begun to leave is taken back, and those around it l
 }, async (t) => {
   const { ours, theirs } = await socketPair(t);
   const buffered = new BufferedBytes();
-  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  const channel = new SocketChannel(ours, FOUND, buffered.share("server"));
   const [large, leaving] = [Buffer.alloc(1024 * 1024, "x"), new AbortController()];
   const first = channel.send(large, forever);
   const second = channel.send(Buffer.from("taken back"), leaving.signal);
@@ -88,7 +88,7 @@ test("a server that leaves the rest of a message unread that nobody waits for is
 }, async (t) => {
   const { ours } = await socketPair(t);
   const buffered = new BufferedBytes();
-  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  const channel = new SocketChannel(ours, FOUND, buffered.share("server"));
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const leaving = new AbortController();
   const half = channel.send(Buffer.alloc(1024 * 1024, "x"), leaving.signal);
@@ -108,7 +108,7 @@ test("a server that leaves the rest of a message unread that nobody waits for is
 
 test("a server that reads the rest in time goes on", { timeout: 5_000 }, async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const leaving = new AbortController();
   const half = channel.send(Buffer.alloc(1024 * 1024, "x"), leaving.signal);
@@ -124,7 +124,7 @@ test("when the channel is closed, what has begun to leave leaves, and nothing fo
   timeout: 5_000,
 }, async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   const [first, second] = [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) =>
     channel.send(message, forever),
   );
@@ -139,7 +139,7 @@ test("when the server ends, what has begun to leave may have arrived, and what h
   timeout: 5_000,
 }, async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   channel.onMessage(() => undefined);
   const sends = Promise.allSettled(
     [Buffer.alloc(1024 * 1024, "x"), Buffer.from("{}")].map((message) => channel.send(message, forever)),
@@ -154,7 +154,7 @@ test("when the server ends, what has begun to leave may have arrived, and what h
 
 test("nothing is read while a message is being handled", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   let release: () => void = () => undefined;
   let handled = 0;
   const first = new Promise<void>((resolve) => {
@@ -177,7 +177,7 @@ test("nothing is read while a message is being handled", async (t) => {
 
 test("what the handler throws ends the channel and is told", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   channel.onMessage(() => {
     throw new CmcpError("UPSTREAM_PROTOCOL_ERROR", "not a message");
   });
@@ -187,7 +187,7 @@ test("what the handler throws ends the channel and is told", async (t) => {
 
 test("close ends the input, and what still comes out is handed over", async (t) => {
   const { ours, theirs } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   const got: string[] = [];
   channel.onMessage((message) => void got.push(Buffer.from(examine(message)).toString()));
   theirs.once("end", () => theirs.end("last words\n"));
@@ -199,7 +199,7 @@ test("close ends the input, and what still comes out is handed over", async (t) 
 
 test("close does not wait for a server that stays", async (t) => {
   const { ours } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const closing = channel.close();
   t.mock.timers.tick(4_000);
@@ -210,7 +210,7 @@ test("close does not wait for a server that stays", async (t) => {
 test("a server that ends by itself is told as such, with or without a handler", async (t) => {
   for (const handle of [true, false]) {
     const { ours, theirs } = await socketPair(t);
-    const channel = new SocketChannel(ours, DIGEST);
+    const channel = new SocketChannel(ours, FOUND);
     if (handle) channel.onMessage(() => undefined);
     else ours.resume();
     theirs.end();
@@ -220,7 +220,7 @@ test("a server that ends by itself is told as such, with or without a handler", 
 
 test("there is one handler", async (t) => {
   const { ours } = await socketPair(t);
-  const channel = new SocketChannel(ours, DIGEST);
+  const channel = new SocketChannel(ours, FOUND);
   channel.onMessage(() => undefined);
   assert.throws(() => channel.onMessage(() => undefined), { code: "INTERNAL" });
 });
@@ -228,7 +228,7 @@ test("there is one handler", async (t) => {
 test("parts of messages count while they are held, in both directions, and end the server beyond the bound", async (t) => {
   const { ours, theirs } = await socketPair(t);
   const buffered = new BufferedBytes(8 * 1024 * 1024);
-  const channel = new SocketChannel(ours, DIGEST, buffered.share("server"));
+  const channel = new SocketChannel(ours, FOUND, buffered.share("server"));
   const got = Promise.withResolvers<void>();
   channel.onMessage(() => got.resolve());
   theirs.pause();

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { CmcpError, asCmcpError, untrusted, type BufferShare } from "@cmcp/boundary";
 import { CLOSE_MS, MAX_MESSAGE_BYTES } from "../limits.ts";
-import type { MessageHandler, StdioChannel } from "./channel.ts";
+import type { EgressDial, MessageHandler, StdioChannel } from "./channel.ts";
 import { LineSplitter } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -10,6 +10,7 @@ const LINE_FEED = 0x0a;
 /** A started server at the other end of a connection to the spawner. */
 export class SocketChannel implements StdioChannel {
   readonly digest: Uint8Array;
+  readonly egress: EgressDial | null;
   readonly closed: Promise<CmcpError>;
   readonly #socket: Socket;
   readonly #buffered: BufferShare | undefined;
@@ -18,8 +19,13 @@ export class SocketChannel implements StdioChannel {
   #handled = false;
 
   /** @param buffered counts what is held of messages that have not arrived or left in full */
-  constructor(socket: Socket, digest: Uint8Array, buffered?: BufferShare) {
+  constructor(
+    socket: Socket,
+    { digest, egress = null }: Pick<StdioChannel, "digest"> & Partial<Pick<StdioChannel, "egress">>,
+    buffered?: BufferShare,
+  ) {
     this.digest = digest;
+    this.egress = egress;
     this.#buffered = buffered;
     this.#socket = socket;
     // Its end is told by `close`, which follows every error.

@@ -9,6 +9,8 @@ export interface TableServer {
   readonly program: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether it has a way out. */
+  readonly hasEgress: boolean;
 }
 
 /** Bytes of a server's bounds: five u32. */
@@ -32,10 +34,11 @@ function readServer(from: ByteReader): TableServer {
   const pinned = from.u8() === 1;
   const digest = Uint8Array.from(from.take(DIGEST_BYTES));
   from.skip(BOUNDS_BYTES);
+  const hasEgress = from.u8() === 1;
   const tree = readText(from);
   const [program = "", ...args] = readTexts(from);
   const environment = Object.fromEntries(readTexts(from).map(variable));
-  return { tree, digest: pinned ? digest : null, program, args, environment };
+  return { tree, digest: pinned ? digest : null, program, args, environment, hasEgress };
 }
 
 /**

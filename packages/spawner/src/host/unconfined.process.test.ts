@@ -68,6 +68,7 @@ test("without a compiled spawner servers run in development, and nothing claims 
       { ...server, digest: new Uint8Array(32) },
       { ...server, program: "perl" },
       { ...server, tree: "/leads/out" },
+      { ...server, hasEgress: true },
     ],
     (tree) => (tree === "/leads/out" ? [outside] : treeArchive(tree)),
   );
@@ -75,7 +76,7 @@ test("without a compiled spawner servers run in development, and nothing claims 
   assert.equal(spawnEvidence(server, spawner.confinement), "spawn-unmeasured");
   assert.deepEqual(
     spawner.found.map(({ status }) => status),
-    ["ready", "digest-mismatch", "no-program", "tree-refused"],
+    ["ready", "digest-mismatch", "no-program", "tree-refused", "not-confined"],
   );
   const channel = await spawner.start(0);
   assert.equal(await firstLine(channel), "GIVEN");
@@ -84,6 +85,7 @@ test("without a compiled spawner servers run in development, and nothing claims 
   assert.equal(await firstLine(secret), "GIVEN,API_TOKEN");
   await secret.close();
   await assert.rejects(spawner.start(1), { code: "SPAWN_DIGEST_MISMATCH" });
+  await assert.rejects(spawner.start(4), { code: "SPAWN_FAILED" }, "nothing holds it to the hosts it may reach");
   await assert.rejects(spawner.start(9), { code: "INTERNAL" });
   spawner.close();
   await running.ended;

@@ -56,7 +56,14 @@ async function allow(server: TableServer, socket: Socket, interpreters: readonly
   });
   if (refused) return { ...server, path, measured, status: "tree-refused" };
   const matches = server.digest === null || Buffer.from(measured).equals(server.digest);
-  return { ...server, path, measured, status: !matches ? "digest-mismatch" : path === "" ? "no-program" : "ready" };
+  return { ...server, path, measured, status: statusOf(server, path, matches) };
+}
+
+/** Nothing here holds a server to the hosts that it may reach, so one with a way out is not started. */
+function statusOf({ hasEgress }: TableServer, path: string, matches: boolean): Status {
+  if (!matches) return "digest-mismatch";
+  if (hasEgress) return "not-confined";
+  return path === "" ? "no-program" : "ready";
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;

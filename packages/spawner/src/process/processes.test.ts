@@ -7,6 +7,7 @@ import { StdioProcesses } from "./processes.ts";
 /** A process whose life the test decides. */
 class FakeChannel implements StdioChannel {
   readonly digest = new Uint8Array(32);
+  readonly egress = null;
   readonly closed: Promise<CmcpError>;
   readonly server: number;
   ended = false;

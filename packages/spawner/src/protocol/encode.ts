@@ -15,6 +15,7 @@ import type { AllowedServer } from "../server.ts";
 /** First bytes of the first connection. */
 export const MAGIC = "cmcp-spawn-1";
 const START = 0x53;
+const EGRESS = 0x45;
 
 function unsigned(value: number, bytes: 1 | 2 | 4): Uint8Array {
   const out = Buffer.alloc(bytes);
@@ -42,7 +43,15 @@ export function isPlainPath(path: string): boolean {
   );
 }
 
-function* server({ tree, digest, program, args, environment, bounds }: AllowedServer): Generator<Uint8Array> {
+function* server({
+  tree,
+  digest,
+  program,
+  args,
+  environment,
+  bounds,
+  hasEgress = false,
+}: AllowedServer): Generator<Uint8Array> {
   if (!isPlainPath(tree)) refuse("its tree must be an absolute path without empty, '.' or '..' parts");
   if (program === "" || (program.includes("/") && !isPlainPath(program)))
     refuse("its program must be an absolute path or a plain name");
@@ -54,6 +63,7 @@ function* server({ tree, digest, program, args, environment, bounds }: AllowedSe
   yield digest ?? new Uint8Array(DIGEST_BYTES);
   for (const bound of [bounds.tasks, bounds.memoryMib, bounds.scratchMib, bounds.openFiles, bounds.cpuSeconds])
     yield unsigned(bound, 4);
+  yield unsigned(hasEgress ? 1 : 0, 1);
   yield* text(tree);
   yield unsigned(args.length + 1, 2);
   for (const argument of [program, ...args]) yield* text(argument);
@@ -96,6 +106,11 @@ export function encodeStart(index: number, secrets: Readonly<Record<string, stri
   const texts = variables.flatMap(([name, value]) => text(`${name}=${value}`));
   const body = Buffer.concat([unsigned(variables.length, 2), ...texts]);
   return Buffer.concat([unsigned(START, 1), unsigned(index, 2), unsigned(body.byteLength, 4), body]);
+}
+
+/** The request of a connection for the way out of the running server of this name. */
+export function encodeEgress(name: Uint8Array): Uint8Array {
+  return Buffer.concat([unsigned(EGRESS, 1), name]);
 }
 
 /** One piece of an archive, of 1 to 65536 bytes; without bytes, the archive's end. */

@@ -44,12 +44,19 @@ export async function deployStdioServer(
     secrets?: Readonly<Record<string, string>>;
     /** Schemas of the operator's own for the results of tools whose fields policy redacts. */
     projections?: Readonly<Record<string, JsonObject>>;
+    /** What the server may reach. */
+    egress?: readonly { readonly host: string; readonly port: number }[];
+    /** Further files of its tree, by name. */
+    files?: Readonly<Record<string, string>>;
+    /** Labels of tools that are not public. */
+    sensitivity?: Readonly<Record<string, string>>;
   },
 ): Promise<StdioDeployment> {
   const tree = join(folder, "server");
   await mkdir(tree);
   await chmod(tree, 0o755);
   await copyFile(join(ROOT, "test/servers", program), join(tree, basename(program)));
+  for (const [name, text] of Object.entries(parts.files ?? {})) await writeFile(join(tree, name), text);
   const deployment = join(folder, "deployment");
   const config = await deploy(deployment, { tools: [], policies: parts.policies, config: parts.config ?? "" });
   const spawn = {
@@ -58,6 +65,7 @@ export async function deployStdioServer(
     measure_target: tree,
     binary_digest: `sha256:${Buffer.from(treeDigest(tree)).toString("hex")}`,
     ...(parts.secrets === undefined ? {} : { secrets: parts.secrets }),
+    ...(parts.egress === undefined ? {} : { egress: parts.egress.map((target) => ({ ...target })) }),
   };
   const server = { transport: "stdio", spawn };
   const catalog = {
@@ -67,6 +75,7 @@ export async function deployStdioServer(
       server: { display_name: "stdio", ...server },
       ...defined({ description: `${name}.`, input_schema: { type: "object" } }),
       additional: "allow",
+      sensitivity_level: parts.sensitivity?.[name] ?? APPROVED.sensitivity_level,
       ...(parts.projections?.[name] === undefined ? {} : { projection_schema: parts.projections[name] }),
     })),
     resources: (parts.resources ?? []).map((uri) => ({ uri, server: "stdio", ...defined({ name: uri }) })),

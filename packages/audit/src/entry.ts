@@ -34,6 +34,7 @@ export const ENTRY_TYPES = [
   "break_glass_used",
   "provision",
   "approval",
+  "server_egress",
 ] as const;
 
 /** The decision an entry records; `n/a` where nothing was decided. */

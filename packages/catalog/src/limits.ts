@@ -32,3 +32,5 @@ export const MAX_SECRETS = 16;
 /** Pinned authorities of one server, and names of roots that vouch for it. */
 export const MAX_ISSUER_PINS = 16;
 export const MAX_ROOT_NAMES = 16;
+/** Hosts that one stdio server may reach. */
+export const MAX_EGRESS = 16;

@@ -157,6 +157,37 @@ void test("what would promise an unmade check is refused by name", () => {
   assert.equal(only(harmless).toolName, "a");
 });
 
+void test("what a stdio server may reach is named host by host, in one spelling, and is part of the catalog", () => {
+  const serverOf = (egress: JsonValue): JsonObject => ({
+    server: { display_name: "notes", transport: "stdio", spawn: { command: "/srv/notes", egress } },
+  });
+  const egress = ["api.example.com", "localhost", "192.0.2.1", "2001:db8::1"].map((host) => ({ host, port: 443 }));
+  const loaded = loadCatalog([entry("a", serverOf(egress))], PRODUCTION);
+  const [server] = loaded.servers;
+  assert.deepEqual(server?.transport === "stdio" && server.spawn.egress, egress);
+  assert.notEqual(loadCatalog([entry("a", serverOf(egress.slice(1)))], PRODUCTION).hash, loaded.hash);
+  const hosts = [
+    "",
+    "API.example.com",
+    "*.example.com",
+    "api.example.com.",
+    "[::1]",
+    "::0001",
+    "127.1",
+    "0x7f.1",
+    "a_b",
+    "-a",
+    "a/b",
+    "a:1",
+  ];
+  for (const host of hosts) refused([entry("a", serverOf([{ host, port: 443 }]))], "CATALOG_INVALID", /egress/);
+  for (const port of [0, 65_536, 1.5, "443"])
+    refused([entry("a", serverOf([{ host: "a.example", port }]))], "CATALOG_INVALID", /egress/);
+  const many = Array.from({ length: 17 }, (_, port) => ({ host: "a.example", port: port + 1 }));
+  refused([entry("a", serverOf(many))], "CATALOG_INVALID", /egress/);
+  refused([entry("a", serverOf(egress)), entry("b", serverOf([]))], "CATALOG_INVALID", /notes/);
+});
+
 void test("a stdio server is known by its name and held to one command line and one digest", () => {
   const spawn = {
     command: "node",

@@ -53,7 +53,14 @@ export { isFinal, readTask, type TaskState } from "./tasks/state.ts";
 export { relatedTo } from "./tasks/related.ts";
 export type { LogLevel } from "./log-level.ts";
 export { echoableId, readMessage, type RequestId, type RpcMessage } from "./jsonrpc/message.ts";
-export { silentPeer, type Peer, type UpstreamAnswer } from "./peer.ts";
+export {
+  silentPeer,
+  type EgressDecision,
+  type EgressTarget,
+  type Peer,
+  type PeerEgress,
+  type UpstreamAnswer,
+} from "./peer.ts";
 export { httpSse } from "./upstream/channel/http-sse.ts";
 export { ChannelClient } from "./upstream/channel/client.ts";
 export { OneWayPosts, type OneWayPostOptions } from "./upstream/one-way-posts.ts";

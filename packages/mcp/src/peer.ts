@@ -8,6 +8,28 @@ import type { ServerAuthentication } from "./upstream/authentication.ts";
 import { RPC } from "./jsonrpc/reply.ts";
 import { legacyTask } from "./tasks/state.ts";
 
+/** A host and a port there. */
+export interface EgressTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Whether a server may connect to a host while it works on one request. */
+export interface EgressDecision {
+  readonly isAllowed: boolean;
+  /** Stores the decision. @throws CmcpError if it is not stored; then nothing is connected */
+  record(isConnected: boolean): Promise<void>;
+}
+
+/** Decides where a server connects to while it works on one request. */
+export interface PeerEgress {
+  decide(target: EgressTarget): EgressDecision;
+  /** Counts connections that were refused before the request, as nothing ran that could allow them. */
+  countRefusedBefore(connections: number): void;
+  /** Counts bytes that went to a host, and came from one. */
+  count(sent: number, received: number): void;
+}
+
 /** The caller on whose behalf a server is asked: how a server may reach it while it works, and how it is answered. */
 export interface Peer {
   readonly era: Era;
@@ -22,6 +44,8 @@ export interface Peer {
   readonly logLevel: LogLevel | null;
   /** How the caller can be asked for input: at once, by sending the request again with the answers, or not at all. */
   readonly input: "ask" | "retry" | "none";
+  /** Decides where the server connects to meanwhile; it connects nowhere for a caller without one. */
+  readonly egress?: PeerEgress | undefined;
   /** Takes who was found at the other end of a connection, before what is sent for this caller leaves over it. */
   authenticated?(server: ServerAuthentication): void;
   /** Takes a notification that belongs to the request. The server is read no further until this resolves. */

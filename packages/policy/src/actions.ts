@@ -9,6 +9,9 @@ export const CALL_TOOL = "call_tool";
 /** The action of handing a server's result or message to the agent. It is decided only for bundles that speak of it. */
 export const DELIVER_RESULT = "deliver_result";
 
+/** The action of a stdio server's connection to a host during a call. */
+export const SERVER_EGRESS = "server_egress";
+
 /** Actions of the `call_tool` shape, and the entity types each applies to. */
 export const ACTIONS = {
   call_tool: [TOOL],
@@ -19,6 +22,7 @@ export const ACTIONS = {
   complete: [RESOURCE_ITEM, PROMPT],
   ask_client: [TOOL, RESOURCE_ITEM, PROMPT],
   deliver_result: [TOOL, RESOURCE_ITEM, PROMPT],
+  server_egress: [TOOL, RESOURCE_ITEM, PROMPT],
 } as const satisfies Record<string, readonly string[]>;
 
 /** An action of the `call_tool` shape. */

@@ -191,6 +191,14 @@ export const CONTEXT_FACTS: FactTable = new Map<string, Fact>([
     "request_method",
     { ...text("the method of the server's question", (facts) => facts.requestMethod), on: ["ask_client"] },
   ],
+  [
+    "egress_host",
+    { ...text("the host that the server would reach", (facts) => facts.egress?.host), on: ["server_egress"] },
+  ],
+  [
+    "egress_port",
+    { ...whole("the port that it would reach there", (facts) => facts.egress?.port), on: ["server_egress"] },
+  ],
   ...FLOW_FACTS,
 ]);
 

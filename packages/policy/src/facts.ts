@@ -48,6 +48,8 @@ export interface RequestFacts {
   readonly argumentFindings?: () => Findings;
   /** With `deliver_result`: what is to be delivered. */
   readonly delivery?: DeliveryFacts;
+  /** With `server_egress`: where the server would connect to. */
+  readonly egress?: EgressFacts;
   /** What the bundle declares of the principal's past, by name. */
   readonly history: Readonly<Record<string, number>>;
   /** False if some of it may be too low. */
@@ -73,6 +75,12 @@ export interface ArgumentTargets {
   readonly complete: boolean;
 }
 
+/** A host that a stdio server may reach by its catalog entry. */
+export interface EgressFacts {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A result or message of a server, before the agent gets it. */
 export interface DeliveryFacts {
   /** Bytes of its canonical JSON. */
@@ -84,7 +92,7 @@ export interface DeliveryFacts {
 /** A tool, and what is done with it: `tools/call`, or a request its server puts to the client while the call runs. */
 export interface CallFacts extends RequestFacts {
   /** `call_tool` when absent. */
-  readonly action?: "call_tool" | "ask_client" | "deliver_result";
+  readonly action?: "call_tool" | "ask_client" | "deliver_result" | "server_egress";
   readonly tool: CatalogTool;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;
@@ -102,7 +110,8 @@ export interface ResourceFacts extends RequestFacts {
     | "subscribe_resource"
     | "complete"
     | "ask_client"
-    | "deliver_result";
+    | "deliver_result"
+    | "server_egress";
   /** With `list_resource` and `complete`, a template itself is what is asked about: its text is the `uri`, and it has no variables. */
   readonly resource: RequestedResource;
   /** With `complete`: the argument that is being completed, and the others as far as they are known. */
@@ -112,7 +121,7 @@ export interface ResourceFacts extends RequestFacts {
 
 /** A prompt, and what is done with it. */
 export interface PromptFacts extends RequestFacts {
-  readonly action: "get_prompt" | "complete" | "ask_client" | "deliver_result";
+  readonly action: "get_prompt" | "complete" | "ask_client" | "deliver_result" | "server_egress";
   readonly prompt: CatalogPrompt;
   /** The caller's arguments, already parsed by a strict reader. */
   readonly arguments: JsonObject;

@@ -38,6 +38,7 @@ const WITH_ARGUMENTS: readonly GovernedAction[] = [
   "complete",
   "ask_client",
   "deliver_result",
+  "server_egress",
 ];
 
 const fact = (rest: Pick<Fact, "type" | "meaning" | "on" | "of">): Fact => ({

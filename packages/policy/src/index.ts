@@ -18,6 +18,7 @@ export type {
   CallFacts,
   Completion,
   DeliveryFacts,
+  EgressFacts,
   GovernedFacts,
   PromptFacts,
   RequestFacts,

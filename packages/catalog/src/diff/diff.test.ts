@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import type { JsonObject } from "@cmcp/boundary";
+import type { JsonObject, JsonValue } from "@cmcp/boundary";
 import { document, entry, LEDGER, named, server } from "../test-support.ts";
 import { diffCatalogs } from "./diff.ts";
 
@@ -59,6 +59,17 @@ test("named servers are compared too: another key or credential is a change of t
     ]),
     [["servers", "ledger", "changed", ["trust credential"]]],
   );
+});
+
+test("what a stdio server may reach is shown whole, as a change of trust", () => {
+  const catalog = (egress: JsonObject[]): JsonValue => ({
+    entries: [],
+    servers: [{ name: "s", transport: "stdio", spawn: { command: "/srv/s", egress } }],
+  });
+  const [change] = diffCatalogs(catalog([]), catalog([{ host: "api.example", port: 443 }]));
+  assert.deepEqual(change?.values, [
+    { part: "trust", path: "spawn.egress", before: "[]", after: '[{"host":"api.example","port":443}]' },
+  ]);
 });
 
 test("two catalogs differ exactly where their entries do, and the other way round alike", () => {

@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   MAX_ARGUMENT_KINDS,
   MAX_DESCRIPTION,
+  MAX_EGRESS,
   MAX_ISSUER_PINS,
   MAX_ROOT_NAMES,
   MAX_TEXT,
@@ -19,6 +20,23 @@ export const visibleName = z
   .max(MAX_TOOL_NAME)
   .regex(/^[\x21-\x7e]+$/, "must be visible ASCII without spaces");
 
+const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const DNS_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
+
+/** Whether a host is written as every program writes it: a lower-case DNS name, an IPv4 or a bare IPv6 address. */
+function isCanonicalHost(host: string): boolean {
+  const written = host.includes(":") ? `[${host}]` : host;
+  return (written !== host || DNS_NAME.test(host)) && URL.parse(`http://${written}`)?.hostname === written;
+}
+
+/** A host that a stdio server may reach, and the port there. */
+const egressTarget = z.strictObject({
+  host: z.string().min(1).max(253).refine(isCanonicalHost, {
+    error: "must be a lower-case DNS name or an IP address, without wildcards, brackets or a final dot",
+  }),
+  port: z.int().min(1).max(65_535),
+});
+
 /** How a stdio server is started. */
 export const spawn = z.strictObject({
   command: text,
@@ -26,6 +44,8 @@ export const spawn = z.strictObject({
   binary_digest: text.nullish(),
   measure_target: text.nullish(),
   secrets: secrets.optional(),
+  /** What it may reach over the network, beside nothing. */
+  egress: z.array(egressTarget).max(MAX_EGRESS).optional(),
 });
 
 /** A server's key as a catalog pins it. */

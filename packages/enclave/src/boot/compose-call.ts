@@ -188,6 +188,7 @@ function linePorts(
     },
     send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
     delivery: { decider, content, labels },
+    egress: { decider, rules: () => instance.rules.current, recorder },
     ...waitingPorts(launch, from),
     inspection: { maxBytes: config.max_response_size_bytes, states, tasks },
     cancel: { tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },

@@ -7,13 +7,14 @@ import { checkKillSwitch, checkLimits, type LimitPorts } from "./check-limits.ts
 import { checkManifest, type ManifestCheckPorts } from "./check-manifest.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, disclosed, isLifted, modeAllows, redactionFor, refusalOf } from "./decide-by-policy.ts";
-import type { ApprovalTerms, DeliveryFacts, DisclosureTerms } from "@cmcp/policy";
+import type { ApprovalTerms, DeliveryFacts, DisclosureTerms, EgressFacts } from "@cmcp/policy";
 import type { Approvers } from "../access/approvers.ts";
 import type { DecisionInput, LimitedInput } from "./call.ts";
 import { proceed, type Ending, type Refusal, type Step } from "./ending.ts";
 import { findFlows, flowDetail, flowFacts } from "./find-flows.ts";
 import {
   deliveryFacts,
+  egressFacts,
   historyCall,
   listingFacts,
   questionFacts,
@@ -31,6 +32,12 @@ export interface QuestionDecision {
 
 function withFlows<T extends DecisionInput>(call: T, found: Flows | null): T {
   return found === null ? call : { ...call, flows: flowFacts(found) };
+}
+
+/** The decision on a connection of a server. With `advisory_deny` the enforcement mode lets it through. */
+export interface EgressVerdict {
+  readonly decision: "allow" | "advisory_deny" | "deny";
+  readonly rule: string;
 }
 
 /** The decision on a result or message that the agent is to get. */
@@ -171,6 +178,20 @@ export class Decider {
     const verdict = call.policy.decide(facts, call.onCedarRequest);
     const refusal = refusalOf(verdict);
     return { allowed: refusal === null || modeAllows(gateway, verdict), refusal };
+  }
+
+  /**
+   * Decides whether a server may connect to a host during a call: the caller may still call and use the workflow, and
+   * policy permits it.
+   */
+  decideEgress(call: LimitedInput, target: Target, egress: EgressFacts): EgressVerdict {
+    const { gateway } = this.#ports;
+    const held = this.checkHeld(call, target);
+    if (held.kind === "ending") return { decision: "deny", rule: held.rule };
+    const facts = egressFacts(gateway, withFlows(call, findFlows(call)), target, egress);
+    const verdict = call.policy.decide(facts, call.onCedarRequest);
+    if (refusalOf(verdict) === null) return { decision: "allow", rule: verdict.rule };
+    return { decision: modeAllows(gateway, verdict) ? "advisory_deny" : "deny", rule: verdict.rule };
   }
 
   /**

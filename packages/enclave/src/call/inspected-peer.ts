@@ -13,6 +13,7 @@ import {
   type LogLevel,
   type Outcome,
   type Peer,
+  type PeerEgress,
   type RpcBody,
   type ServerAuthentication,
 } from "@cmcp/mcp";
@@ -22,6 +23,7 @@ import { UrlElicitations } from "./url-elicitations.ts";
 import type { CallCommitments } from "../record/session-commitments.ts";
 import type { Detail } from "./ending.ts";
 import { questionWithheld, type DeliveryDecider } from "./decide-delivery.ts";
+import type { CallEgress } from "./decide-egress.ts";
 import type { QuestionDecider } from "./decide-questions.ts";
 
 /** Most questions that one request or task can have open: as many as an agent can answer in one request. */
@@ -46,6 +48,8 @@ export interface InspectedPeerOptions {
   readonly questions: Pick<QuestionDecider, "permit" | "detail">;
   /** Decides each message that the agent is to get. */
   readonly delivery: Pick<DeliveryDecider, "permits">;
+  /** Decides where the server connects to; absent for a server without a way out. */
+  readonly egress?: CallEgress | undefined;
   /** Get every message of the server, every message that the agent gets, and the agent's answers. */
   readonly commitments: Pick<CallCommitments, "response" | "upstream" | "answers">;
   /** Called with each message before the agent gets it. */
@@ -108,6 +112,10 @@ export class InspectedPeer implements Peer {
     return this.#peer.input;
   }
 
+  get egress(): PeerEgress | undefined {
+    return this.#options.egress;
+  }
+
   present(outcome: Outcome): RpcBody {
     return this.#peer.present(outcome);
   }
@@ -130,6 +138,7 @@ export class InspectedPeer implements Peer {
       ...(this.#askedCount === 0 ? {} : { questions_asked: this.#askedCount }),
       ...(answers.length === 0 ? {} : { answers_payload_hash: answers.digest() }),
       ...this.#options.questions.detail,
+      ...this.#options.egress?.detail,
     };
   }
 

@@ -12,6 +12,7 @@ import { CallDisclosure, type DisclosurePorts } from "./disclose.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import { dataLabel } from "./data-label.ts";
 import type { Decider } from "./decide.ts";
+import { CallEgress, type EgressPorts } from "./decide-egress.ts";
 import { DeliveryDecider, argumentDetail, type DeliveryPorts } from "./decide-delivery.ts";
 import { proceed, type Detail, type Ending, type HeldResult, type Step } from "./ending.ts";
 import { keepDelivered } from "./find-flows.ts";
@@ -41,6 +42,7 @@ export interface PipelinePorts {
   readonly send: SendPorts;
   readonly inspection: InspectionPorts;
   readonly delivery: DeliveryPorts;
+  readonly egress: EgressPorts;
   readonly approvals: ApprovalPorts;
   readonly deferrals: Deferrals;
   readonly disclosures: DisclosurePorts;
@@ -301,6 +303,7 @@ export class CallPipeline {
       mode: approvedOf(target).inspectionMode ?? "buffered",
       questions,
       delivery,
+      egress: CallEgress.of(this.#ports.egress, call, target),
       commitments: call.commitments,
       onMessage: (message) => keepDelivered(call, target, label, message),
       beforeAnswer: async () => await journalAnswer(call, permit, intent),

@@ -3,7 +3,14 @@ import { approvedOf, nameOf, type Catalog, type CatalogTool, type Target } from 
 import { argumentTargets, type ArgumentTargets } from "@cmcp/inspection";
 import type { History, HistoryCall, HistoryFacts } from "@cmcp/limits";
 import type { AgentRequest } from "@cmcp/mcp";
-import { NO_FLOWS, UNKNOWN_FLOWS, type DeliveryFacts, type GovernedFacts, type RequestFacts } from "@cmcp/policy";
+import {
+  NO_FLOWS,
+  UNKNOWN_FLOWS,
+  type DeliveryFacts,
+  type EgressFacts,
+  type GovernedFacts,
+  type RequestFacts,
+} from "@cmcp/policy";
 import { compartmentsOfCall, LOWEST, LOWEST_LABEL, type Vocabulary } from "@cmcp/session";
 import { principalFacts } from "../access/caller.ts";
 import type { ContentFindings } from "./content-findings.ts";
@@ -144,6 +151,16 @@ export function questionFacts(
 ): GovernedFacts {
   const facts = { ...policyFacts(gateway, call, target), action: "ask_client", requestMethod: method } as const;
   return answer === null ? facts : { ...facts, argumentFindings: () => gateway.content.of(answer) };
+}
+
+/** What policy rules can read about a connection of the server's during a call. The call is counted already. */
+export function egressFacts(
+  gateway: GatewayFacts,
+  call: LimitedInput,
+  target: Target,
+  egress: EgressFacts,
+): GovernedFacts {
+  return { ...policyFacts(gateway, call, target), action: "server_egress", egress };
 }
 
 /** What policy rules can read about a result or message before the agent gets it. The call is counted already. */

@@ -322,6 +322,7 @@ export class Upstreams {
         index: this.#options.stdio.indexOf(server),
         clientInfo,
         limits: this.#options.limits,
+        dial: this.#options.dial,
       });
     const options: UpstreamOptions = {
       url: server.url,

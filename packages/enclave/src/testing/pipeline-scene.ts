@@ -97,6 +97,7 @@ export async function start(scene: Scene = {}) {
       namesCatalog: false,
     },
     send: { upstreams, subscribe: async () => undefined },
+    egress: { decider, rules: () => ({ policy, catalog }), recorder },
     inspection: { maxBytes: 10_000, states, tasks },
     delivery: { decider, content: new ContentFindings(null), labels },
     approvals: scene.approvals ?? noApprovals(),

@@ -47,15 +47,27 @@ function serversOf(raw: JsonValue): readonly (JsonValue | undefined)[] {
   return [...ofEntries, ...ofNamed, ...ofNamed.flatMap(issuersOf)];
 }
 
+/** Where a stdio server may connect to. */
+function egressOf(server: JsonValue | undefined): readonly HostPort[] {
+  const spawn = isJsonObject(server) ? server["spawn"] : undefined;
+  const targets = isJsonObject(spawn) ? spawn["egress"] : undefined;
+  if (!Array.isArray(targets)) return [];
+  return targets.flatMap((target) => {
+    const { host, port } = isJsonObject(target) ? target : {};
+    if (typeof host !== "string" || typeof port !== "number") return [];
+    return parseHostPort(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`) ?? [];
+  });
+}
+
 /**
- * The host and port of every server a catalog names by URL, each once. Entries the catalog's loader will refuse add
+ * The host and port of every server a catalog names by URL, and of what its stdio servers may reach, each once. Entries the catalog's loader will refuse add
  * nothing.
  */
 export function catalogDestinations(raw: JsonValue): readonly HostPort[] {
   const found = new Map<string, HostPort>();
   for (const server of serversOf(raw)) {
-    const target = destination(server);
-    if (target !== undefined) found.set(`${target.host} ${target.port}`, target);
+    for (const target of [destination(server), ...egressOf(server)])
+      if (target !== undefined) found.set(`${target.host} ${target.port}`, target);
   }
   return [...found.values()];
 }

@@ -280,6 +280,24 @@ void describe("destinations of a catalog", () => {
     ]);
   });
 
+  void it("are also what its stdio servers may reach", () => {
+    const egress = [
+      { host: "api.example", port: 443 },
+      { host: "::1", port: 8443 },
+      { host: "api.example" },
+      { port: 1 },
+      null,
+    ];
+    const server = { transport: "stdio", spawn: { command: "node", egress } };
+    const expected = [
+      { host: "api.example", port: 443 },
+      { host: "::1", port: 8443 },
+    ];
+    assert.deepEqual(catalogDestinations([{ server }]), expected);
+    assert.deepEqual(catalogDestinations({ entries: [{ server }], servers: [{ name: "s", ...server }] }), expected);
+    assert.deepEqual(catalogDestinations([{ server: { spawn: { egress: {} } } }]), []);
+  });
+
   void it("are none for what is not a catalog", () => {
     for (const raw of [null, 1, "x", [], {}, [1], [{ server: 1 }], [{ server: { url: "::" } }], { entries: {} }])
       assert.deepEqual(catalogDestinations(raw), []);

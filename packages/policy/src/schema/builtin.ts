@@ -116,6 +116,7 @@ function argumentSources({
     complete: partial,
     ask_client: [...ofTools, ...ofResources, ...ofPrompts],
     deliver_result: [...ofTools, ...ofResources, ...ofPrompts],
+    server_egress: [...ofTools, ...ofResources, ...ofPrompts],
   };
 }
 

@@ -61,6 +61,7 @@ async function call(
     index: 0,
     clientInfo: { name: "gateway", version: "1" },
     limits: {},
+    dial: async () => await Promise.reject(new Error("nothing is dialled")),
   });
   t.after(() => upstream.close());
   const heard: unknown[] = [];

@@ -3,6 +3,7 @@ import {
   ChannelClient,
   ListenerRegistry,
   readMessages,
+  type Dial,
   type ListKind,
   type ListenFilter,
   type NotificationHandler,
@@ -15,6 +16,7 @@ import {
   type UpstreamRequest,
 } from "@cmcp/mcp";
 import { MAX_MESSAGE_BYTES, type ProcessUse, type StdioChannel, type StdioProcesses } from "@cmcp/spawner";
+import { ProcessEgress } from "./process-egress.ts";
 
 export interface StdioUpstreamOptions {
   readonly processes: StdioProcesses;
@@ -22,6 +24,8 @@ export interface StdioUpstreamOptions {
   readonly index: number;
   readonly clientInfo: { readonly name: string; readonly version: string };
   readonly limits: Partial<UpstreamLimits>;
+  /** Connects to hosts for servers with a way out. */
+  readonly dial: Dial;
 }
 
 function overChannel(channel: StdioChannel, heard: () => void): OpenChannel {
@@ -59,6 +63,7 @@ function exited(thrown: unknown, heard: boolean): unknown {
 export class StdioUpstream implements Upstream {
   readonly #options: StdioUpstreamOptions;
   readonly #clients = new WeakMap<StdioChannel, ChannelClient>();
+  readonly #egresses = new WeakMap<StdioChannel, ProcessEgress>();
   /** Channels on which the server has said something. */
   readonly #heard = new WeakSet<StdioChannel>();
   readonly #following = new ListenerRegistry();
@@ -77,7 +82,10 @@ export class StdioUpstream implements Upstream {
   async request(key: string, request: UpstreamRequest, peer: Peer): Promise<UpstreamAnswer> {
     this.#running += 1;
     try {
-      return await this.#use(key, async (client) => await client.request(key, request, peer));
+      return await this.#use(key, async (client, egress) => {
+        if (egress === null) return await client.request(key, request, peer);
+        return await egress.during(peer.egress, async () => await client.request(key, request, peer));
+      });
     } finally {
       this.#running -= 1;
     }
@@ -103,17 +111,30 @@ export class StdioUpstream implements Upstream {
     await this.#options.processes.close();
   }
 
-  async #use<T>(key: string, work: (client: ChannelClient) => Promise<T>, use: ProcessUse = "request"): Promise<T> {
+  async #use<T>(
+    key: string,
+    work: (client: ChannelClient, egress: ProcessEgress | null) => Promise<T>,
+    use: ProcessUse = "request",
+  ): Promise<T> {
     const { processes, index } = this.#options;
     const identity = { principal: key, server: index };
     const onChannel = async (channel: StdioChannel): Promise<T> => {
       try {
-        return await work(this.#client(channel));
+        return await work(this.#client(channel), this.#egress(channel));
       } catch (thrown) {
         throw exited(thrown, this.#heard.has(channel));
       }
     };
     return await processes.use(identity, onChannel, use);
+  }
+
+  /** The way out of a process; `null` for a server without one. */
+  #egress(channel: StdioChannel): ProcessEgress | null {
+    const { egress: open, closed } = channel;
+    if (open === null) return null;
+    const known = this.#egresses.get(channel) ?? new ProcessEgress({ open, dial: this.#options.dial, closed });
+    this.#egresses.set(channel, known);
+    return known;
   }
 
   /** The client of a channel. A new channel is a new process, so it gets a new client. */

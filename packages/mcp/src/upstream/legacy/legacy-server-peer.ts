@@ -18,6 +18,7 @@ export function legacyServerPeer(peer: Peer): Peer {
     wantsLog: peer.wantsLog,
     logLevel: peer.logLevel,
     input: "none",
+    egress: peer.egress,
     notify: (method, params) => peer.notify(method, params),
     ask: (method, params, until) => peer.ask(method, params, until),
   };

@@ -189,6 +189,29 @@ describe("a stdio server with declared egress", { skip: OWN.skip, timeout: 180_0
     ]);
   });
 
+  test("a call decides 64 connections, and no more", async () => {
+    const outcome = await (await agent()).call("many", { authority: `127.0.0.1:${otherPort}`, count: 80 });
+    assert.equal(textOf(outcome), "80", "each is answered 403");
+    const entries = await entriesOf(outcome);
+    assert.equal(entries.filter(({ entry_type: type }) => type === "server_egress").length, 64);
+    assert.deepEqual(
+      [entries.at(-1)?.detail?.["egress_refused"], entries.at(-1)?.detail?.["egress_unrecorded"]],
+      [64, 16],
+    );
+  });
+
+  test("a connection that one call may not make is made for none in the same process", async () => {
+    const [first, second] = [await agent(), await agent()];
+    assert.match(textOf(await first.call("keep", { authority })), /200/);
+    const open = connections;
+    const waiting = first.call("wait", { ms: 1_500 });
+    const reached = await second.call("reach_forbidden", { url: `https://${authority}/` });
+    assert.match(textOf(reached), /403|failed/);
+    assert.equal(textOf(await waiting), "false");
+    assert.equal(connections, open);
+    assert.deepEqual((await entriesOf(await waiting)).map(told)[0], ["server_egress", "deny", "other-call", authority]);
+  });
+
   test("no other way out is there", async () => {
     const outcome = await (await agent()).call("sockets", { port: otherPort });
     assert.equal(textOf(outcome), "udp EPERM, port error ECONNREFUSED");

@@ -28,6 +28,24 @@ function scriptTree(folder: string, name: string, word: string): Buffer {
   return archiveOf(tree);
 }
 
+/** A tree whose script sends a word through its proxy, says what comes back, and tries another way. */
+function reachingTree(folder: string): Buffer {
+  const tree = join(folder, "reaching");
+  mkdirSync(tree);
+  writeFileSync(
+    join(tree, "main.mjs"),
+    `import { connect } from "node:net";
+    const say = (word) => process.stdout.write(word + "\\n");
+    const proxy = connect(3128, "127.0.0.1", () => proxy.write("through the proxy"));
+    proxy.once("data", (bytes) => {
+      say(bytes);
+      connect(443, "192.0.2.1").on("error", ({ code }) => say(code)).on("connect", () => say("connected"));
+    });
+    process.stdin.resume();`,
+  );
+  return archiveOf(tree);
+}
+
 interface Sent extends Omit<GuestServer, "digest"> {
   readonly archive: Uint8Array;
   /** Of what the catalog approves, unless it is what is sent. */
@@ -106,6 +124,7 @@ describe("stdio servers in a machine", { timeout: 600_000 }, () => {
         args: own.args("/srv/own-loader"),
       },
       { name: "secret", archive: approved, ...script, secrets: { API_TOKEN: "a secret of this start" } },
+      { name: "reaching", archive: reachingTree(folder), ...script, hasEgress: true },
       ...(await bombs(folder)),
     ]);
     assert.equal(spawned.found["approved"], "ready", JSON.stringify(spawned));
@@ -136,6 +155,10 @@ describe("stdio servers in a machine", { timeout: 600_000 }, () => {
   test("one that is started with a secret has it, and the same files have none in another start", () => {
     assert.deepEqual(spawned.said["secret"]?.slice(0, 2), ["approved", "a secret of this start"]);
     assert.match(spawned.said["approved"]?.[1] ?? "", /^\d+$/);
+  });
+
+  test("one with a way out reaches its proxy, and no other address", () => {
+    assert.deepEqual(spawned.said["reaching"], ["through the proxy", "ENETUNREACH"]);
   });
 
   test("each is in a cgroup of its bounds, and all are in one that leaves the enclave its memory", () => {

@@ -17,6 +17,8 @@ export interface GuestServer {
   readonly bounds?: Partial<ServerBounds>;
   /** Secrets of its start. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Whether it has a way out, where it is answered with what it said. */
+  readonly hasEgress?: boolean;
 }
 
 /** What became of the servers, by their names. */
@@ -51,6 +53,8 @@ async function lines(
 ): Promise<string[]> {
   try {
     const channel = await spawner.start(index, { secrets });
+    const connection = await channel.egress?.();
+    connection?.pipe(connection);
     const said: string[] = [];
     const two = new Promise<void>((resolve) =>
       channel.onMessage((message) => {
@@ -72,13 +76,14 @@ async function spawned(): Promise<Spawned> {
   const servers = JSON.parse(read(join(FOLDER, "list"))) as readonly GuestServer[];
   const spawner = await Spawner.open(
     process.env["CMCP_SPAWN_SOCKET"] ?? "",
-    servers.map(({ name, digest, program, args, bounds }) => ({
+    servers.map(({ name, digest, program, args, bounds, hasEgress = false }) => ({
       tree: `/srv/${name}`,
       digest: Buffer.from(digest, "hex"),
       program,
       args,
       environment: { HOME: "/tmp" },
       bounds: { ...DEFAULT_BOUNDS, ...bounds },
+      hasEgress,
     })),
     function* (tree) {
       const bytes = readFileSync(join(FOLDER, tree.replace("/srv/", "")));

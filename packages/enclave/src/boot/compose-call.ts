@@ -188,7 +188,11 @@ function linePorts(
     },
     send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
     delivery: { decider, content, labels },
-    egress: { decider, rules: () => instance.rules.current, recorder },
+    egress: {
+      decider,
+      rules: () => instance.rules.current,
+      record: async (recorded, fields) => await recorder.note(recorded, fields).stored,
+    },
     ...waitingPorts(launch, from),
     inspection: { maxBytes: config.max_response_size_bytes, states, tasks },
     cancel: { tasks, subscriptions, upstreams, now: () => instance.clock.now().getTime() },

@@ -1,6 +1,7 @@
+import type { EntryFields } from "@cmcp/audit";
 import { approvedOf, nameOf, type Target } from "@cmcp/catalog";
 import type { EgressDecision, EgressTarget, PeerEgress } from "@cmcp/mcp";
-import type { Recorder } from "../record/recorder.ts";
+import type { RecordedSession } from "../record/recorded-session.ts";
 import { workflowOf, type Call } from "./call.ts";
 import type { Decider, EgressVerdict } from "./decide.ts";
 import type { Detail } from "./ending.ts";
@@ -18,7 +19,8 @@ export interface EgressPorts {
   readonly decider: Pick<Decider, "decideEgress">;
   /** The rules in force now, which may be newer than the call's. */
   readonly rules: () => Rules;
-  readonly recorder: Pick<Recorder, "note">;
+  /** Stores an entry, and waits for the acknowledgement. @throws CmcpError `AUDIT_STORE_UNAVAILABLE` */
+  readonly record: (recorded: RecordedSession, fields: EntryFields) => Promise<unknown>;
 }
 
 /**
@@ -94,7 +96,7 @@ export class CallEgress implements PeerEgress {
 
   async #record({ host, port }: EgressTarget, { decision, rule }: EgressVerdict): Promise<void> {
     const { id, recorded, policyRequest } = this.#call;
-    await this.#ports.recorder.note(recorded, {
+    await this.#ports.record(recorded, {
       entry_type: "server_egress",
       call_id: id,
       tool_name: nameOf(this.#target),
@@ -103,6 +105,6 @@ export class CallEgress implements PeerEgress {
       policy_decision: decision,
       policy_rule_matched: rule,
       detail: { host, port, policy_hash: this.#ports.rules().policy.bundle.hash },
-    }).stored;
+    });
   }
 }

@@ -97,7 +97,11 @@ export async function start(scene: Scene = {}) {
       namesCatalog: false,
     },
     send: { upstreams, subscribe: async () => undefined },
-    egress: { decider, rules: () => ({ policy, catalog }), recorder },
+    egress: {
+      decider,
+      rules: () => ({ policy, catalog }),
+      record: async (session, fields) => await recorder.note(session, fields).stored,
+    },
     inspection: { maxBytes: 10_000, states, tasks },
     delivery: { decider, content: new ContentFindings(null), labels },
     approvals: scene.approvals ?? noApprovals(),

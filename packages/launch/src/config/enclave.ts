@@ -303,7 +303,7 @@ export const enclaveSchema = z.strictObject({
     .max(256)
     .nullish()
     .describe(
-      "The host relays only to these host:port pairs. Without it, to the servers of the catalog and of issuers' jwks_uri, and " +
-        "to enclave.approval_webhook.",
+      "The host relays only to these host:port pairs. Without it, to the servers of the catalog, what its stdio servers " +
+        "declare as egress, the servers of issuers' jwks_uri, and enclave.approval_webhook.",
     ),
 });

@@ -10,8 +10,12 @@ type Head =
   | { readonly kind: "refused"; readonly status: 408 };
 
 /** Reads from a server's connection until `read` knows what it begins with. The reader bounds the bytes. */
-export async function readHead(socket: Socket, read: (bytes: Uint8Array) => ConnectRequest): Promise<Head> {
-  const late = AbortSignal.timeout(HEAD_MS);
+export async function readHead(
+  socket: Socket,
+  read: (bytes: Uint8Array) => ConnectRequest,
+  ms = HEAD_MS,
+): Promise<Head> {
+  const late = AbortSignal.timeout(ms);
   let bytes = Buffer.alloc(0);
   for (;;) {
     const chunk: unknown = socket.read();

@@ -2,10 +2,15 @@ import type { Socket } from "node:net";
 import { finished, type Duplex } from "node:stream";
 import type { EgressTarget } from "@cmcp/mcp";
 
-/** Milliseconds without a byte either way. */
-const IDLE_MS = 120_000;
-/** Bytes of one tunnel, both ways together. */
-const MAX_BYTES = 1024 * 1024 * 1024;
+/** What one tunnel may cost. */
+export interface TunnelLimits {
+  /** Milliseconds without a byte either way. */
+  readonly idleMs: number;
+  /** Bytes, both ways together. */
+  readonly maxBytes: number;
+}
+
+const TUNNEL_LIMITS: TunnelLimits = { idleMs: 120_000, maxBytes: 1024 * 1024 * 1024 };
 
 const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n";
 
@@ -13,12 +18,18 @@ const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n";
 export class Tunnel {
   readonly target: EgressTarget;
   readonly #counted: (sent: number, received: number) => void;
+  readonly #limits: TunnelLimits;
   readonly #closing = new AbortController();
   #bytes = 0;
 
   /** @param counted hears of bytes that go to the host, and come from it */
-  constructor(target: EgressTarget, counted: (sent: number, received: number) => void) {
+  constructor(
+    target: EgressTarget,
+    counted: (sent: number, received: number) => void,
+    limits: TunnelLimits = TUNNEL_LIMITS,
+  ) {
     this.target = target;
+    this.#limits = limits;
     this.#counted = counted;
   }
 
@@ -40,7 +51,7 @@ export class Tunnel {
     };
     if (signal.aborted) return end();
     signal.addEventListener("abort", end, { once: true });
-    server.setTimeout(IDLE_MS, end);
+    server.setTimeout(this.#limits.idleMs, end);
     upstream.on("error", end);
     try {
       server.write(ESTABLISHED);
@@ -60,7 +71,7 @@ export class Tunnel {
   #carry({ byteLength }: Uint8Array, isSent: boolean, end: () => void): void {
     this.#bytes += byteLength;
     this.#counted(isSent ? byteLength : 0, isSent ? 0 : byteLength);
-    if (this.#bytes > MAX_BYTES) end();
+    if (this.#bytes > this.#limits.maxBytes) end();
   }
 }
 

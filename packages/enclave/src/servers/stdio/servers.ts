@@ -1,5 +1,5 @@
 import { CmcpError, type BufferedBytes } from "@cmcp/boundary";
-import type { Catalog, StdioServer } from "@cmcp/catalog";
+import { prefixedSha256, type Catalog, type StdioServer } from "@cmcp/catalog";
 import type { Config } from "@cmcp/launch";
 import {
   Spawner,
@@ -144,9 +144,14 @@ export class StdioServers {
   /** What entries say of a server that runs in an attested machine; nothing of another. */
   detailOf(server: StdioServer): Readonly<Record<string, string>> {
     const { evidence, tree } = this.#entry(server);
+    const { egress } = server.spawn;
     const tools = this.#surface?.servers[server.identity] ?? null;
     if (evidence !== "attested" || tree === null) return {};
-    return { server_tree_digest: `sha256:${tree}`, ...(tools === null ? {} : { server_tools_hash: tools }) };
+    return {
+      server_tree_digest: `sha256:${tree}`,
+      ...(tools === null ? {} : { server_tools_hash: tools }),
+      ...(egress === undefined ? {} : { server_egress_hash: prefixedSha256(egress) }),
+    };
   }
 
   /** Ends every server and the spawner. */

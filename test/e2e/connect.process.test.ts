@@ -23,7 +23,10 @@ describe("cmcp connect", () => {
   let document: Uint8Array;
   before(async () => {
     fixture = await startFixture(async (config, environment) => {
-      await writeFile(config, `${await readFile(config, "utf8")}enclave: {channel: sealed}\n`);
+      await writeFile(
+        config,
+        `${await readFile(config, "utf8")}enclave: {channel: sealed, workflow_tools: {default: [echo]}}\n`,
+      );
       ({ document } = await readLaunchInputs(config, environment));
       return await startInProcess(config, environment);
     });
@@ -74,6 +77,37 @@ describe("cmcp connect", () => {
       const denied = await client.callTool({ name: "get-env", arguments: {} });
       assert.equal(receiptSchema.parse(denied._meta?.[RECEIPT_META_KEY]).decision, "deny");
       await client.close();
+    }
+  });
+
+  test("serves the tools of one workflow alone, where it is named", async () => {
+    const client = new Client({ name: "desktop", version: "1" });
+    await client.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [CLI, "connect", "--url", fixture.gateway.url, "--allow-software-only", "--workflow", "default"],
+        env: { PATH: process.env["PATH"] ?? "", CMCP_BEARER_TOKEN: fixture.token },
+        stderr: "ignore",
+      }),
+    );
+    assert.deepEqual(
+      (await client.listTools()).tools.map(({ name }) => name),
+      ["echo"],
+    );
+    const result = await client.callTool({ name: "echo", arguments: { message: "hi" } });
+    assert.equal(receiptSchema.parse(result._meta?.[RECEIPT_META_KEY]).channel, "sealed");
+    await client.close();
+    for (const words of [["a/b"], ["..", "--json"], ["default", "--listen", "127.0.0.1:0"]]) {
+      const run = await cmcp([
+        "connect",
+        "--url",
+        fixture.gateway.url,
+        "--allow-software-only",
+        "--workflow",
+        ...words,
+      ]);
+      assert.equal(run.code, 64, words.join(" "));
+      assert.match(run.stdout + run.stderr, /--workflow/);
     }
   });
 

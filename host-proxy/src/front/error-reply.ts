@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CmcpError } from "@cmcp/boundary";
 import { LINGER_BYTES, LINGER_MS } from "./limits.ts";
-import { MCP_ROUTE } from "./routes.ts";
+import { isMcpRoute } from "./routes.ts";
 
-/** The JSON text of an error: a JSON-RPC error without id on the MCP route, `{error}` elsewhere. */
+/** The JSON text of an error: a JSON-RPC error without id on MCP routes, `{error}` elsewhere. */
 export function errorBody(error: CmcpError, route: string): string {
   const { code, message, action } = error;
-  return route === MCP_ROUTE
+  return isMcpRoute(route)
     ? JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, message, data: { error_code: code, action } } })
     : JSON.stringify({ error: { code, message, action } });
 }

@@ -45,6 +45,7 @@ test("every forwarded path reaches the enclave, and no other does", async (t) =>
   });
   const forwarded = [
     "/mcp",
+    "/mcp/billing_v1.2",
     "/readyz",
     "/v1/status",
     "/attestation?nonce=1",
@@ -68,7 +69,8 @@ test("every forwarded path reaches the enclave, and no other does", async (t) =>
     "/",
     "/mcp/",
     "/MCP",
-    "/mcp/x",
+    "/mcp/x/y",
+    "/mcp/.x",
     "/sessions/a/b/close",
     "/sessions//close",
     "/sessions/a%2e/close",

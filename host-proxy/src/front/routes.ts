@@ -1,9 +1,13 @@
+/** The endpoint of a workflow, by its name. A segment that could be read as "." or ".." is none. */
+const WORKFLOW_ROUTE = "/mcp/:workflow{[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}}";
+
 /**
  * Paths that are turned into an exchange with the enclave, as Hono patterns. Everything else is
  * answered 404 here, so that a path the enclave never knew cannot cost it anything.
  */
 export const FORWARDED_ROUTES = [
   "/mcp",
+  WORKFLOW_ROUTE,
   "/sealed",
   "/readyz",
   "/v1/status",
@@ -35,8 +39,10 @@ export const FORWARDED_ROUTES = [
 /** A forwarded path pattern; also what the log says instead of the path. */
 export type ForwardedRoute = (typeof FORWARDED_ROUTES)[number];
 
-/** The route whose errors are JSON-RPC errors. */
-export const MCP_ROUTE: ForwardedRoute = "/mcp";
+/** The routes whose errors are JSON-RPC errors. */
+export function isMcpRoute(route: string): boolean {
+  return route === "/mcp" || route === WORKFLOW_ROUTE;
+}
 
 /** Methods that are forwarded; the enclave answers 405 for those a path does not support. */
 export const FORWARDED_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "OPTIONS"]);

@@ -10,6 +10,7 @@ import { PublishedLog } from "./published-log.ts";
 import { Receipts } from "./receipts.ts";
 import { KeyedFetch } from "./keyed-fetch.ts";
 import { exchangeSealed } from "./sealed-exchange.ts";
+import { isToEndpoint } from "./endpoint.ts";
 
 /** What {@link connect} takes beside the gateway and what is expected of it. */
 export interface ConnectOptions {
@@ -77,13 +78,12 @@ export async function connect(
   const log = new PublishedLog({ gateway: root, crypto, fetch, monotonic, onUnpublished: onNotice });
   const onHead = (head: Checkpoint): void => log.take(head);
   const receipts = new Receipts({ crypto, signingKey: instance.signingKey, onReceipt, onHead });
-  const [url, endpoint] = [new URL("sealed", root), new URL("mcp", root)];
+  const url = new URL("sealed", root);
   const send: AskPorts["send"] = async (request, signal, mayBeRepeated = false) => {
     const key = await instance.key();
     const carry: typeof fetch = async (target, rest) => await fetch(target, { ...rest, signal });
     const content = new Uint8Array(await request.arrayBuffer());
-    const mayBeCall = request.method === "POST" && new URL(request.url).pathname === endpoint.pathname;
-    const call = mayBeCall ? governedCall(content) : null;
+    const call = isToEndpoint(request, root) ? governedCall(content) : null;
     const check = call === null ? null : new AnswerCheck({ crypto, receipts, instance }, { ...call, mayBeRepeated });
     const answer = await instance.heard(exchangeSealed({ url, key, fetch: carry }, request, content));
     return check === null ? answer : await checkedResponse(answer, check);

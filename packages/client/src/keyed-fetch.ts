@@ -9,6 +9,7 @@ import {
   type JsonObject,
 } from "@cmcp/boundary";
 import { askJson, leavesOpen, lostAnswer, type AskPorts, type Authorization } from "./call-outcome.ts";
+import { isToEndpoint } from "./endpoint.ts";
 
 /** Methods whose calls get a key. What a server does for others does no harm when it is done twice. */
 const KEYED: ReadonlySet<unknown> = new Set([
@@ -66,8 +67,7 @@ export class KeyedFetch {
    */
   async fetch(request: Request, signal: AbortSignal | null): Promise<Response> {
     const { root, send } = this.#ports;
-    if (request.method !== "POST" || new URL(request.url).pathname !== new URL("mcp", root).pathname)
-      return await send(request, signal);
+    if (!isToEndpoint(request, root)) return await send(request, signal);
     const content = new Uint8Array(await request.arrayBuffer());
     const call = callIn(content);
     const authorization = request.headers.get("authorization");

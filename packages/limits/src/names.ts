@@ -11,6 +11,7 @@ export interface NamingSettings {
   readonly enclave: {
     readonly rate_limits?: readonly { readonly tool?: string | null | undefined }[] | undefined;
     readonly budgets?: readonly { readonly tool?: string | null | undefined }[] | undefined;
+    readonly workflow_tools?: Readonly<Record<string, readonly string[]>> | null | undefined;
     readonly server_roots?: Readonly<Record<string, unknown>> | undefined;
     readonly spiffe_bundles?: Readonly<Record<string, unknown>> | undefined;
   };
@@ -36,7 +37,7 @@ interface NamedServer {
 
 /**
  * Requires that each name in the settings is in the catalog, each root that the catalog names is in the settings, and each
- * label is known: a misspelt limit limits nothing.
+ * label is known: a misspelt limit limits nothing, and a misspelt tool is missing from its workflow.
  * @throws CmcpError `CONFIG_INVALID`, naming the key and the name
  */
 export function requireKnownNames(
@@ -49,6 +50,14 @@ export function requireKnownNames(
   for (const [name] of ceilings) if (!isKnown(name)) throw unknownName("sink_policy.tool_max_sensitivity", name);
   for (const [key, rules] of Object.entries({ rate_limits: enclave.rate_limits, budgets: enclave.budgets }))
     for (const { tool } of rules ?? []) if (tool != null && !isKnown(tool)) throw unknownName(`enclave.${key}`, tool);
+  for (const [workflow, named] of Object.entries(enclave.workflow_tools ?? {})) {
+    const unknown = named.find((tool) => !tools.has(tool));
+    if (unknown !== undefined)
+      throw new CmcpError(
+        "CONFIG_INVALID",
+        `enclave.workflow_tools: ${workflow} has ${JSON.stringify(unknown)}, and no tool of the catalog is called that`,
+      );
+  }
   requireKnownRoots(servers, enclave);
   const labels = sinks === undefined ? [] : [...ceilings.map(([, label]) => label), sinks.response_max_sensitivity];
   const unknown = labels.find((label) => !isLabel(label));

@@ -1,8 +1,13 @@
 import { joinLabels, LOWEST, type Label } from "./label.ts";
-import type { Channel, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** In place of the id of a session. */
 const ELSEWHERE = "elsewhere";
+
+/** What a session is found by among its principal's. Two channels or endpoints share no label, and no default session. */
+export function placeOf({ channel, endpoint, label }: Pick<Session, "channel" | "endpoint" | "label">): string {
+  return JSON.stringify([channel, endpoint, label]);
+}
 
 /**
  * The state of one principal. What it has seen is here and not in the session, so that a new session never starts below it.
@@ -13,8 +18,8 @@ export class PrincipalState {
   readonly sessions = new Set<Session>();
   /** When the principal was last seen, in milliseconds of the table's monotonic clock. */
   seenAt = 0;
-  /** Sessions by the caller's names for them. The two channels share no name, and no default session. */
-  readonly byLabel: Readonly<Record<Channel, Map<string | null, Session>>> = { plain: new Map(), sealed: new Map() };
+  /** Sessions by the caller's names for them, see {@link placeOf}. */
+  readonly byLabel = new Map<string, Session>();
   readonly #raised: (state: PrincipalState) => void;
   #label: Label = LOWEST;
   /** Id of the one session that saw the data of all compartments; {@link ELSEWHERE} for several, or for one of an earlier instance. */

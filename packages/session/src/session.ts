@@ -14,6 +14,7 @@ export type Channel = "plain" | "sealed";
 /** The identifying values of a new session. */
 export interface SessionIdentity {
   readonly channel: Channel;
+  readonly endpoint: string | null;
   readonly id: string;
   readonly handle: string;
   readonly label: string | null;
@@ -50,6 +51,8 @@ export class Session {
   readonly principalId: string;
   /** A session is used over one channel only. */
   readonly channel: Channel;
+  /** The workflow at whose endpoint it is used, and nowhere else; `null` for the endpoint of all. */
+  readonly endpoint: string | null;
   /** The caller's name for the session, valid for its principal only; `null` for the principal's default session. */
   readonly label: string | null;
   /** Milliseconds since the epoch by the table's clock. */
@@ -78,6 +81,7 @@ export class Session {
   constructor(identity: SessionIdentity, principal: SessionPrincipal, rules: LabelRules) {
     this.id = identity.id;
     this.channel = identity.channel;
+    this.endpoint = identity.endpoint;
     this.handle = identity.handle;
     this.label = identity.label;
     this.openedAt = identity.openedAt;

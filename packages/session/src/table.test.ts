@@ -33,6 +33,22 @@ void describe("finding sessions", () => {
     assert.equal(one.label, null);
   });
 
+  void it("shares no label and no default session between endpoints and channels", () => {
+    const sessions = table();
+    for (const label of [null, "x"]) {
+      const places = (["plain", "sealed"] as const).flatMap((channel) =>
+        [null, "a", "b"].map((endpoint) => [channel, endpoint] as const),
+      );
+      const opened = places.map((place) => sessions.openByLabel("a", label, ...place));
+      assert.equal(new Set(opened).size, places.length);
+      for (const [index, place] of places.entries()) {
+        const session = sessions.findByLabel("a", label, ...place);
+        assert.equal(session, opened[index]);
+        assert.deepEqual([session?.channel, session?.endpoint], place);
+      }
+    }
+  });
+
   void it("returns a closing session rather than a fresh one beside it", () => {
     const sessions = table();
     const session = sessions.openByLabel("a", null);

@@ -1,6 +1,6 @@
 import { CmcpError, toBase64Url } from "@cmcp/boundary";
 import { LOWEST, type Label } from "./label.ts";
-import { PrincipalState } from "./principal.ts";
+import { placeOf, PrincipalState } from "./principal.ts";
 import type { SensitivityChange } from "./record.ts";
 import { Session, type Channel, type IntegrityScope } from "./session.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -142,30 +142,40 @@ export class SessionTable {
   }
 
   /** Opens a session without a label, which is found by its handle. @throws CmcpError `SESSION_LIMIT_REACHED` */
-  open(principalId: string, channel: Channel = "plain"): Session {
-    return this.#open(this.#principal(principalId), { channel, label: null, isDefault: false });
+  open(principalId: string, channel: Channel = "plain", endpoint: string | null = null): Session {
+    return this.#open(this.#principal(principalId), { channel, endpoint, label: null, isDefault: false });
   }
 
   /**
-   * The principal's session of a label and channel, opened on first use. `null` is the principal's default session. A
+   * The principal's session of a label, channel and endpoint, opened on first use. `null` is the principal's default session. A
    * session that is closing is still returned.
    * @throws CmcpError `SESSION_LIMIT_REACHED`, `MCP_INVALID_REQUEST` for an empty or over-long label
    */
-  openByLabel(principalId: string, label: string | null, channel: Channel = "plain"): Session {
+  openByLabel(
+    principalId: string,
+    label: string | null,
+    channel: Channel = "plain",
+    endpoint: string | null = null,
+  ): Session {
     if (label !== null && (label === "" || label.length > MAX_LABEL_LENGTH)) {
       throw new CmcpError("MCP_INVALID_REQUEST", `a session label is 1 to ${MAX_LABEL_LENGTH} characters`);
     }
-    const known = this.findByLabel(principalId, label, channel);
+    const known = this.findByLabel(principalId, label, channel, endpoint);
     if (known !== undefined) return known;
     const principal = this.#principal(principalId);
-    const session = this.#open(principal, { channel, label, isDefault: label === null });
-    principal.byLabel[channel].set(label, session);
+    const session = this.#open(principal, { channel, endpoint, label, isDefault: label === null });
+    principal.byLabel.set(placeOf(session), session);
     return session;
   }
 
-  /** The principal's session of a label and channel. It never opens one. */
-  findByLabel(principalId: string, label: string | null, channel: Channel = "plain"): Session | undefined {
-    return this.#principals.get(principalId)?.byLabel[channel].get(label);
+  /** The principal's session of a label, channel and endpoint. It never opens one. */
+  findByLabel(
+    principalId: string,
+    label: string | null,
+    channel: Channel = "plain",
+    endpoint: string | null = null,
+  ): Session | undefined {
+    return this.#principals.get(principalId)?.byLabel.get(placeOf({ channel, endpoint, label }));
   }
 
   /** The principal's session of a handle; `undefined` if there is none, or it is of another principal or channel. */
@@ -197,12 +207,12 @@ export class SessionTable {
     // This changes something only after a reset through another session.
     principal.raise(session.own, session.id);
     principal.seenAt = this.#monotonic();
-    const named = principal.byLabel[session.channel];
-    if (named.get(session.label) === session) named.delete(session.label);
+    const place = placeOf(session);
+    if (principal.byLabel.get(place) === session) principal.byLabel.delete(place);
     this.#forgetIfBlank(principal);
   }
 
-  #open(principal: PrincipalState, named: Pick<Session, "channel" | "label" | "isDefault">): Session {
+  #open(principal: PrincipalState, named: Pick<Session, "channel" | "endpoint" | "label" | "isDefault">): Session {
     const { vocabulary, integrityScope = "session", newId, now } = this.#options;
     // Only the principal's own sessions are evicted.
     if (this.isFull(principal.id) && !this.#evictOneOf(principal)) {

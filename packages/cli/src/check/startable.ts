@@ -50,18 +50,3 @@ function requireKnownRoots({ issuer, jwks_fetch: fetched }: IssuerSettings, root
     );
   return NO_KEYS;
 }
-
-/** Tools of workflows that nobody can call: no rule is offended by them, and whoever wrote them meant another. */
-export function workflowWarnings(
-  { tools }: Catalog,
-  { config: { enclave } }: Pick<LaunchInputs, "config">,
-): readonly string[] {
-  return Object.entries(enclave.workflow_tools ?? {}).flatMap(([workflow, named]) =>
-    named
-      .filter((tool) => !tools.has(tool))
-      .map(
-        (tool) =>
-          `enclave.workflow_tools: ${workflow} has ${JSON.stringify(tool)}, and no tool of the catalog is called that`,
-      ),
-  );
-}

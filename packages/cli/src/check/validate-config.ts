@@ -13,7 +13,7 @@ import { replaceFile } from "../replace-file.ts";
 import { inspectionFindings } from "../policy/inspection-findings.ts";
 import { checkCedar } from "./check-cedar.ts";
 import { loadBundleFolder } from "./read-bundle-folder.ts";
-import { requireStartable, workflowWarnings } from "./startable.ts";
+import { requireStartable } from "./startable.ts";
 
 const OPTIONS = {
   config: { type: "string" },
@@ -68,7 +68,6 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
       ...inputs.warnings,
       ...policy.warnings,
       ...catalog.warnings,
-      ...workflowWarnings(catalog, inputs),
       ...inspectionFindings(bundle, catalog),
     ];
     const file = values["launch-document"];

@@ -23,6 +23,7 @@ const OPTIONS = {
   ...RUNNING_PIN_OPTIONS,
   url: { type: "string" },
   listen: { type: "string" },
+  workflow: { type: "string" },
   "token-env": { type: "string" },
   "dpop-key": { type: "string" },
   development: { type: "boolean", default: false },
@@ -31,6 +32,8 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
+/** Name of a workflow that has an endpoint. */
+const WORKFLOW = /^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}$/;
 /** Where `cmcp start` listens, unless its configuration says otherwise. */
 const DEVELOPMENT_URL = "http://127.0.0.1:8443";
 
@@ -48,6 +51,7 @@ the clear. Without --listen the client speaks over standard input and output, as
                            on standard error. On loopback only; without --url at ${DEVELOPMENT_URL}
   --listen 127.0.0.1:PORT  serve HTTP there, print the address, and go on until stopped; port 0 is a free one. Every
                            program of this machine can use it
+  --workflow NAME          without --listen: the tools of this workflow alone. With --listen the client adds /NAME to the address
   --token-env NAME         environment variable with the bearer token; without --listen CMCP_BEARER_TOKEN by default. With
                            --listen a request's own token comes first
   --dpop-key FILE          the tokens are bound to this key (DPoP): a private JWK or PEM of P-256. Each request goes with a
@@ -69,6 +73,7 @@ Example:    cmcp connect --url https://gateway.example --launch-document launch.
     const gateway = gatewayUrl(development ? (values.url ?? DEVELOPMENT_URL) : required(values.url, "--url"));
     if (development) allowDevelopment(gateway, terminal);
     const port = values.listen === undefined ? null : portOf(values.listen);
+    const path = pathOf(values.workflow, port !== null);
     const token = tokenOf(values["token-env"], port === null);
     if (values.manifest !== undefined && token === null)
       throw new CmcpError("USAGE", "--manifest needs a token: name its variable with --token-env");
@@ -92,7 +97,7 @@ Example:    cmcp connect --url https://gateway.example --launch-document launch.
     const announced = { verdict, shown: shownInstance(verdict, pins.launch?.document ?? null) };
     if (port === null) {
       announce(null, announced, values.json, terminal);
-      await bridge(connection, gateway, token, terminal);
+      await bridge({ connection, endpoint: new URL(path, gateway), token }, terminal);
       await connection.close();
       close();
       return EXIT.ok;
@@ -123,15 +128,30 @@ interface Announced {
   readonly shown: ShownInstance;
 }
 
-async function bridge(connection: Connection, gateway: URL, token: string | null, { out }: Terminal): Promise<void> {
+/** What a client of standard input is bridged to. */
+interface Bridged {
+  readonly connection: Connection;
+  readonly endpoint: URL;
+  readonly token: string | null;
+}
+
+async function bridge(bridged: Bridged, { out }: Terminal): Promise<void> {
   const ports = {
-    connection,
-    endpoint: new URL("mcp", gateway),
-    token,
+    ...bridged,
     write: (line: string) => void out.write(`${line}\n`),
     sleep: async (milliseconds: number, signal: AbortSignal) => await setTimeout(milliseconds, undefined, { signal }),
   };
   await new StdioBridge(ports).run(createInterface(process.stdin));
+}
+
+/** The path of an MCP endpoint. @throws CmcpError `USAGE` */
+function pathOf(workflow: string | undefined, listens: boolean): string {
+  if (workflow === undefined) return "mcp";
+  if (listens)
+    throw new CmcpError("USAGE", "--workflow and --listen: the client names the workflow, at the end of the address");
+  if (!WORKFLOW.test(workflow))
+    throw new CmcpError("USAGE", "--workflow is letters, digits and ._~-, at most 128, and does not begin with . or ~");
+  return `mcp/${workflow}`;
 }
 
 function tokenOf(variable: string | undefined, usesDefault: boolean): string | null {

@@ -29,12 +29,20 @@ export class Caller {
   readonly workflows: readonly string[] | null;
   /** How its request came. */
   readonly channel: Channel;
+  /** The workflow at whose endpoint its request came; `null` for every other path. */
+  readonly endpoint: string | null;
+  readonly #credential: ConstructorParameters<typeof Caller>;
 
   constructor(
     who: { readonly principalId: string; readonly source: "bearer" | "tokenless" } | AuthenticatedCaller,
     asserted: HostAsserted<PeerIdentity> | null,
-    { token = null, channel = "plain" }: { readonly token?: CallerToken | null; readonly channel?: Channel } = {},
+    arrival: {
+      readonly token?: CallerToken | null;
+      readonly channel?: Channel;
+      readonly endpoint?: string;
+    } = {},
   ) {
+    const { token = null, channel = "plain", endpoint = null } = arrival;
     this.principalId = who.principalId;
     this.source = who.source;
     this.jwtIdentity = who.source === "jwt" ? who : null;
@@ -42,6 +50,14 @@ export class Caller {
     this.tokenHash = token?.sha256 ?? null;
     this.workflows = this.jwtIdentity?.workflows ?? token?.workflows ?? null;
     this.channel = channel;
+    this.endpoint = endpoint;
+    this.#credential = [who, asserted, arrival];
+  }
+
+  /** The same caller at the endpoint of a workflow. */
+  at(endpoint: string): Caller {
+    const [who, asserted, arrival] = this.#credential;
+    return new Caller(who, asserted, { ...arrival, endpoint });
   }
 }
 

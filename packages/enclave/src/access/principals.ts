@@ -114,12 +114,23 @@ export class Principals {
 
   /**
    * The workflows that a caller's credential may use. The principal's list counts, and also the list of the provisioned token, or of the
-   * JWT's subject, if it has one. The principal of an `any_subject` issuer has only the subject's list.
+   * JWT's subject, if it has one. The principal of an `any_subject` issuer has only the subject's list. At the endpoint of a workflow
+   * it may use that one alone.
    */
-  workflowsOf({ principalId, workflows }: Caller): readonly string[] {
+  workflowsOf({ principalId, workflows, endpoint }: Caller): readonly string[] {
     const own = this.#workflows.get(principalId);
-    if (workflows === null) return own ?? [];
-    return workflows.filter((workflow) => own?.includes(workflow) ?? true);
+    const all = workflows === null ? (own ?? []) : workflows.filter((workflow) => own?.includes(workflow) ?? true);
+    return endpoint === null ? all : all.filter((workflow) => workflow === endpoint);
+  }
+
+  /**
+   * The caller at the endpoint of a workflow. One that there is not is refused like one that the caller may not use.
+   * @throws CmcpError `WORKFLOW_NOT_ALLOWED`
+   */
+  atEndpoint(caller: Caller, workflow: string): Caller {
+    const there = caller.at(workflow);
+    if (this.workflowsOf(there).length > 0) return there;
+    throw new CmcpError("WORKFLOW_NOT_ALLOWED", "this principal may not use the workflow that the path names");
   }
 
   /**

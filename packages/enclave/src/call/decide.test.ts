@@ -27,6 +27,20 @@ test("each stage decides before the next: the catalog, the workflow, the argumen
   assert.equal(stage({}, policyStub()), null);
 });
 
+test("at the endpoint of a workflow, a tool of another is unknown before its workflow, arguments or policy are looked at", () => {
+  const workflowTools = { default: ["lookup"], other: ["report"] };
+  const at = (endpoint: string | null, rest: Partial<AgentRequest> = {}): string | null => {
+    const call = makeCall(requestFor(rest), { policy: deny() });
+    const caller = endpoint === null ? call.caller : call.caller.at(endpoint);
+    const step = deciderOf("enforcing", {}, { workflowTools }).decide({ ...call, caller });
+    return step.kind === "ending" ? step.rule : null;
+  };
+  assert.deepEqual([at(null), at("default"), at("other")], ["r", "r", "not-in-catalog"]);
+  assert.equal(at("other", { workflowId: "none", arguments: { x: 1 } }), "not-in-catalog");
+  for (const endpoint of ["unlisted", "constructor"]) assert.equal(at(endpoint), "not-in-catalog", endpoint);
+  assert.equal(at("unlisted", { method: "prompts/get", name: "none" }), "not-in-catalog");
+});
+
 test("policy is not asked about a call that an earlier stage refuses", () => {
   let asked = 0;
   const policy = policyStub(() => {

@@ -8,6 +8,7 @@ import { checkManifest, type ManifestCheckPorts } from "./check-manifest.ts";
 import { checkWorkflow, type WorkflowPorts } from "./check-workflow.ts";
 import { decideByPolicy, disclosed, isLifted, modeAllows, redactionFor, refusalOf } from "./decide-by-policy.ts";
 import type { ApprovalTerms, DeliveryFacts, DisclosureTerms, EgressFacts } from "@cmcp/policy";
+import type { Caller } from "../access/caller.ts";
 import type { Approvers } from "../access/approvers.ts";
 import type { DecisionInput, LimitedInput } from "./call.ts";
 import { proceed, type Ending, type Refusal, type Step } from "./ending.ts";
@@ -16,6 +17,7 @@ import {
   deliveryFacts,
   egressFacts,
   historyCall,
+  isToolOf,
   listingFacts,
   questionFacts,
   type GatewayFacts,
@@ -144,7 +146,7 @@ export class Decider {
     const { workflows, gateway, limits, manifests } = this.#ports;
     const identified = checkManifest(call, manifests);
     if (identified.kind === "ending") return identified;
-    const target = resolveTarget(call.policyRequest, call.catalog);
+    const target = resolveTarget(call.policyRequest, call.catalog, (found) => this.offers(call.caller, found));
     if (target.kind === "ending") return target;
     const workflow = checkWorkflow(call, target.value, workflows);
     if (workflow.kind === "ending") return workflow;
@@ -169,6 +171,15 @@ export class Decider {
     const { target } = step.kind === "ending" ? step : step.value;
     const outcome = step.kind === "ending" ? "deny" : step.value.decision;
     this.#ports.gateway.history.count(call.policy.bundle.history, historyCall(call, target), outcome);
+  }
+
+  /**
+   * Whether a target is offered where a caller's requests come. At the endpoint of a workflow these are that workflow's tools, and every
+   * prompt and resource.
+   */
+  offers({ endpoint }: Caller, target: Target): boolean {
+    if (endpoint === null || target.kind !== "tool") return true;
+    return isToolOf(this.#ports.gateway, endpoint, target.tool.toolName);
   }
 
   /** Decides whether a server may ask the agent this question during a call. */

@@ -43,6 +43,23 @@ function toolsOf({ workflowTools }: GatewayFacts, catalog: Catalog, workflowId: 
   return Object.hasOwn(workflowTools, workflowId) ? (workflowTools[workflowId] ?? []) : [];
 }
 
+/** The tools of each list of the configuration, to look up. */
+const toolSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Whether the configuration gives a workflow a tool. */
+export function isToolOf(
+  { workflowTools }: Pick<GatewayFacts, "workflowTools">,
+  workflow: string,
+  tool: string,
+): boolean {
+  if (workflowTools === undefined) return true;
+  const listed = Object.hasOwn(workflowTools, workflow) ? workflowTools[workflow] : undefined;
+  if (listed === undefined) return false;
+  const tools = toolSets.get(listed) ?? new Set(listed);
+  toolSets.set(listed, tools);
+  return tools.has(tool);
+}
+
 function requestFacts(
   gateway: GatewayFacts,
   { caller, recorded, policyRequest, catalog, flows = UNKNOWN_FLOWS }: DecisionInput,

@@ -6,10 +6,18 @@ const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 type Approvals = Pick<Catalog, "tools" | "prompts" | "resources">;
 
-/** Finds the approved tool, prompt or resource that a request names. Its server must be callable. */
-export function resolveTarget(request: AgentRequest, catalog: Approvals): Step<Target> {
+/**
+ * Finds the approved tool, prompt or resource that a request names. Its server must be callable.
+ * @param isOffered whether it is offered where the request came; one that is not is unknown there
+ */
+export function resolveTarget(
+  request: AgentRequest,
+  catalog: Approvals,
+  isOffered: (target: Target) => boolean = () => true,
+): Step<Target> {
   const target = findTarget(catalog, request);
-  if (target === undefined) return refuse(null, { rule: "not-in-catalog", ...notInCatalog(request) });
+  if (target === undefined || !isOffered(target))
+    return refuse(null, { rule: "not-in-catalog", ...notInCatalog(request) });
   if (isCallable(approvedOf(target))) return proceed(target);
   const message = "the server cannot be called: over https its catalog entry needs a tls_fingerprint or another trust";
   return refuse(target, { rule: "server-not-callable", code: "NOT_SUPPORTED", message });

@@ -29,12 +29,18 @@ function catalogOf(count: number): Catalog {
 const nameIn = (facts: GovernedFacts): string => ("tool" in facts ? facts.tool.toolName : "");
 
 /** Lists over a catalog and a policy, and which targets were decided, for which workflow. */
-function listsOver(catalog: Catalog, policy: () => CompiledPolicy, workflows: readonly string[] = ["default"]) {
-  const decider = deciderOf();
+function listsOver(
+  catalog: Catalog,
+  policy: () => CompiledPolicy,
+  workflows: readonly string[] = ["default"],
+  workflowTools?: Readonly<Record<string, readonly string[]>>,
+) {
+  const decider = deciderOf("enforcing", {}, { workflowTools });
   const decided: string[] = [];
   const rechecked: string[] = [];
   const lists = new Lists({
     decider: {
+      offers: (caller, target) => decider.offers(caller, target),
       isListed: (call: DecisionInput, target: Target) => {
         decided.push(`${call.policyRequest.workflowId ?? ""} ${target.kind === "tool" ? target.tool.toolName : ""}`);
         return decider.isListed(call, target);
@@ -47,8 +53,15 @@ function listsOver(catalog: Catalog, policy: () => CompiledPolicy, workflows: re
     turns: new Turns(),
   });
   const session = sessionOf();
-  const page = async (cursor: string | null, recorded = session) =>
-    await lists.page({ recorded, caller: callerOf(recorded.session.principalId), kind: "tools", cursor });
+  const page = async (cursor: string | null, recorded = session, endpoint?: string) => {
+    const caller = callerOf(recorded.session.principalId);
+    return await lists.page({
+      recorded,
+      caller: endpoint === undefined ? caller : caller.at(endpoint),
+      kind: "tools",
+      cursor,
+    });
+  };
   const all = async (recorded = session): Promise<{ readonly names: unknown[]; readonly pages: number }> => {
     const names: unknown[] = [];
     for (let pages = 1, cursor: string | null = null; ; pages += 1) {
@@ -76,6 +89,26 @@ test("a page of ten thousand tools decides its own members, and a page that was 
   assert.equal(decided.length, 10_000, "another session of the principal is told the same");
   await all(sessionOf("bob"));
   assert.equal(decided.length, 20_000, "another principal is decided for itself");
+});
+
+test("the endpoint of a workflow lists and decides its tools alone, and its cursors are of its session", async () => {
+  const few = ["t3", "t9999", "constructor"];
+  const many = Array.from({ length: PAGE + 1 }, (_, index) => `t${index}`);
+  const workflowTools = { few, many, none: [] };
+  const { page, decided } = listsOver(catalogOf(10_000), () => policyStub(), ["default"], workflowTools);
+  const names = async (endpoint?: string): Promise<unknown[]> =>
+    (await page(null, sessionOf(), endpoint)).items.map(({ name }) => name);
+  assert.deepEqual([await names("few"), decided.length], [["t3", "t9999"], 2]);
+  for (const endpoint of ["none", "unlisted", "constructor", "__proto__"]) assert.deepEqual(await names(endpoint), []);
+  assert.equal(decided.length, 2, "what is not offered is not decided");
+  const own = sessionOf();
+  const { nextCursor } = await page(null, own, "many");
+  assert.deepEqual(
+    (await page(nextCursor, own, "many")).items.map(({ name }) => name),
+    [`t${PAGE}`],
+  );
+  await assert.rejects(page(nextCursor, sessionOf(), "few"), { code: "CURSOR_INVALID" });
+  assert.equal((await names()).length, PAGE, "what one endpoint was told is not what another is");
 });
 
 test("a page ends after a bounded number of decisions, and of argument checks, however few it lists", async () => {

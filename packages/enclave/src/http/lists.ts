@@ -35,7 +35,7 @@ const COMPARED = {
 
 /** What listing needs. */
 export interface ListPorts {
-  readonly decider: Pick<Decider, "isListed">;
+  readonly decider: Pick<Decider, "isListed" | "offers">;
   readonly rules: () => Rules;
   /** The workflows of this caller whose tools are listed. */
   readonly workflows: (caller: Caller) => readonly string[];
@@ -101,7 +101,7 @@ export class Lists {
    * @throws CmcpError `CURSOR_INVALID`
    */
   async page({ recorded, caller, kind, cursor }: ListRequest): Promise<ListPage> {
-    const { cursors, monitorOf, workflows } = this.#ports;
+    const { cursors, decider, monitorOf, workflows } = this.#ports;
     const rules = this.#ports.rules();
     const { policy, catalog } = rules;
     const targets = this.#targetsOf(catalog)[kind];
@@ -116,7 +116,8 @@ export class Lists {
     let at = from;
     for (; at < targets.length && found.length < PAGE && !work.isDone; at += 1) {
       const target = targets[at];
-      if (target !== undefined && (await this.#isListed(listed, { target, at }, work))) found.push(target);
+      if (target === undefined || !decider.offers(caller, target)) continue;
+      if (await this.#isListed(listed, { target, at }, work)) found.push(target);
     }
     monitorOf(catalog).requireRecheck(COMPARED[kind]);
     return { items: found.map(definitionOf), nextCursor: at < targets.length ? cursors.make(context, at) : null };

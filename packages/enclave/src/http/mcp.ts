@@ -85,7 +85,12 @@ function sessionPorts({ sessions, closing }: McpEndpointPorts): Ports["sessions"
   };
   return {
     open: async (caller) => ({ handle: (await opened(sessions.open(requireCaller(caller)))).session.handle }),
-    find: (caller, handle) => unlessClosing(sessions.byHandle(requireCaller(caller), handle))?.session,
+    find: (caller, handle) => {
+      const { endpoint } = requireCaller(caller);
+      const session = unlessClosing(sessions.byHandle(requireCaller(caller), handle))?.session;
+      // A session is used at the endpoint where it was opened.
+      return session?.endpoint === endpoint ? session : undefined;
+    },
     default: async (caller, label) => (await opened(sessions.openOrJoin(requireCaller(caller), label))).session,
     end: async (_caller, session) => {
       const recorded = sessions.currentOf(session);

@@ -32,6 +32,8 @@ import { ERASE_KEY_PATH } from "./session-key-erasure.ts";
 import { RESET_PATH } from "./session-reset.ts";
 import { STATEMENTS_PATH } from "./statements.ts";
 
+/** The MCP endpoint: of every workflow, or of the one that the path names. Other names have no endpoint of their own. */
+const MCP_PATH = /^\/mcp(?:\/([A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}))?$/;
 /** Methods of `/mcp` in both eras. The endpoint checks the era. */
 const MCP_METHODS = ["POST", "GET", "DELETE"];
 const SEALED_METHODS = ["POST"];
@@ -53,7 +55,7 @@ export interface HandlerPorts {
   readonly consents: Pick<Consents, "complete">;
   /** The public keys that the gateway proves itself by to authorization servers (RFC 7517 section 5); `null` where it has none. */
   readonly clientJwks: object | null;
-  readonly principals: Pick<Principals, "authenticate">;
+  readonly principals: Pick<Principals, "authenticate" | "atEndpoint">;
   /** The nonce that the next proof of possession needs. */
   readonly proofNonce: () => string;
   readonly freshness: Pick<Freshness, "requireFresh">;
@@ -98,7 +100,7 @@ export function createHandler(parts: HandlerPorts): Handler {
       const error = asCmcpError(thrown, "INTERNAL", "the gateway could not handle the request");
       if (error.code === "INTERNAL") reportFault(error);
       const headers = challengeFor(parts, error);
-      return url.pathname === "/mcp" ? errorJsonRpc(error, headers) : errorJson(error, headers);
+      return MCP_PATH.test(url.pathname) ? errorJsonRpc(error, headers) : errorJson(error, headers);
     }
   };
   return (request) => {
@@ -162,9 +164,12 @@ async function authenticated(
   parts: HandlerPorts,
   asked: { readonly request: HttpRequest; readonly url: URL; readonly caller: Caller },
 ): Promise<HttpResponse> {
-  if (asked.url.pathname !== "/mcp") return await callRoute(parts.routes, asked);
+  const endpoint = MCP_PATH.exec(asked.url.pathname);
+  if (endpoint === null) return await callRoute(parts.routes, asked);
   parts.freshness.requireFresh();
-  return await parts.mcp(asked.request, asked.caller);
+  const [, workflow] = endpoint;
+  const caller = workflow === undefined ? asked.caller : parts.principals.atEndpoint(asked.caller, workflow);
+  return await parts.mcp(asked.request, caller);
 }
 
 /** The code that calls are refused with; `null` where they are served. */
@@ -176,7 +181,7 @@ function whyNotReady({ phases: { phase }, quorumLost }: HandlerPorts): ErrorCode
 
 /** The methods that a page may use at a path. An operator's statements have none for pages. */
 function methodsAt({ routes, identity }: HandlerPorts, path: string): readonly string[] {
-  if (path === "/mcp") return MCP_METHODS;
+  if (MCP_PATH.test(path)) return MCP_METHODS;
   return protectedResource(identity, "GET", path) === null
     ? routesAt(routes, path).map(({ method }) => method)
     : ["GET"];

@@ -86,7 +86,7 @@ export class Sessions {
   async open(caller: Caller): Promise<RecordedSession> {
     await this.#room(caller);
     const manifest = this.#manifestOf(caller);
-    return this.#recorded(this.#table.open(caller.principalId, caller.channel), caller, manifest);
+    return this.#recorded(this.#table.open(caller.principalId, caller.channel, caller.endpoint), caller, manifest);
   }
 
   /**
@@ -107,7 +107,8 @@ export class Sessions {
     }
     await this.#room(caller);
     const manifest = this.#manifestOf(caller);
-    return this.#recorded(this.#table.openByLabel(caller.principalId, label, caller.channel), caller, manifest);
+    const session = this.#table.openByLabel(caller.principalId, label, caller.channel, caller.endpoint);
+    return this.#recorded(session, caller, manifest);
   }
 
   /**
@@ -182,7 +183,7 @@ export class Sessions {
 
   /** The caller's open session of a label. It never opens one. */
   findByLabel(caller: Caller, label: string | null): RecordedSession | undefined {
-    const session = this.#table.findByLabel(caller.principalId, label, caller.channel);
+    const session = this.#table.findByLabel(caller.principalId, label, caller.channel, caller.endpoint);
     return session === undefined ? undefined : this.#current.get(session);
   }
 

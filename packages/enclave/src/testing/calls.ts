@@ -161,9 +161,12 @@ export function noLimits(rest: Partial<LimitPorts> = {}): LimitPorts {
 export function deciderOf(
   enforcementMode: GatewayFacts["enforcementMode"] = "enforcing",
   limits: Partial<LimitPorts> = {},
-  rest: Partial<Pick<DeciderPorts, "approvers" | "manifests" | "defers">> = {},
+  {
+    workflowTools,
+    ...rest
+  }: Partial<Pick<DeciderPorts, "approvers" | "manifests" | "defers"> & Pick<GatewayFacts, "workflowTools">> = {},
 ): Decider {
-  const gateway = gatewayWith(enforcementMode);
+  const gateway = { ...gatewayWith(enforcementMode), workflowTools };
   const workflows = {
     mayUse: (_: unknown, workflow: string) => workflow === "default",
     isLabel: (label: string) => gateway.vocabulary.has(label),

@@ -173,7 +173,10 @@ export function emptyGateway({
     consents: { complete: async () => null },
     allowedOrigins: config.enclave.allowed_origins,
     identity: config.enclave.identity,
-    principals: { authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)) },
+    principals: {
+      authenticate: () => (known ? Promise.resolve(caller) : Promise.reject(unknown)),
+      atEndpoint: (who, workflow) => who.at(workflow),
+    },
     proofNonce: () => assert.fail("nobody proves a key"),
     freshness: {
       requireFresh: () => {

@@ -101,6 +101,7 @@ test("the address is that of the measured resource, with the path of the request
     "https://gw.example/mcp",
     "https://gw.example/mcp",
   ]);
+  assert.deepEqual(requestTargets("https://gw.example/a/mcp", "/mcp/billing"), ["https://gw.example/a/mcp/billing"]);
   assert.deepEqual(requestTargets("https://gw.example/mcp", "/audit/export"), ["https://gw.example/audit/export"]);
   assert.deepEqual(requestTargets("https://gw.example/a/mcp", "/audit/export"), ["https://gw.example/a/audit/export"]);
   assert.deepEqual(requestTargets("https://gw.example", "/mcp"), ["https://gw.example/mcp", "https://gw.example/"]);

@@ -190,7 +190,8 @@ export const enclaveSchema = z.strictObject({
   workflow_tools: workflowToolsSchema
     .nullish()
     .describe(
-      "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`. A workflow that " +
+      "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`, and what is listed and " +
+        "called at the workflow's endpoint, `/mcp/NAME`. The catalog must have them. A workflow that " +
         "is not listed has none. Without this key every workflow has every tool of the catalog.",
     ),
   principals: z

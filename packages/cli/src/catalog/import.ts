@@ -47,7 +47,8 @@ export const catalogImport: Command = {
 Reads the tools a live server lists over streamable HTTP, from this machine directly, and its resources and
 prompts where asked to, shows each with what the scanner says of it, and writes them as approved catalog
 entries. Read what it shows: approving is yours. A high finding writes nothing; leave the thing out by naming
-the others. What the gateway could not serve is left out with its reason.
+the others. What the gateway could not serve is left out with its reason. Packages of npm and PyPI, MCP
+bundles (.mcpb) and entries of a registry are for cmcp server add.
 
   --approved-by EMAIL       who approves; required
   --domain DOMAIN           compliance domain of all              --sensitivity LABEL  their sensitivity

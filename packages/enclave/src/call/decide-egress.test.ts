@@ -37,6 +37,7 @@ function scene(
   verdict: (facts: GovernedFacts) => Partial<Verdict>,
   mode: GatewayFacts["enforcementMode"] = "enforcing",
   egress = [DECLARED],
+  limits: Parameters<typeof deciderOf>[1] = {},
 ) {
   const entries: EntryFields[] = [];
   const asked: GovernedFacts[] = [];
@@ -47,12 +48,12 @@ function scene(
   const catalog = catalogOf(egress);
   const call = makeCall(requestFor(), { policy });
   const ports = {
-    decider: deciderOf(mode),
+    decider: deciderOf(mode, limits),
     rules: () => ({ policy, catalog }),
     record: async (_: unknown, fields: EntryFields) => entries.push(fields),
   };
   const made = CallEgress.of(ports, call, targetOf(catalog, requestFor()));
-  return { made, entries, asked };
+  return { made, entries, asked, recorded: call.recorded };
 }
 
 const told = ({ policy_decision: decision, policy_rule_matched: rule, detail }: EntryFields) => [
@@ -104,6 +105,21 @@ test("a refusal stands, is let through where the mode says so, and names the oth
   const other = scene(() => ({ decision: "allow", rule: "yes" }));
   await other.made?.decide(DECLARED).record(false);
   assert.deepEqual(other.entries.map(told), [["deny", "other-call", "api.example:443"]]);
+});
+
+test("a full session, and a principal that the kill switch stopped meanwhile, allow nothing", async () => {
+  const full = scene(() => ({}));
+  Object.defineProperty(full.recorded, "isFull", { value: true });
+  const refused = full.made?.decide(DECLARED);
+  await refused?.record(false);
+  assert.deepEqual([refused?.isAllowed, full.entries, full.made?.detail], [false, [], { egress_unrecorded: 1 }]);
+  const stopped = scene(() => ({}), "enforcing", [DECLARED], {
+    holdOf: () => ({ kind: "blocked", trigger: "operator" }),
+  });
+  const decision = stopped.made?.decide(DECLARED);
+  await decision?.record(false);
+  assert.equal(decision?.isAllowed, false);
+  assert.deepEqual(stopped.entries.map(told), [["deny", "kill_switch", "api.example:443"]]);
 });
 
 test("beyond the bound connections are refused without an entry, and counted", async () => {

@@ -21,7 +21,10 @@ class FakeCall implements PeerEgress {
   readonly #allows: boolean;
   readonly #stores: boolean;
 
-  constructor(name: string, log: string[], { allows = true, stores = true } = {}) {
+  readonly #until: Promise<void>;
+
+  constructor(name: string, log: string[], { allows = true, stores = true, until = Promise.resolve() } = {}) {
+    this.#until = until;
     this.#name = name;
     this.#log = log;
     this.#allows = allows;
@@ -33,6 +36,7 @@ class FakeCall implements PeerEgress {
     return {
       isAllowed: this.#allows,
       record: async (isConnected) => {
+        await this.#until;
         await new Promise((resolve) => setImmediate(resolve));
         if (!this.#stores) throw new Error("the store is gone");
         this.#log.push(`${this.#name} records ${isConnected}`);
@@ -158,6 +162,19 @@ test("where one call refuses, or its entry is not stored, nothing is dialled", a
   }
 });
 
+test("where the last call ends before its entry is stored, nothing is dialled", async (t) => {
+  const { egress, log, server } = await scene(t);
+  const ended = Promise.withResolvers<void>();
+  const socket = await server();
+  await egress.during(new FakeCall("a", log, { until: ended.promise }), async () => {
+    socket.write(CONNECT);
+    while (log.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+  ended.resolve();
+  assert.equal(await answer(socket), "HTTP/1.1 403 Forbidden");
+  assert.deepEqual(log, ["a decides api.example:443", "a records true"]);
+});
+
 test("a request that no call decides allows nothing, and the next call counts it", async (t) => {
   const { egress, log, server } = await scene(t);
   assert.equal(await ask(await server()), "HTTP/1.1 403 Forbidden");
@@ -194,6 +211,14 @@ test("when no call runs any more, tunnels are closed", async (t) => {
   });
   far.resume();
   if (!far.readableEnded && !far.destroyed) await Promise.race([once(far, "end"), once(far, "close")]);
+});
+
+test("a process has sixteen tunnels at one time", async (t) => {
+  const { egress, log, server } = await scene(t);
+  await egress.during(new FakeCall("a", log), async () => {
+    for (let i = 0; i < 16; i += 1) assert.match(await ask(await server()), /200/);
+    assert.equal(await ask(await server()), "HTTP/1.1 503 Service Unavailable");
+  });
 });
 
 test("when the process ends, so do its tunnels", async (t) => {

@@ -74,8 +74,9 @@ export class ProcessEgress {
         socket.on("error", () => socket.destroy());
         if (this.#isOver) return void socket.destroy();
         this.#waiting.add(socket);
-        socket.once("close", () => this.#waiting.delete(socket));
-        if (await readable(socket)) void this.#serve(socket);
+        const isUsed = await readable(socket);
+        this.#waiting.delete(socket);
+        if (isUsed) void this.#serve(socket);
       } catch {
         await pause(RETRY_MS);
       }
@@ -103,8 +104,7 @@ export class ProcessEgress {
     try {
       if (this.#calls.size === 0) this.#refused += 1;
       const decisions = Array.from(this.#calls, (call) => call.decide(target));
-      if (!(await isPermitted(decisions)) || tunnel.signal.aborted || this.#calls.size === 0)
-        return refuse(socket, 403);
+      if (!(await isPermitted(decisions)) || tunnel.signal.aborted) return refuse(socket, 403);
       const upstream = await this.#ports
         .dial(target.host, target.port, AbortSignal.any([tunnel.signal, AbortSignal.timeout(CONNECT_MS)]))
         .catch((thrown: unknown) => {

@@ -147,7 +147,9 @@ describe("bad sealed input", () => {
       [{ path: "//evil.example/mcp" }, 400, "BINARY_HTTP_INVALID"],
       [{ path: "/nowhere" }, 404, "NOT_FOUND"],
       [{ path: "/sealed" }, 404, "NOT_FOUND"],
-      [{ path: "/mcp/../mcp/x" }, 404, "NOT_FOUND"],
+      [{ path: "/mcp/../mcp/x" }, 400, "BINARY_HTTP_INVALID"],
+      [{ path: "/mcp/%2e%2e/mcp/x" }, 400, "BINARY_HTTP_INVALID"],
+      [{ path: "/mcp/x/y" }, 404, "NOT_FOUND"],
       [{ path: "/v1/status", method: "DELETE" }, 405, "METHOD_NOT_ALLOWED"],
     ] as const) {
       const request = callUnder(key, fixture.token, what);

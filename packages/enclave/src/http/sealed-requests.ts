@@ -96,8 +96,7 @@ async function innerRequest(opened: OpenedRequest, outer: HttpRequest): Promise<
   const { head, content } = await readRequest(opened.message, LIMITS);
   const pieces = await collectPieces(content, outer.buffered);
   const { method, path } = head;
-  if (!path.startsWith("/") || path.startsWith("//"))
-    throw new CmcpError("BINARY_HTTP_INVALID", "the path of a sealed request begins with one slash");
+  requirePlainPath(path);
   const hasBody = method !== "GET" && method !== "HEAD";
   return {
     method,
@@ -108,6 +107,15 @@ async function innerRequest(opened: OpenedRequest, outer: HttpRequest): Promise<
     signal: outer.signal,
     ...(outer.buffered === undefined ? {} : { buffered: outer.buffered }),
   };
+}
+
+/** Holds a path to the one spelling that it has: `/mcp/../mcp/a` would be the endpoint of `a`, too. */
+function requirePlainPath(path: string): void {
+  if (!path.startsWith("/") || path.startsWith("//"))
+    throw new CmcpError("BINARY_HTTP_INVALID", "the path of a sealed request begins with one slash");
+  const { pathname, search } = new URL(`${REQUEST_ORIGIN}${path}`);
+  if (`${pathname}${search}` === path) return;
+  throw new CmcpError("BINARY_HTTP_INVALID", "the path of a sealed request is as a URL has it: without dot segments");
 }
 
 async function collectPieces(

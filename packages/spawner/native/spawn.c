@@ -196,7 +196,12 @@ static void serve_child(const struct machine *machine, int connection, struct st
   if (prctl(PR_SET_PDEATHSIG, SIGKILL)) _exit(1);
   if (receive(connection, &request, 1, REQUEST_SECONDS)) _exit(reply(connection, MALFORMED, nothing));
   if (request == EGRESS) serve_egress(connection);
-  if (request != START) _exit(reply(connection, MALFORMED, nothing));
+  if (request != START) {
+    /* Closing before its bytes are read would take the answer away. */
+    uint8_t rest[6];
+    receive(connection, rest, sizeof rest, REQUEST_SECONDS);
+    _exit(reply(connection, MALFORMED, nothing));
+  }
   /* Nothing of the broker's stays, the ends of other servers' channels above all. */
   int channel = fcntl(start->channel, F_DUPFD, CHANNEL + 1), own = fcntl(connection, F_DUPFD, CHANNEL + 1);
   if (channel < 0 || own < 0 || dup2(own, CONNECTION) < 0 || dup2(channel, CHANNEL) < 0 ||

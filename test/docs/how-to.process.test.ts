@@ -21,7 +21,7 @@ const FIRST = "run-confidentially/README.md";
 const ELSEWHERE_TESTED = "measure-an-image.md";
 /** What begins a line that another machine, a network or hours are needed for. */
 const ELSEWHERE =
-  /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|provision|approvals|session|connect|instance|kill-switch|manifest|policy (?:(?:succeed|revoke)-key|explain)|verify|audit|log|evidence|catalog (?:import|status)|server add)|npx (?:@modelcontextprotocol\/inspector|mcp-remote) |export (?:CMCP_BEARER_TOKEN|AUDIT_URL)|jq -r|curl |openssl s_client |for file in chain-|kill |cp audit.db |sqlite3 |rsync |pg_dump |createdb |az |gcloud |aws |spire-server )/;
+  /^(?:#|cd |git |make |sudo |virsh |virt-xml-validate |dmesg|systemctl |grep |cat \/sys|ls |qemu-system-x86_64 -object|npx cmcp (?:start|provision|approvals|session|connect|instance|kill-switch|manifest|policy (?:(?:succeed|revoke)-key|explain)|verify|audit|log|evidence|catalog (?:import|status)|server add)|npx (?:@modelcontextprotocol\/inspector|mcp-remote) |export (?:CMCP_BEARER_TOKEN|AUDIT_URL|GITHUB_PERSONAL_ACCESS_TOKEN)|jq -r|curl |openssl s_client |for file in chain-|kill |cp audit.db |sqlite3 |rsync |pg_dump |createdb |az |gcloud |aws |spire-server )/;
 
 const pages = globSync("**/*.md", { cwd: FOLDER }).filter((name) => name !== ELSEWHERE_TESTED);
 const blocksOf = (name: string): FencedBlock[] => fencedBlocks(readFileSync(join(FOLDER, name), "utf8"));

@@ -14,6 +14,7 @@ import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { cmcp, type CommandResult } from "../gateway/cli.ts";
 import { startGateway, StartRefused } from "../gateway/gateway.ts";
 import { startChangingServer } from "../servers/changing-server.ts";
+import { OWN } from "../spawner/fixture.ts";
 
 const EMAIL = ["--approved-by", "you@example.com"];
 /** How long adding one server may take: its packages come over the network. */
@@ -251,6 +252,32 @@ describe("files of one's own", () => {
     assert.ok(![written, await readFile(config, "utf8"), stdout, stderr].join().includes("a-value-of-this-shell"));
     const validated = await cmcp(["validate-config", "--config", config, "--json"], DEVELOPMENT);
     assert.match(validated.stdout, /CREDENTIAL_NOT_PROVISIONED/);
+  });
+
+  test("hosts that it may reach are declared in the catalog, and permitted to its tools by a rule of their own", async (t) => {
+    const folder = await folderOf(t);
+    const config = await deployment(folder);
+    const file = join(folder, "reaching.mjs");
+    await writeFile(file, serverFile([LOOKUP]));
+    const line = ["server", "add", file, "--config", config, ...EMAIL, "--json", "--egress"];
+    for (const typed of ["api.example.com", "api.example.com:https", ":443", "a:b:443"])
+      assert.match((await cmcp([...line, typed])).stdout, /USAGE.*HOST:PORT/, typed);
+    for (const typed of ["*.example.com:443", "API.example.com:443", "api.example.com:0"])
+      assert.match((await cmcp([...line, typed])).stdout, /USAGE.*(?:host|port): /, typed);
+    const { code, stdout, stderr } = await cmcp([...line, "api.example.com:443", "--egress", "[2001:db8::1]:8443"]);
+    // Where nothing is confined, a server with egress does not start.
+    if (OWN.skip !== false) return assert.match(stdout, /SPAWN_FAILED/);
+    assert.equal(code, 0, stdout + stderr);
+    const written = await readFile(join(dirname(config), "catalog.json"), "utf8");
+    const [, egress = ""] = /"egress": (\[[^\]]*\])/.exec(written) ?? [];
+    assert.deepEqual(JSON.parse(egress), [
+      { host: "api.example.com", port: 443 },
+      { host: "2001:db8::1", port: 8443 },
+    ]);
+    const rules = await readFile(join(dirname(config), "policies/reaching-mjs.cedar"), "utf8");
+    assert.match(rules, /@id\("reaching-mjs-reaches-out"\)[^]*server_egress[^]*"lookup"/);
+    const validated = await cmcp(["validate-config", "--config", config, "--json"], DEVELOPMENT);
+    assert.equal(validated.code, 0, validated.stdout);
   });
 
   test("a tree with a link that leads outside, a name that is taken, and a server that ends leave nothing", async (t) => {

@@ -4,6 +4,7 @@ export { closedSchema } from "./closed-schema.ts";
 export { isCallable, requireCallable } from "./callable.ts";
 export { credentialNames, requireCredentials } from "./credentials.ts";
 export { secretVariableProblem } from "./entry/secrets.ts";
+export { egressProblem } from "./entry/shape.ts";
 export { headerMarksProblem } from "./header-marks.ts";
 export {
   catalogHash,

@@ -37,6 +37,12 @@ const egressTarget = z.strictObject({
   port: z.int().min(1).max(65_535),
 });
 
+/** Why a catalog has no such host to reach; `null` where it can. */
+export function egressProblem(target: { readonly host: string; readonly port: number }): string | null {
+  const [issue] = egressTarget.safeParse(target).error?.issues ?? [];
+  return issue === undefined ? null : `${issue.path.join(".")}: ${issue.message}`;
+}
+
 /** How a stdio server is started. */
 export const spawn = z.strictObject({
   command: text,

@@ -21,6 +21,12 @@ import { listItems, type ListedServer } from "./live-server.ts";
 /** How long a server may take over its handshake and its list, in milliseconds. */
 const LIMITS = { connectMs: 30_000, totalMs: 60_000 };
 
+/** A host that a stdio server may reach. */
+export interface EgressTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A stdio server whose files are there, as the gateway would start it. */
 export interface StdioServer {
   /** Its name for people, which settings and records call it by. */
@@ -33,6 +39,8 @@ export interface StdioServer {
   readonly environment: Readonly<Record<string, string>>;
   /** Names of provisioned credentials, by the variables that have their values. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Hosts that it may reach, once a gateway runs it. */
+  readonly egress?: readonly EgressTarget[];
 }
 
 /** A stdio server as it answered. */
@@ -98,7 +106,7 @@ async function whileStarted<T>(
  * @throws CmcpError for files that cannot be measured, and for a server that does not answer
  */
 export async function readStdioServer(
-  { name, tree, command, args, environment, secrets = {} }: StdioServer,
+  { name, tree, command, args, environment, secrets = {}, egress = [] }: StdioServer,
   values: Readonly<Record<string, string>> = {},
 ): Promise<ListedStdioServer> {
   const spawn = {
@@ -107,6 +115,7 @@ export async function readStdioServer(
     measure_target: tree,
     binary_digest: `sha256:${toHex(treeDigest(tree))}`,
     ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
+    ...(egress.length === 0 ? {} : { egress: egress.map(({ host, port }) => ({ host, port })) }),
   };
   const settings = { ...defaultServerSettings(), environment: { ...environment } };
   const allowed = allowServer(name, spawn, { allowUnmeasured: false, settings });

@@ -15,6 +15,8 @@ export interface ServerRules {
   readonly reads: readonly string[];
   /** Tools that may change something: a person looks at each call. */
   readonly others: readonly string[];
+  /** Whether the catalog declares hosts that it may reach. */
+  readonly hasEgress: boolean;
   /** Who answers for the rules. */
   readonly author: string;
   readonly authoredAt: Date;
@@ -28,7 +30,7 @@ export interface ExtendedBundle {
   readonly notes: readonly string[];
 }
 
-function rulesText({ server, reads, others }: ServerRules, slug: string): string {
+function rulesText({ server, reads, others, hasEgress }: ServerRules, slug: string): string {
   const head = `// Tools of ${server}: those that only read are permitted, the others wait for a person of enclave.approvers.\n`;
   const call = '(principal, action == cMCP::Action::"call_tool", resource)';
   const reading =
@@ -41,7 +43,11 @@ function rulesText({ server, reads, others }: ServerRules, slug: string): string
       : `\n@id("${slug}-effects")\npermit ${call}\n${among(others)};\n\n@id("${slug}-effects-need-a-person")\n` +
         '@reason("not reviewed as a tool that only reads")\n@aarm_decision("require_approval")\n' +
         `@approval_reason("the tool may change something")\nforbid ${call}\n${among(others)};\n`;
-  return head + reading + effects;
+  const reaching = hasEgress
+    ? `\n@id("${slug}-reaches-out")\n@reason("the catalog declares the hosts; narrow this by labels")\n` +
+      `permit (principal, action == cMCP::Action::"server_egress", resource)\n${among([...reads, ...others])};\n`
+    : "";
+  return head + reading + effects + reaching;
 }
 
 /** The next version: its last number plus one. Another kind of version stays. */

@@ -1,6 +1,7 @@
 import { basename, resolve } from "node:path";
 import { CmcpError } from "@cmcp/boundary";
-import { secretVariableProblem } from "@cmcp/catalog";
+import { egressProblem, secretVariableProblem } from "@cmcp/catalog";
+import type { EgressTarget } from "../catalog/stdio-server.ts";
 import { required } from "../arguments.ts";
 import { readSource, type ServerSource } from "./source.ts";
 
@@ -12,6 +13,7 @@ export const OPTIONS = {
   arg: { type: "string", multiple: true, default: [] as string[] },
   env: { type: "string", multiple: true, default: [] as string[] },
   secret: { type: "string", multiple: true, default: [] as string[] },
+  egress: { type: "string", multiple: true, default: [] as string[] },
   bin: { type: "string" },
   script: { type: "string" },
   python: { type: "string" },
@@ -39,6 +41,7 @@ export interface AddValues {
   readonly arg: readonly string[];
   readonly env: readonly string[];
   readonly secret: readonly string[];
+  readonly egress: readonly string[];
   readonly bin?: string | undefined;
   readonly script?: string | undefined;
   readonly python?: string | undefined;
@@ -68,6 +71,8 @@ export interface AddOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Names of provisioned credentials, by the variables that have their values. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Hosts that it may reach. */
+  readonly egress: readonly EgressTarget[];
   readonly aliases: ReadonlyMap<string, string>;
   readonly credential: string | undefined;
   readonly values: AddValues;
@@ -77,16 +82,17 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Which options mean something for which sources. */
 const FOR: Readonly<Record<ServerSource["kind"], readonly (keyof AddValues)[]>> = {
-  npm: ["arg", "env", "secret", "bin"],
-  pypi: ["arg", "env", "secret", "bin", "python", "program"],
-  path: ["arg", "env", "secret", "script"],
-  bundle: ["arg", "env", "secret"],
-  "bundle-url": ["arg", "env", "secret"],
+  npm: ["arg", "env", "secret", "egress", "bin"],
+  pypi: ["arg", "env", "secret", "egress", "bin", "python", "program"],
+  path: ["arg", "env", "secret", "egress", "script"],
+  bundle: ["arg", "env", "secret", "egress"],
+  "bundle-url": ["arg", "env", "secret", "egress"],
   registry: [
     "registry",
     "arg",
     "env",
     "secret",
+    "egress",
     "bin",
     "python",
     "program",
@@ -153,6 +159,18 @@ function secretsOf(variables: readonly string[]): Readonly<Record<string, string
   return Object.fromEntries(variables.map((name) => [name, name.toLowerCase()]));
 }
 
+/** A host and its port; an IPv6 address is in brackets. @throws CmcpError `USAGE` */
+function egressTarget(typed: string): EgressTarget {
+  const [, address, name, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(typed) ?? [];
+  const host = address ?? name;
+  if (host === undefined)
+    throw new CmcpError("USAGE", `--egress is HOST:PORT, such as api.example.com:443: ${JSON.stringify(typed)}`);
+  const target = { host, port: Number(port) };
+  const problem = egressProblem(target);
+  if (problem !== null) throw new CmcpError("USAGE", `--egress ${JSON.stringify(typed)}: ${problem}`);
+  return target;
+}
+
 /** Reads the command line. @throws CmcpError `USAGE` */
 export function readOptions(sourceText: string, values: AddValues): AddOptions {
   const config = required(values.config, "--config");
@@ -172,6 +190,7 @@ export function readOptions(sourceText: string, values: AddValues): AddOptions {
     serverName,
     environment,
     secrets: secretsOf(values.secret),
+    egress: values.egress.map(egressTarget),
     aliases: pairs("alias", values.alias),
     credential: values.credential,
     values,

@@ -52,7 +52,7 @@ function valuesHere(secrets: Readonly<Record<string, string>>): Readonly<Record<
  * @throws CmcpError as `readLiveServer`, `makeTree` and `readStdioServer`
  */
 export async function readServer(
-  { source: asked, name, environment, secrets, values }: AddOptions,
+  { source: asked, name, environment, secrets, egress, values }: AddOptions,
   deployment: string,
 ): Promise<ReadServer> {
   const source = await resolved(asked, values.registry ?? PUBLIC_REGISTRY);
@@ -66,7 +66,7 @@ export async function readServer(
   const made = await makeTree(source, { deployment, name }, { bin, script, python, programs, args: values.arg });
   try {
     const { tree, command, args } = made.start;
-    const started = { name, tree, command, args: [...args, ...values.arg], environment, secrets };
+    const started = { name, tree, command, args: [...args, ...values.arg], environment, secrets, egress };
     const listed = await readStdioServer(started, valuesHere(secrets));
     return { listed, tree: made, confinement: listed.confinement, remove: async () => await made.remove() };
   } catch (thrown) {

@@ -112,9 +112,13 @@ export function reportAdded(added: AddedServer, json: boolean, terminal: Termina
         `  ${variable} has the credential ${name}: add its line to enclave.credentials_file, or provision it\n`,
     )
     .join("");
+  const reaches =
+    options.egress.length === 0
+      ? ""
+      : `  its tools may reach ${options.values.egress.join(", ")} from any session: narrow that rule by labels\n`;
   const said = [...(tree?.notes ?? []), ...notes].map((note) => `  ${visibleText(note)}\n`).join("");
   terminal.out.write(
-    `added ${options.name}\n${pinned}${files}${toolLines(tools, reads, terminal)}${ran}${sent}${started}${said}` +
+    `added ${options.name}\n${pinned}${files}${toolLines(tools, reads, terminal)}${ran}${sent}${started}${reaches}${said}` +
       "\nreview the catalog and the rules, then restart the gateway: both are measured\n",
   );
 }

@@ -47,6 +47,8 @@ SOURCE is one of
   --env NAME=VALUE     an environment variable of it, written into the configuration, which is measured: no secret
   --secret NAME        an environment variable of it that has a secret. The catalog names the credential that is
                        provisioned, NAME in lower case. If NAME is set here, the tools are read with its value
+  --egress HOST:PORT   a host that it may reach during calls; may be given again. The rules permit it to all its tools,
+                       whatever a session has seen: narrow them by labels
   --bin NAME           of a package with several programs this one
   --script FILE        what is run of a folder, below it
   --python PROGRAM     the Python that is packed; python3 by default
@@ -127,7 +129,7 @@ function readingTools({ names, renamed, saidToRead }: ApprovedTools, { values }:
 /** Writes catalog, rules and configuration, all or none, once they are held to what a start would hold them to. */
 async function write(
   { config, paths }: ConfigInputs,
-  { name, values, environment }: AddOptions,
+  { name, values, environment, egress }: AddOptions,
   {
     before,
     tools,
@@ -143,6 +145,7 @@ async function write(
       server: name,
       reads: tools.names.filter((one) => reads.has(one)),
       others: tools.names.filter((one) => !reads.has(one)),
+      hasEgress: egress.length > 0,
       author: values["approved-by"] ?? "",
       authoredAt: new Date(),
     },

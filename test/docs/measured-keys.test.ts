@@ -137,6 +137,8 @@ const PROCESS: Tree = {
     stdio: { max_processes: 64, max_processes_per_principal: 8, idle_seconds: 60, servers: { notes: server } },
     workflows: ["default"],
     workflow_tools: { default: ["pay"] },
+    tool_search: true,
+    listed_tools: ["pay"],
     finding_labels: {
       secrets: "confidential",
       personal_data: "pii",
@@ -250,6 +252,8 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "enclave.workflows": ["default", "more"],
   "enclave.principals[].role": "auditor",
   "enclave.workflow_tools": { default: [] },
+  "enclave.tool_search": false,
+  "enclave.listed_tools": [],
   "enclave.finding_labels": {},
   "enclave.principals": [{ id: "default" }],
   "enclave.principals[].id": "another",

@@ -15,7 +15,7 @@ export interface Approved {
   /** An entry records no agreement, so what needs one is not covered. */
   readonly baaCovered: boolean;
   readonly sensitivityLevel: string;
-  /** Always `external`: an entry does not say where data goes, and outside is the careful reading. */
+  /** `external` for every entry, as it does not say where data goes. `gateway` for what stays here. */
   readonly destinationClass: string;
   /** `async`: a streamed result is inspected as it passes; otherwise, or when absent, whole before it is delivered. */
   readonly inspectionMode?: "buffered" | "async";

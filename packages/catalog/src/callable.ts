@@ -7,7 +7,8 @@ import type { CatalogTool } from "./tool.ts";
  * called is not listed to agents.
  */
 export function isCallable({ server }: Pick<Approved, "server">): boolean {
-  return server.transport === "stdio" || server.url.protocol === "http:" || server.trust !== null;
+  if (server.transport === "stdio" || server.transport === "gateway") return true;
+  return server.url.protocol === "http:" || server.trust !== null;
 }
 
 /** @throws CmcpError `NOT_SUPPORTED` when the tool's server has a transport this version cannot call. */

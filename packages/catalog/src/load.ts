@@ -7,6 +7,7 @@ import { ServerRegister, readNamedServers } from "./named-server.ts";
 import type { CatalogOptions } from "./options.ts";
 import { readPrompts, type CatalogPrompt } from "./prompt/prompt.ts";
 import { checkResources, readResource, type CatalogResource } from "./resource/resource.ts";
+import { withSearchTool } from "./search/search-tool.ts";
 import { describeFinding, scanApproved } from "./scan/index.ts";
 import { serverWarnings, type CatalogServer } from "./server.ts";
 import { readTool, type CatalogTool } from "./tool.ts";
@@ -15,6 +16,7 @@ import { readTool, type CatalogTool } from "./tool.ts";
 export interface Catalog {
   /** `sha256:` and hex, see {@link catalogHash}. */
   readonly hash: string;
+  /** With the gateway's search before them where that is on. */
   readonly tools: ReadonlyMap<string, CatalogTool>;
   /** Resources and templates, by URI or template as written; see {@link findResource}. */
   readonly resources: ReadonlyMap<string, CatalogResource>;
@@ -123,8 +125,9 @@ function scanWarnings(
 export function loadCatalog(raw: JsonValue, options: CatalogOptions): Catalog {
   const document = readDocument(raw);
   const servers = new ServerRegister(readNamedServers(document.servers ?? [], options.developmentMode));
+  const tools = readTools(document.entries, servers, options);
   const offered = {
-    tools: readTools(document.entries, servers, options),
+    tools: options.toolSearch === true ? withSearchTool(tools) : tools,
     resources: readResources(document.resources ?? [], servers, options),
     prompts: readPrompts(document.prompts ?? [], servers, options),
   };

@@ -37,7 +37,7 @@ function collision(what: string, left: CatalogServer, right: CatalogServer): Cmc
 
 /** Where a server is; a URL however it is written. */
 function addressOf(server: CatalogServer): string {
-  return server.transport === "stdio" ? server.identity : server.url.href;
+  return "url" in server ? server.url.href : server.identity;
 }
 
 /**

@@ -54,14 +54,21 @@ export interface StdioServer extends NamedInCatalog {
   readonly evidenceClass: "spawn-measured" | "spawn-unmeasured";
 }
 
-/** A tool server the catalog names. */
-export type CatalogServer = RemoteServer | StdioServer;
+/** The gateway itself, for a tool of its own. It is none of a catalog's servers, and nothing is sent to it. */
+export interface GatewayServer extends NamedInCatalog {
+  readonly transport: "gateway";
+  readonly evidenceClass: "hash-only";
+}
+
+/** Who answers the calls of a tool: a server that the catalog names, or the gateway. */
+export type CatalogServer = RemoteServer | StdioServer | GatewayServer;
 
 /** Whether two entries describe one server alike: same transport, integrity and key, same files and command line. */
 export function sameServer(left: CatalogServer, right: CatalogServer): boolean {
   if (left.integrity !== right.integrity) return false;
   if (left.transport === "stdio")
     return right.transport === "stdio" && canonicalText(left.spawn) === canonicalText(right.spawn);
+  if (left.transport === "gateway" || right.transport === "gateway") return left.transport === right.transport;
   if (right.transport === "stdio") return false;
   return left.transport === right.transport && sameTrust(left.trust, right.trust);
 }
@@ -134,6 +141,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** What an operator should know about a server that loads. */
 export function serverWarnings(server: CatalogServer): readonly string[] {
+  if (server.transport === "gateway") return [];
   if (server.transport === "stdio")
     return server.evidenceClass === "spawn-measured"
       ? []

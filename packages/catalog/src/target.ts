@@ -1,6 +1,7 @@
 import type { Approved } from "./approved.ts";
 import type { CatalogPrompt } from "./prompt/prompt.ts";
 import type { RequestedResource } from "./resource/find.ts";
+import type { CatalogServer } from "./server.ts";
 import type { CatalogTool } from "./tool.ts";
 
 /** What of the catalog a request is about. */
@@ -19,6 +20,11 @@ export function approvedOf(target: Target): Approved {
     case "prompt":
       return target.prompt;
   }
+}
+
+/** A server as records name it; `null` for the gateway, whose own tool is in no catalog. */
+export function recordedIdentity({ transport, identity }: CatalogServer): string | null {
+  return transport === "gateway" ? null : identity;
 }
 
 /** The name a target has in records: a tool's or prompt's, a resource's URI or template as the catalog has it. */

@@ -18,7 +18,7 @@ function serversOf(rest: JsonObject): readonly RemoteServer[] {
     loadCatalog(document({ servers: [{ ...bare, ...rest }], resources: [resource("x://rows")] }), PRODUCTION),
   ];
   return catalogs.map(({ servers: [only], tools, resources }) => {
-    assert.ok(only !== undefined && only.transport !== "stdio");
+    assert.ok(only !== undefined && "trust" in only);
     for (const approved of [...tools.values(), ...resources.values()]) assert.ok(isCallable(approved));
     return only;
   });

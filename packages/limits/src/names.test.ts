@@ -19,6 +19,7 @@ void describe("names in limits", () => {
   void it("are those of the catalog, of whatever kind", () => {
     check(sinks({ mail: "public", ask: "pii", "file:///a": "public" }));
     check({ enclave: { rate_limits: [{ tool: "mail" }, {}], budgets: [{ tool: "ask" }] } });
+    check({ enclave: { tool_search: true, listed_tools: ["mail"] } });
     check({ enclave: { workflow_tools: { mailing: ["mail"], idle: [] } } });
   });
 
@@ -28,6 +29,8 @@ void describe("names in limits", () => {
     refused(sinks({ mial: "public" }), /sink_policy\.tool_max_sensitivity: .*"mial"/);
     refused({ enclave: { rate_limits: [{ tool: "mial" }] } }, /enclave\.rate_limits: .*"mial"/);
     refused({ enclave: { budgets: [{ tool: "mial" }] } }, /enclave\.budgets: .*"mial"/);
+    refused({ enclave: { tool_search: true, listed_tools: ["mail", "ask"] } }, /enclave\.listed_tools: .*"ask"/);
+    refused({ enclave: { listed_tools: ["mail"] } }, /enclave\.listed_tools needs enclave\.tool_search/);
     for (const tool of ["mial", "ask"])
       refused({ enclave: { workflow_tools: { w: ["mail", tool] } } }, /workflow_tools: w has "(?:mial|ask)"/);
     refused(sinks({ mail: "secret" }), /"secret" is not a sensitivity label/);

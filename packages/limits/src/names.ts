@@ -12,6 +12,8 @@ export interface NamingSettings {
     readonly rate_limits?: readonly { readonly tool?: string | null | undefined }[] | undefined;
     readonly budgets?: readonly { readonly tool?: string | null | undefined }[] | undefined;
     readonly workflow_tools?: Readonly<Record<string, readonly string[]>> | null | undefined;
+    readonly tool_search?: boolean | undefined;
+    readonly listed_tools?: readonly string[] | null | undefined;
     readonly server_roots?: Readonly<Record<string, unknown>> | undefined;
     readonly spiffe_bundles?: Readonly<Record<string, unknown>> | undefined;
   };
@@ -58,11 +60,27 @@ export function requireKnownNames(
         `enclave.workflow_tools: ${workflow} has ${JSON.stringify(unknown)}, and no tool of the catalog is called that`,
       );
   }
+  requireListedTools(enclave, tools);
   requireKnownRoots(servers, enclave);
   const labels = sinks === undefined ? [] : [...ceilings.map(([, label]) => label), sinks.response_max_sensitivity];
   const unknown = labels.find((label) => !isLabel(label));
   if (unknown !== undefined)
     throw new CmcpError("CONFIG_INVALID", `sink_policy: ${JSON.stringify(unknown)} is not a sensitivity label`);
+}
+
+/** @throws CmcpError `CONFIG_INVALID` for a tool that there is not, or where nothing finds what is not listed */
+function requireListedTools(
+  { tool_search: search = false, listed_tools: listed }: NamingSettings["enclave"],
+  tools: KnownNames["tools"],
+): void {
+  if (listed == null) return;
+  if (!search)
+    throw new CmcpError(
+      "CONFIG_INVALID",
+      "enclave.listed_tools needs enclave.tool_search, which finds the other tools",
+    );
+  const unknown = listed.find((tool) => !tools.has(tool));
+  if (unknown !== undefined) throw unknownName("enclave.listed_tools", unknown);
 }
 
 /** @throws CmcpError `CONFIG_INVALID`, naming the server and the name */

@@ -8,6 +8,7 @@ import { TARGET_FACTS } from "./target-facts.ts";
 
 /** How a server is known: `process` for one that is started beside the enclave, `none` where nothing proves who answers. */
 function trustOf(server: CatalogServer): string {
+  if (server.transport === "gateway") return "gateway";
   return server.transport === "stdio" ? "process" : (server.trust?.kind ?? "none");
 }
 
@@ -60,7 +61,10 @@ const APPROVED: readonly (readonly [string, Fact])[] = [
   ["compliance_domain", text("the domain of its data", (facts) => resourceOf(facts).complianceDomain)],
   ["baa_covered", truth("whether no agreement is missing", (facts) => resourceOf(facts).baaCovered)],
   ["requires_baa", truth("whether its data needs an agreement", (facts) => resourceOf(facts).requiresBaa)],
-  ["destination_class", text("always `external`", (facts) => resourceOf(facts).destinationClass)],
+  [
+    "destination_class",
+    text("`external`, and `gateway` for the gateway's own tool", (facts) => resourceOf(facts).destinationClass),
+  ],
   ["sensitivity_level", text("the label that its entry gives it", (facts) => resourceOf(facts).sensitivityLevel)],
   [
     "compartments",
@@ -72,8 +76,9 @@ const APPROVED: readonly (readonly [string, Fact])[] = [
   ],
   [
     "server_trust",
-    text("how the server is known: `pinned`, `webpki`, `private-ca`, `spiffe`, `process` (stdio) or `none`", (facts) =>
-      trustOf(resourceOf(facts).server),
+    text(
+      "how the server is known: `pinned`, `webpki`, `private-ca`, `spiffe`, `process` (stdio), `gateway` (its own tool) or `none`",
+      (facts) => trustOf(resourceOf(facts).server),
     ),
   ],
   [

@@ -69,6 +69,7 @@ function checkIdentity({ identity: { artifact, endpoint } }: ReadRecord, server:
       refuse("the artifact's digest is not the server's binary_digest");
     return;
   }
+  if (server.transport === "gateway") return refuse("the gateway has no record");
   if (endpoint === undefined) return refuse("the record names no endpoint");
   if (URL.parse(endpoint.url)?.href !== server.url.href) return refuse("the record is about another url");
   if (server.trust?.kind !== "pinned") return refuse("a record about an endpoint is for a server that is pinned");

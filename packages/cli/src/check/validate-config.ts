@@ -57,6 +57,7 @@ Example:    CMCP_DEV_MODE=1 cmcp validate-config --config examples/quickstart/cm
     const catalog = loadCatalog(await readCatalogFile(inputs.paths.catalog), {
       developmentMode: inputs.environment.development,
       vocabulary,
+      toolSearch: inputs.config.enclave.tool_search ?? false,
     });
     requireCatalogHash(catalog.hash, catalogHash);
     requireKnownNames(inputs.config, catalog, (label) => vocabulary.has(label));

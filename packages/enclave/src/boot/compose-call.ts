@@ -16,6 +16,8 @@ import type { ApprovalNotices } from "../servers/approval-notices.ts";
 import { subscriber } from "../call/subscribe.ts";
 import type { Tasks } from "../call/tasks.ts";
 import { Deferrals } from "../call/wait-deferred.ts";
+import { Cursors } from "../http/cursor.ts";
+import { Lists, searchResult } from "../http/lists.ts";
 import type { SigningKey } from "../instance/signing-key.ts";
 import { reportAdvisory } from "../instance/stderr-events.ts";
 import type { AccessParts } from "./compose-access.ts";
@@ -61,9 +63,10 @@ export function composeCall(
   launch: AcceptedLaunch,
   contents: LaunchContents,
   from: CallInputs,
-): { readonly decider: Decider; readonly calls: CallRunner } {
+): { readonly lists: Lists; readonly calls: CallRunner } {
   const decider = deciderOf(launch, contents, from);
-  const line = new CallPipeline(linePorts(launch, contents, from, decider));
+  const lists = listsOf(launch, from, decider);
+  const line = new CallPipeline(linePorts(launch, contents, from, { decider, lists }));
   const { access, servers, record } = from;
   const calls = new CallRunner({
     line,
@@ -73,7 +76,20 @@ export function composeCall(
     subscriptions: servers.subscriptions,
     sessions: record.sessions,
   });
-  return { decider, calls };
+  return { lists, calls };
+}
+
+function listsOf({ config }: AcceptedLaunch, { instance, access, servers }: CallInputs, decider: Decider): Lists {
+  const { listed_tools: listed } = config.enclave;
+  return new Lists({
+    decider,
+    rules: () => instance.rules.current,
+    workflows: (caller) => access.principals.listedWorkflows(caller),
+    cursors: new Cursors(),
+    monitorOf: (catalog) => servers.drift.of(catalog),
+    turns: access.turns,
+    listed: listed === undefined ? null : new Set(listed),
+  });
 }
 
 function deciderOf(launch: AcceptedLaunch, contents: LaunchContents, from: ComposedParts): Decider {
@@ -154,7 +170,7 @@ function linePorts(
   launch: AcceptedLaunch,
   contents: LaunchContents,
   from: CallInputs,
-  decider: Decider,
+  { decider, lists }: { readonly decider: Decider; readonly lists: Lists },
 ): PipelinePorts {
   const [{ config }, { vocabulary }] = [launch, contents];
   const { instance, servers, record, tasks, states, content } = from;
@@ -186,7 +202,11 @@ function linePorts(
       recordIntent: async (recorded, intent) => await recorder.intent(recorded, intent),
       hasWitnesses: record.witnesses !== null,
     },
-    send: { upstreams, subscribe: subscriber({ subscriptions, upstreams }) },
+    send: {
+      upstreams,
+      subscribe: subscriber({ subscriptions, upstreams }),
+      search: async (call, signal) => searchResult(await lists.search(call, signal)),
+    },
     delivery: { decider, content, labels },
     egress: {
       decider,

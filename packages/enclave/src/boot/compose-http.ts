@@ -3,8 +3,6 @@ import type { HttpResponse } from "@cmcp/mcp";
 import type { SigningPair } from "@cmcp/oauth";
 import { approvals, type ApprovalEndpointPorts } from "../http/approvals.ts";
 import { disclosures, type DisclosureEndpointPorts } from "../http/disclosures.ts";
-import { Cursors } from "../http/cursor.ts";
-import { Lists } from "../http/lists.ts";
 import { createMcp } from "../http/mcp.ts";
 import { createHandler, type Handler, type HandlerPorts } from "../http/router.ts";
 import { routes, type RoutePorts } from "../http/routes.ts";
@@ -166,14 +164,7 @@ function mcpOf(served: HttpInputs): HandlerPorts["mcp"] {
     rules,
     sessions: record.sessions,
     closing: record.closing,
-    lists: new Lists({
-      decider: call.decider,
-      rules,
-      workflows: (caller) => access.principals.listedWorkflows(caller),
-      cursors: new Cursors(),
-      monitorOf: (catalog) => drift.of(catalog),
-      turns: access.turns,
-    }),
+    lists: call.lists,
     taskSupport: () => ({ catalog: rules().catalog, drift: drift.of(rules().catalog) }),
     tasks,
     calls: call.calls,

@@ -132,7 +132,8 @@ export function loadHeldCatalog(
   { vocabulary, detectors }: Pick<LaunchContents, "vocabulary" | "detectors">,
   raw: JsonValue,
 ): Catalog {
-  const catalog = loadCatalog(raw, { developmentMode: document.development, vocabulary, detectors });
+  const toolSearch = config.enclave.tool_search ?? false;
+  const catalog = loadCatalog(raw, { developmentMode: document.development, vocabulary, detectors, toolSearch });
   requireKnownNames(config, catalog, (label) => vocabulary.has(label));
   requireProvenance(catalog.servers, config.attestation.required_provenance_kind);
   for (const tool of catalog.tools.values()) prepareSchemas(tool);

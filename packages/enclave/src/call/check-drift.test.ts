@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CmcpError } from "@cmcp/boundary";
-import type { Drift, Target } from "@cmcp/catalog";
+import { SEARCH_TOOL_NAME, withSearchTool, type Drift, type Target } from "@cmcp/catalog";
 import type { AgentRequest, TaskSupport } from "@cmcp/mcp";
 import { callCatalog, targetOf } from "../testing/call-catalog.ts";
 import { makeCall, permitFor, requestFor } from "../testing/calls.ts";
 import { checkDrift, type DriftPorts } from "./check-drift.ts";
 import type { Ending } from "./ending.ts";
 
-const catalog = callCatalog();
+const known = callCatalog();
+const catalog = { ...known, tools: withSearchTool(known.tools) };
 
 interface Found {
   readonly drift?: Drift | CmcpError | null;
@@ -48,6 +49,17 @@ function codeOf(ending: Ending | null): unknown {
 test("a call without drift continues, and nothing is recorded", async () => {
   const { ending, recorded } = await checked({});
   assert.deepEqual([ending, recorded], [null, []]);
+});
+
+test("the gateway's own tool is compared with no list, and is no task", async () => {
+  const drift = new CmcpError("INTERNAL", "nobody is asked");
+  const own = { name: SEARCH_TOOL_NAME, arguments: { query: "x" } };
+  assert.equal((await checked({ drift }, own)).ending, null);
+  assert.deepEqual(codeOf((await checked({ drift }, { ...own, task: { ttlMs: null } })).ending), [
+    "task-support",
+    "deny",
+    "TASK_NOT_SUPPORTED",
+  ]);
 });
 
 test("drift is recorded and ends the call", async () => {

@@ -1,4 +1,4 @@
-import type { Catalog, Drift, Target } from "@cmcp/catalog";
+import { approvedOf, type Catalog, type Drift, type Target } from "@cmcp/catalog";
 import type { DriftMonitor } from "../servers/drift.ts";
 import { sessionOf, type Call } from "./call.ts";
 import { fail, proceed, refuse, type Step } from "./ending.ts";
@@ -14,14 +14,15 @@ export interface DriftPorts {
 }
 
 /**
- * Compares the approved definition with the server's live one. Also checks that the tool can be called in this form:
+ * Compares the approved definition with the server's live one; the gateway's own tool has no other. Also checks that the tool can be called in this form:
  * as a task, or plainly.
  */
 export async function checkDrift(call: Call, permit: Permit, ports: DriftPorts): Promise<Step<null>> {
   const { target } = permit;
   const monitor = ports.monitorOf(call.catalog);
   try {
-    const drift = await monitor.driftOf(target, sessionOf(call));
+    const isOwn = approvedOf(target).server.transport === "gateway";
+    const drift = isOwn ? null : await monitor.driftOf(target, sessionOf(call));
     if (drift !== null) {
       await ports.recordDrift(call, target, drift);
       const isOther = drift === "other-provenance";

@@ -1,5 +1,5 @@
 import { CmcpError } from "@cmcp/boundary";
-import { approvedOf, nameOf } from "@cmcp/catalog";
+import { approvedOf, nameOf, recordedIdentity } from "@cmcp/catalog";
 import { callKeyDetail, sessionLabelDetail } from "@cmcp/audit";
 import { joinLabels, type Vocabulary } from "@cmcp/session";
 import type { CallIntent } from "../record/recorder.ts";
@@ -35,7 +35,7 @@ export async function journalIntent(call: Call, permit: Permit, ports: IntentPor
     await ports.recordIntent(recorded, {
       call_id: call.id,
       tool_name: nameOf(target),
-      server_identity: approvedOf(target).server.identity,
+      server_identity: recordedIdentity(approvedOf(target).server),
       workflow_id: workflowOf(policyRequest),
       request_hash: call.requestHash,
       policy_hash: call.policy.bundle.hash,

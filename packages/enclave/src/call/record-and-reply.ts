@@ -10,7 +10,7 @@ import {
   type EntryFields,
   type Receipt,
 } from "@cmcp/audit";
-import { approvedOf, nameOf, type CatalogServer } from "@cmcp/catalog";
+import { approvedOf, nameOf, recordedIdentity, type CatalogServer } from "@cmcp/catalog";
 import { CLAIM_META_KEY, claimHash, type Claim } from "@cmcp/claim";
 import { committedMessage, withGatewayMembers, type Peer, type RpcBody } from "@cmcp/mcp";
 import { joinLabels, LOWEST, recordCall, type Vocabulary } from "@cmcp/session";
@@ -146,7 +146,7 @@ function entryOf(call: Call, ending: Ending, ports: RecordPorts): EntryFields {
     entry_type: "tool_call",
     call_id: call.id,
     tool_name: target === null ? UNKNOWN_NAME : nameOf(target),
-    server_identity: approved?.server.identity ?? null,
+    server_identity: approved === null ? null : recordedIdentity(approved.server),
     policy_decision: decision,
     policy_rule_matched: ending.rule,
     latency_us: Math.round((performance.now() - call.startedAt) * 1000),

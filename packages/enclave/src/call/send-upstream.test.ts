@@ -35,7 +35,12 @@ async function sending(
   const request = requestFor(rest);
   const permit = permitFor(targetOf(catalog, request));
   const unasked = (): Promise<void> => assert.fail("nothing is subscribed to");
-  return await sendUpstream(makeCall(request), permit, { input, peer }, { upstreams, subscribe: subscribe ?? unasked });
+  return await sendUpstream(
+    makeCall(request),
+    permit,
+    { input, peer },
+    { upstreams, subscribe: subscribe ?? unasked, search: async () => ({}) },
+  );
 }
 
 test("a call goes out as decided, with its schema for the headers that repeat arguments", async () => {

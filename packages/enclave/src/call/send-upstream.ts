@@ -12,13 +12,15 @@ import type { Input } from "./resume-input.ts";
 /** What sending a request needs. */
 export interface SendPorts {
   readonly upstreams: Pick<Upstreams, "request">;
+  /** Answers a call of the gateway's search. */
+  readonly search: (call: Call, signal: AbortSignal) => Promise<JsonObject>;
   /** Subscribes the call's session to a resource. */
   readonly subscribe: (call: Call, permit: Permit, request: UpstreamRequest, peer: InspectedPeer) => Promise<void>;
 }
 
 const ACKNOWLEDGED: UpstreamAnswer = { kind: "complete", result: {} };
 
-/** Sends the request, and answers the server's requests for input. */
+/** Sends the request, and answers the server's requests for input. The gateway's own tool is answered here. */
 export async function sendUpstream(
   call: Call,
   permit: Permit,
@@ -31,6 +33,8 @@ export async function sendUpstream(
       throw new CmcpError("REQUEST_CANCELLED", "the caller went away before the request was sent", {
         detail: { sent: 0 },
       });
+    if (server.transport === "gateway")
+      return proceed({ kind: "complete", result: await ports.search(call, peer.signal) });
     if (call.request.method === "resources/subscribe") {
       await received(call, async () => {
         await ports.subscribe(call, permit, upstreamRequest(call, permit, null), peer);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import type { JsonObject } from "@cmcp/boundary";
 import type { Catalog, CatalogTool, Target } from "@cmcp/catalog";
 import type { CompiledPolicy, GovernedFacts } from "@cmcp/policy";
 import { Turns } from "@cmcp/wire";
@@ -34,6 +35,7 @@ function listsOver(
   policy: () => CompiledPolicy,
   workflows: readonly string[] = ["default"],
   workflowTools?: Readonly<Record<string, readonly string[]>>,
+  listed?: readonly string[],
 ) {
   const decider = deciderOf("enforcing", {}, { workflowTools });
   const decided: string[] = [];
@@ -51,6 +53,7 @@ function listsOver(
     cursors: new Cursors(),
     monitorOf: () => ({ requireRecheck: (kind) => void rechecked.push(kind) }),
     turns: new Turns(),
+    listed: listed === undefined ? null : new Set(listed),
   });
   const session = sessionOf();
   const page = async (cursor: string | null, recorded = session, endpoint?: string) => {
@@ -71,7 +74,13 @@ function listsOver(
       cursor = nextCursor;
     }
   };
-  return { page, all, decided, rechecked };
+  const search = async (args: JsonObject, recorded = session, signal = new AbortController().signal) => {
+    const caller = callerOf(recorded.session.principalId);
+    const policyRequest = { ...REQUEST, arguments: args };
+    const found = await lists.search({ recorded, caller, policy: policy(), catalog, policyRequest }, signal);
+    return found.map(({ name }) => name);
+  };
+  return { page, all, search, decided, rechecked };
 }
 
 test("a page of ten thousand tools decides its own members, and a page that was read before decides nothing", async () => {
@@ -125,6 +134,42 @@ test("a page ends after a bounded number of decisions, and of argument checks, h
   const slow = listsOver(catalogOf(200), () => byArguments);
   assert.equal((await slow.page(null)).items.length, 64);
   assert.deepEqual([(await slow.all()).names.length, slow.decided.length], [200, 200]);
+});
+
+test("a search decides the best matches until it has enough, and each tool once for searches and lists", async () => {
+  const { search, page, decided, rechecked } = listsOver(catalogOf(10_000), () => policyStub());
+  assert.deepEqual(await search({ query: "t7" }), ["t7"]);
+  assert.deepEqual([decided, rechecked], [["default t7"], ["tool"]]);
+  assert.deepEqual(await search({ query: "t9 t3", limit: 1 }), ["t3"], "those alike in catalog order");
+  assert.deepEqual(await search({ query: "t9 t3 t7", limit: 20 }), ["t3", "t7", "t9"]);
+  assert.equal(decided.length, 3);
+  await page(null);
+  assert.equal(decided.length, PAGE);
+  const { description } = catalogOf(1).tools.get("t0") ?? {};
+  assert.equal((await search({ query: description ?? "" })).length, 8);
+});
+
+test("a search does not end before the tools that policy shows, however many it hides", async () => {
+  const last = policyStub((facts) => (nameIn(facts) === "t2999" ? {} : { decision: "deny" }), {
+    couldAllow: (_, looking) => {
+      looking?.();
+      return false;
+    },
+  });
+  const { search, decided } = listsOver(catalogOf(3_000), () => last);
+  const { description = "" } = catalogOf(1).tools.get("t0") ?? {};
+  assert.deepEqual([await search({ query: description }), decided.length], [["t2999"], 3_000]);
+  const gone = AbortSignal.abort();
+  await assert.rejects(search({ query: description }, sessionOf("bob"), gone), { code: "REQUEST_CANCELLED" });
+});
+
+test("lists show the tools that are to be listed, and a search finds every other", async () => {
+  const { page, search } = listsOver(catalogOf(10), () => policyStub(), ["default"], undefined, ["t3"]);
+  assert.deepEqual(
+    (await page(null)).items.map(({ name }) => name),
+    ["t3"],
+  );
+  assert.deepEqual(await search({ query: "t4" }), ["t4"]);
 });
 
 test("other work runs between the pieces of a page", async () => {

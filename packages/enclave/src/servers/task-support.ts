@@ -18,7 +18,8 @@ export async function listTaskSupport(
   listed: readonly JsonObject[],
 ): Promise<ReadonlyMap<string, TaskSupport>> {
   const tools = listed.flatMap(({ name }) => (typeof name === "string" ? catalog.tools.get(name) : null) ?? []);
-  const servers = new Map(tools.map(({ server }) => [server.identity, server]));
+  const others = tools.filter(({ server }) => server.transport !== "gateway");
+  const servers = new Map(others.map(({ server }) => [server.identity, server]));
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, FIRST_LIST_MS);
   await Promise.race([late.promise, Promise.all([...servers.values()].map((server) => drift.listOnce(server)))]);

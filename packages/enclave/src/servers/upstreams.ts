@@ -224,9 +224,8 @@ export class Upstreams {
 
   /** What entries say of a server, and of the grant that requests to it have; nothing where there is neither. */
   detailOf(server: CatalogServer, session: SessionRef): Readonly<Record<string, string>> {
-    return server.transport === "stdio"
-      ? this.#options.stdio.detailOf(server)
-      : this.#authorizations.detailOf(server, session);
+    if (server.transport === "stdio") return this.#options.stdio.detailOf(server);
+    return server.transport === "gateway" ? {} : this.#authorizations.detailOf(server, session);
   }
 
   /**
@@ -239,7 +238,7 @@ export class Upstreams {
     const clients = this.#all().filter(isClosing);
     for (const definition of closing) this.#clients.delete(definition);
     for (const [key, opened] of this.#callerClients.entries()) if (isClosing(opened)) this.#callerClients.delete(key);
-    for (const server of servers) if (server.transport !== "stdio") this.#authorizations.forget(server);
+    for (const server of servers) if ("url" in server) this.#authorizations.forget(server);
     for (const { ending } of clients) ending.abort();
     // The client of a stdio server shares its processes with every other.
     const remote = clients.filter(({ server }) => server.transport !== "stdio");
@@ -316,6 +315,7 @@ export class Upstreams {
 
   #open(server: CatalogServer, session: SessionRef | null): Upstream {
     const clientInfo = { name: "cmcp-gateway", version: GATEWAY_VERSION };
+    if (server.transport === "gateway") throw new CmcpError("INTERNAL", "the gateway is no server to connect to");
     if (server.transport === "stdio")
       return new StdioUpstream({
         processes: this.#options.stdio.processes,

@@ -96,7 +96,7 @@ export async function start(scene: Scene = {}) {
       hasWitnesses,
       namesCatalog: false,
     },
-    send: { upstreams, subscribe: async () => undefined },
+    send: { upstreams, subscribe: async () => undefined, search: async () => ({ content: [] }) },
     egress: {
       decider,
       rules: () => ({ policy, catalog }),

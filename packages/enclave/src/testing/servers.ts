@@ -36,7 +36,10 @@ export function remoteServer(
 }
 
 /** A server that nobody connects to. */
-export function namedServer(identity: string, transport: Transport = "streamable-http"): CatalogServer {
+export function namedServer(
+  identity: string,
+  transport: Exclude<Transport, "gateway"> = "streamable-http",
+): CatalogServer {
   if (transport !== "stdio") return { ...remoteServer(new URL("http://127.0.0.1:9/mcp"), transport), identity };
   const stdio: StdioServer = {
     ...NAMES,

@@ -39,8 +39,11 @@ export const MAX_PRINCIPALS = 1000;
 
 /** Workflows of one principal. */
 export const workflowsSchema = z.array(workflowId).min(1).max(256);
+const toolNames = z.array(z.string().min(1).max(256)).max(4096);
+/** Tools that lists show where there is a search. */
+export const listedToolsSchema = toolNames;
 export const workflowToolsSchema = z
-  .record(workflowId, z.array(z.string().min(1).max(256)).max(4096))
+  .record(workflowId, toolNames)
   .refine((workflows) => Object.keys(workflows).length <= 256, { error: "at most 256 workflows" });
 
 /** Whether no two principals share an id. */
@@ -193,6 +196,20 @@ export const enclaveSchema = z.strictObject({
       "Tools of each workflow, by its name: what rules find in `context.workflow_allowed_tools`, and what is listed and " +
         "called at the workflow's endpoint, `/mcp/NAME`. The catalog must have them. A workflow that " +
         "is not listed has none. Without this key every workflow has every tool of the catalog.",
+    ),
+  tool_search: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether agents have the gateway's own tool `cmcp_search_tools`, which finds tools among those that policy lets the " +
+        "caller see. Rules decide its calls like any other tool's. Where enclave.workflow_tools is set, a workflow that " +
+        "names it has it. No tool of the catalog may have its name.",
+    ),
+  listed_tools: listedToolsSchema
+    .nullish()
+    .describe(
+      "The only tools that lists show beside `cmcp_search_tools`. The others can be found and called. It needs " +
+        "enclave.tool_search, and the catalog must have them. Without this key every tool is listed.",
     ),
   principals: z
     .array(

@@ -12,6 +12,8 @@ function unlessUsual({
   catalog_keys,
   catalog_approvals,
   defer_seconds,
+  tool_search,
+  listed_tools,
 }: Pick<
   ConfigFile["enclave"],
   | "integrity"
@@ -21,9 +23,13 @@ function unlessUsual({
   | "catalog_keys"
   | "catalog_approvals"
   | "defer_seconds"
+  | "tool_search"
+  | "listed_tools"
 >): object {
   return {
     ...(defer_seconds === DEFAULT_DEFER_SECONDS ? {} : { defer_seconds }),
+    ...(tool_search ? { tool_search } : {}),
+    ...(listed_tools == null ? {} : { listed_tools }),
     ...(provisioning_keys.length === 0 ? {} : { provisioning_keys }),
     ...(catalog_keys.length === 0 ? {} : { catalog_keys }),
     ...(catalog_approvals == null ? {} : { catalog_approvals }),
@@ -100,6 +106,8 @@ export function measure(written: ConfigFile): Config {
     approval_url: _approvalUrl,
     approval_webhook: _approvalWebhook,
     defer_seconds: _deferSeconds,
+    tool_search: _toolSearch,
+    listed_tools: _listedTools,
     ...enclave
   } = written.enclave;
   const domains = written.sensitivity?.compliance_domains ?? {};
@@ -120,11 +128,9 @@ export function measure(written: ConfigFile): Config {
     enclave: {
       ...enclave,
       ...(workflow_tools == null ? {} : { workflow_tools }),
-      ...unlessEmpty({ finding_labels, server_roots, spiffe_bundles }),
+      ...unlessEmpty({ finding_labels, server_roots, spiffe_bundles, rate_limits, budgets }),
       ...unlessUsual(written.enclave),
       ...measuredApprovals(written.enclave),
-      ...(rate_limits.length === 0 ? {} : { rate_limits }),
-      ...(budgets.length === 0 ? {} : { budgets }),
       identity: identity ?? {},
       principals: principals.map(({ id, workflows: own, role }) => ({
         id,

@@ -14,6 +14,7 @@ import {
   enclaveSchema,
   findingLabelsSchema,
   LAUNCH_READERS,
+  listedToolsSchema,
   MAX_PRINCIPALS,
   serverRootsSchema,
   workflowsSchema,
@@ -87,6 +88,10 @@ export const measuredConfigSchema = z.strictObject({
     stdio: enclave.stdio,
     /** Absent where workflows are not told apart by their tools. */
     workflow_tools: workflowToolsSchema.optional(),
+    /** Absent where agents have no search. */
+    tool_search: z.literal(true).optional(),
+    /** Absent where every tool is listed. */
+    listed_tools: listedToolsSchema.optional(),
     /** Each with its own workflows. */
     principals: z
       .array(z.strictObject({ id: principalId, workflows: workflowsSchema, role: z.enum(LAUNCH_READERS).optional() }))

@@ -1,128 +1,28 @@
 /** `cmcp server add`: published servers of npm and PyPI, pinned, measured and served; and what it refuses. Packages that cannot be had skip. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { access, chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
+import { access, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, before, describe, test, type TestContext } from "node:test";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import { cmcp, type CommandResult } from "../gateway/cli.ts";
-import { startGateway, StartRefused } from "../gateway/gateway.ts";
+import { after, before, describe, test } from "node:test";
+import { cmcp } from "../gateway/cli.ts";
 import { startChangingServer } from "../servers/changing-server.ts";
 import { OWN } from "../spawner/fixture.ts";
-
-const EMAIL = ["--approved-by", "you@example.com"];
-/** How long adding one server may take: its packages come over the network. */
-const ADD_MS = 400_000;
-const DEVELOPMENT = { CMCP_DEV_MODE: "1" };
-
-interface Added {
-  readonly tree: string | null;
-  readonly lock_file: string | null;
-  readonly packages: readonly { readonly name: string; readonly version: string; readonly integrity: string }[];
-  readonly reads: readonly string[];
-  readonly others: readonly string[];
-  readonly closed: readonly string[];
-  readonly renamed: readonly { readonly name: string; readonly at_server: string }[];
-}
-
-/** A deployment without a server. */
-async function deployment(folder: string): Promise<string> {
-  const made = join(folder, "gateway");
-  const { code, stderr } = await cmcp(["init", made, ...EMAIL, "--listen", "127.0.0.1:0"]);
-  assert.equal(code, 0, stderr);
-  return join(made, "cmcp-config.yaml");
-}
-
-async function add(config: string, source: string, ...args: readonly string[]): Promise<CommandResult> {
-  return await cmcp(["server", "add", source, "--config", config, ...EMAIL, ...args, "--json"], {}, ADD_MS);
-}
-
-async function added(config: string, source: string, ...args: readonly string[]): Promise<Added> {
-  const { code, stdout, stderr } = await add(config, source, ...args);
-  assert.equal(code, 0, stdout + stderr);
-  return JSON.parse(stdout) as Added;
-}
-
-/** {@link added}; `null`, and the test is skipped, where the machine or its registries do not have what is needed. */
-async function addedOrSkipped(
-  t: TestContext,
-  config: string,
-  source: string,
-  ...args: readonly string[]
-): Promise<Added | null> {
-  const run = await add(config, source, ...args);
-  const { code = "" } = (JSON.parse(run.stdout) as { error?: { code?: string } }).error ?? {};
-  if (process.env["CMCP_REQUIRE_ALL"] !== "1" && ["PROGRAM_MISSING", "PACKAGE_UNAVAILABLE"].includes(code)) {
-    t.skip(`${source} cannot be had here: ${run.stdout}`);
-    return null;
-  }
-  assert.equal(run.code, 0, run.stdout + run.stderr);
-  return JSON.parse(run.stdout) as Added;
-}
-
-async function errorOf(run: Promise<CommandResult>): Promise<{ code: string; message: string; exit: number }> {
-  const { code: exit, stdout } = await run;
-  const { code, message } = (JSON.parse(stdout) as { error: { code: string; message: string } }).error;
-  return { code, message, exit };
-}
-
-/** Starts the deployment, and connects the official client. */
-async function agentOf(t: TestContext, config: string): Promise<Client> {
-  const gateway = await startGateway(config, {}).catch(async (thrown: unknown) => {
-    // A machine that confines nothing starts it in development mode only.
-    if (!(thrown instanceof StartRefused) || !/"(?:ISOLATION|SPAWN)_UNAVAILABLE"/.test(thrown.output)) throw thrown;
-    return await startGateway(config, DEVELOPMENT);
-  });
-  t.after(() => gateway.stop());
-  const authorization = `Bearer ${(await readFile(join(dirname(config), "agent-token"), "utf8")).trim()}`;
-  const client = new Client({ name: "agent", version: "1" });
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(gateway.mcp), { requestInit: { headers: { authorization } } }),
-  );
-  t.after(() => client.close());
-  return client;
-}
-
-async function called(client: Client, name: string, args: Record<string, unknown>): Promise<string> {
-  const { isError, content } = CallToolResultSchema.parse(await client.callTool({ name, arguments: args }));
-  const text = content.map((item) => (item.type === "text" ? item.text : item.type)).join("");
-  return isError === true ? `refused: ${text}` : text;
-}
-
-/** A folder for one test. */
-async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "cmcp-add-"));
-  await chmod(folder, 0o755);
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** A stdio server in one file without dependencies, which lists these tools and answers each call with its name. */
-const serverFile = (tools: readonly object[]): string => `
-import { createInterface } from "node:readline";
-const tools = ${JSON.stringify(tools)};
-const say = (id, result) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result }) + "\\n");
-createInterface({ input: process.stdin }).on("line", (line) => {
-  const { id, method, params } = JSON.parse(line);
-  if (method === "initialize") say(id, { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "s", version: "1" } });
-  if (method === "tools/list") say(id, { tools });
-  if (method === "tools/call") say(id, { content: [{ type: "text", text: "called " + params.name + " " + JSON.stringify(params.arguments) }] });
-});
-`;
-const LOOKUP = {
-  name: "lookup",
-  description: "Looks something up.",
-  inputSchema: {
-    type: "object",
-    properties: { at: { type: "object", properties: { x: { type: "number" } } } },
-  },
-};
+import {
+  EMAIL,
+  DEVELOPMENT,
+  deployment,
+  add,
+  added,
+  addedOrSkipped,
+  errorOf,
+  agentOf,
+  called,
+  folderOf,
+  serverFile,
+  LOOKUP,
+} from "../gateway/added-server.ts";
 
 describe("published servers", () => {
   test("of npm: pinned, installed without scripts, measured, and served with other servers", {
@@ -300,84 +200,6 @@ describe("files of one's own", () => {
     await writeFile(join(folder, "two.mjs"), serverFile([LOOKUP]));
     const taken = await errorOf(add(config, join(folder, "two.mjs"), "--alias", "lookup=lookup"));
     assert.equal(taken.code, "CATALOG_TOOL_NAME_COLLISION");
-  });
-});
-
-/** An MCP bundle with that server, packed by Python. */
-async function bundleOf(folder: string, entries: readonly (readonly [string, string])[]): Promise<string> {
-  const path = join(folder, "lookups.mcpb");
-  const script =
-    "import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as out:\n  for name, text in json.load(sys.stdin): out.writestr(name, text)\n";
-  execFileSync("python3", ["-c", script, path], { input: JSON.stringify(entries) });
-  return path;
-}
-
-describe("bundles and registries", () => {
-  const manifest = {
-    manifest_version: "0.3",
-    name: "lookups",
-    version: "1.0.0",
-    server: {
-      type: "node",
-      entry_point: "server/index.mjs",
-      mcp_config: {
-        command: "node",
-        args: ["${__dirname}/server/index.mjs"],
-        env: { LOOKUP_KEY: "${user_config.key}" },
-      },
-    },
-  };
-  const good = [
-    ["manifest.json", JSON.stringify(manifest)],
-    ["server/index.mjs", serverFile([LOOKUP])],
-  ] as const;
-
-  test("a bundle is unpacked, measured and served; one with a path that leads out writes nothing", async (t) => {
-    const folder = await folderOf(t);
-    const config = await deployment(folder);
-    const outside = await bundleOf(folder, [...good, ["../outside", "x"]]);
-    const refused = await errorOf(add(config, outside));
-    assert.deepEqual([refused.code, refused.exit], ["BUNDLE_REFUSED", 10]);
-    assert.match(refused.message, /"\.\.\/outside"/);
-    assert.deepEqual((await readdir(folder)).toSorted(), ["gateway", "lookups.mcpb"]);
-    const python = { ...manifest, server: { ...manifest.server, type: "python" } };
-    const other = await errorOf(add(config, await bundleOf(folder, [["manifest.json", JSON.stringify(python)]])));
-    assert.match(other.message, /uvx:NAME/);
-    const one = await added(config, await bundleOf(folder, good), "--read", "lookup");
-    assert.deepEqual(
-      one.packages.map(({ name, version }) => [name, version]),
-      [["lookups", "1.0.0"]],
-    );
-    const client = await agentOf(t, config);
-    assert.equal(await called(client, "lookup", { at: { x: 1 } }), 'called lookup {"at":{"x":1}}');
-  });
-
-  test("a registry's entry is followed, and a package that changed since is refused", async (t) => {
-    const folder = await folderOf(t);
-    const config = await deployment(folder);
-    const bundle = await readFile(await bundleOf(folder, good));
-    let digest = createHash("sha256").update(bundle).digest("hex");
-    const server = createServer((request, response) => {
-      if (request.url === "/lookups.mcpb") return void response.end(bundle);
-      if (request.url !== "/v0/servers/io.example%2Flookups/versions/1.0.0") return void response.writeHead(404).end();
-      const { port } = server.address() as AddressInfo;
-      const packages = [
-        { registryType: "mcpb", identifier: `http://127.0.0.1:${port}/lookups.mcpb`, fileSha256: digest },
-      ];
-      return void response.end(JSON.stringify({ server: { name: "io.example/lookups", version: "1.0.0", packages } }));
-    });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-    t.after(() => void server.close());
-    const registry = ["--registry", `http://127.0.0.1:${(server.address() as AddressInfo).port}`];
-    const { others } = await added(config, "registry:io.example/lookups@1.0.0", ...registry);
-    assert.deepEqual(others, ["lookup"]);
-    digest = digest.replaceAll(/[0-9]/g, "0");
-    const changed = await errorOf(add(config, "registry:io.example/lookups@1.0.0", ...registry, "--name", "again"));
-    assert.deepEqual([changed.code, changed.exit], ["PACKAGE_REFUSED", 10]);
-    assert.match(changed.message, /changed since its registry entry/);
-    const unknown = await errorOf(add(config, "registry:io.example/none", ...registry));
-    assert.equal(unknown.code, "PACKAGE_UNAVAILABLE");
-    assert.deepEqual(await readdir(join(dirname(config), "servers")), ["lookups"]);
   });
 });
 

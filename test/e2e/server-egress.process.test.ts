@@ -78,7 +78,14 @@ describe("a stdio server with declared egress", { skip: OWN.skip, timeout: 180_0
       egress: [{ host: "127.0.0.1", port }],
       files: { "ca.pem": cert },
       sensitivity: { said_later: "confidential" },
-      config: `enclave:\n  stdio:\n    servers:\n      stdio:\n        environment:\n          NODE_EXTRA_CA_CERTS: ${join(folder, "server/ca.pem")}\n`,
+      config: [
+        "enclave:",
+        "  stdio:",
+        "    servers:",
+        "      stdio:",
+        `        environment: {NODE_EXTRA_CA_CERTS: ${join(folder, "server/ca.pem")}}`,
+        "",
+      ].join("\n"),
     });
     gateway = await startGateway(deployed.config, developmentEnvironment(token));
   });

@@ -1,4 +1,4 @@
-/** The spawner's readers of tables and of secrets, in C, over valid and mutated ones, with the compiler's checks of memory and arithmetic. */
+/** The spawner's readers of tables and secrets, in C, over valid and mutated ones, with the compiler's checks of memory. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -37,6 +37,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "commands.process.test.ts", why: COMMANDS },
   { file: "software-only.process.test.ts", why: "software attestation, which the image does not have" },
   { file: "server-add.process.test.ts", why: "software attestation, which the image does not have" },
+  { file: "server-add-bundles.process.test.ts", why: "software attestation, which the image does not have" },
   { file: "init.process.test.ts", why: "software attestation, which the image does not have" },
   { file: "approvals-register.process.test.ts", why: COMMANDS },
   { file: "published-log.process.test.ts", why: "reads the store of a gateway in this process" },

@@ -145,8 +145,8 @@ function withAdvice(thrown: unknown, name: string): unknown {
   if (!(thrown instanceof CmcpError) || thrown.code !== "UPSTREAM_UNAVAILABLE") return thrown;
   return new CmcpError(
     "UPSTREAM_UNAVAILABLE",
-    `${name} ended before it listed its tools. It may need arguments (--arg), a variable (--env), a secret (--secret, with the variable set here), or a network or files ` +
-      "of the machine, which a confined server does not have",
+    `${name} ended before it listed its tools. It may need arguments (--arg), a variable (--env), a secret ` +
+      "(--secret, with the variable set here), or a network or files of the machine, which a confined server does not have",
     { cause: thrown },
   );
 }

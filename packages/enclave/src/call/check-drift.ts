@@ -14,8 +14,8 @@ export interface DriftPorts {
 }
 
 /**
- * Compares the approved definition with the server's live one; the gateway's own tool has no other. Also checks that the tool can be called in this form:
- * as a task, or plainly.
+ * Compares the approved definition with the server's live one; the gateway's own tool has no other. Also checks that the
+ * tool can be called in this form: as a task, or plainly.
  */
 export async function checkDrift(call: Call, permit: Permit, ports: DriftPorts): Promise<Step<null>> {
   const { target } = permit;

@@ -60,8 +60,8 @@ function egressOf(server: JsonValue | undefined): readonly HostPort[] {
 }
 
 /**
- * The host and port of every server a catalog names by URL, and of what its stdio servers may reach, each once. Entries the catalog's loader will refuse add
- * nothing.
+ * The host and port of every server a catalog names by URL, and of what its stdio servers may reach, each once.
+ * Entries that the catalog's loader will refuse add nothing.
  */
 export function catalogDestinations(raw: JsonValue): readonly HostPort[] {
   const found = new Map<string, HostPort>();

@@ -6,7 +6,7 @@ import { readConnect } from "./connect-request.ts";
 import { readHead } from "./read-head.ts";
 import { Tunnel } from "./tunnel.ts";
 
-/** Connections that wait for the server's next; as many as the forwarder keeps, and no more. */
+/** Connections that wait for the server's next, of four that the forwarder would keep. */
 const MAX_WAITING = 2;
 /** Tunnels of one process at one time, those being decided included. */
 const MAX_TUNNELS = 16;

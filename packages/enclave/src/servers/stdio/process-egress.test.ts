@@ -115,6 +115,9 @@ async function ask(socket: Socket, text = CONNECT): Promise<string> {
   return await answer(socket);
 }
 
+/** A tunnel that nobody closes is waited for no longer. */
+const HANGS = { timeout: 30_000 };
+
 test("every call that runs decides, each decision is stored, and only then is the host dialled", async (t) => {
   const { egress, log, server, dialled } = await scene(t);
   const [first, second] = [new FakeCall("a", log), new FakeCall("b", log)];
@@ -185,25 +188,29 @@ test("a request that no call decides allows nothing, and the next call counts it
   assert.deepEqual(log, []);
 });
 
-test("a call that begins decides open tunnels again, and closes those that it refuses or cannot store", async (t) => {
-  for (const other of [{ allows: false }, { stores: false }]) {
-    const { egress, log, server } = await scene(t);
-    await egress.during(new FakeCall("a", log), async () => {
-      const socket = await server();
-      assert.match(await ask(socket), /200/);
-      const closed = once(socket, "close");
-      socket.resume();
-      await egress.during(new FakeCall("b", log), async () => assert.equal(socket.readableEnded, false));
-      await egress.during(new FakeCall("c", log, other), async () => {
-        socket.end();
-        await closed;
+test(
+  "a call that begins decides open tunnels again, and closes those that it refuses or cannot store",
+  HANGS,
+  async (t) => {
+    for (const other of [{ allows: false }, { stores: false }]) {
+      const { egress, log, server } = await scene(t);
+      await egress.during(new FakeCall("a", log), async () => {
+        const socket = await server();
+        assert.match(await ask(socket), /200/);
+        const closed = once(socket, "close");
+        socket.resume();
+        await egress.during(new FakeCall("b", log), async () => assert.equal(socket.readableEnded, false));
+        await egress.during(new FakeCall("c", log, other), async () => {
+          socket.end();
+          await closed;
+        });
+        assert.ok(log.includes("b records true") && log.includes(`c decides ${TARGET.host}:${TARGET.port}`));
       });
-      assert.ok(log.includes("b records true") && log.includes(`c decides ${TARGET.host}:${TARGET.port}`));
-    });
-  }
-});
+    }
+  },
+);
 
-test("when no call runs any more, tunnels are closed", async (t) => {
+test("when no call runs any more, tunnels are closed", HANGS, async (t) => {
   const { egress, log, server, dialled } = await scene(t);
   const far = await egress.during(new FakeCall("a", log), async () => {
     assert.match(await ask(await server()), /200/);
@@ -221,7 +228,7 @@ test("a process has sixteen tunnels at one time", async (t) => {
   });
 });
 
-test("when the process ends, so do its tunnels", async (t) => {
+test("when the process ends, so do its tunnels", HANGS, async (t) => {
   const closed = Promise.withResolvers<void>();
   const { egress, log, server } = await scene(t, closed.promise);
   await egress.during(new FakeCall("a", log), async () => {
